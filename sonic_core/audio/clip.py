@@ -1,0 +1,41 @@
+"""AudioClip: a recording in memory; time in this project is always counted from its samples."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class AudioClip:
+    """Waveform float32 `[channels, samples]` within -1..1 at `rate` Hz.
+
+    name: for messages.  source: the file these samples are the whole of, untouched (lets the writer copy its stream), else None.
+    notes: what was adjusted while loading, in plain words.
+    """
+
+    samples: NDArray[np.float32]
+    rate: int
+    name: str = "audio"
+    source: Path | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def duration(self) -> float:
+        """Seconds."""
+        return self.samples.shape[1] / self.rate
+
+    def frame_count(self, fps: float) -> int:
+        """Video frames that this recording lasts: round(duration * fps), at least 1."""
+        return max(1, round(self.duration * fps))
+
+    def mono(self) -> NDArray[np.float32]:
+        """Mean of the channels, `[samples]`."""
+        return self.samples.mean(axis=0)
+
+    def with_samples(self, samples: NDArray[np.float32], *notes: str) -> AudioClip:
+        """The same recording with other samples: no longer what stands in the source file."""
+        return replace(self, samples=samples, source=None, notes=self.notes + notes)

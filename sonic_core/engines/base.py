@@ -1,0 +1,62 @@
+"""What an engine is: an audio encoder, a sampler's denoiser and a decoder, put together behind three calls."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from torch import Tensor
+
+from ..audio.clip import AudioClip
+from ..frames import FrameStream
+from ..portrait.portrait import Portrait
+from ..progress import Progress, ignore
+from ..settings import Settings
+
+
+@dataclass(frozen=True)
+class Conditioning:
+    """All that inference needs to know, made once per picture and recording (node type SONIC_PREDATA).
+
+    portrait: framed at the generated size.  audio: at its own rate, as long as the video.  features: the engine's audio
+    features (tensor, array or a mapping of them).  frame_count: frames of video at `fps`.  notes: what was adjusted, in plain words.
+    """
+
+    engine: str
+    portrait: Portrait
+    audio: AudioClip
+    features: Any
+    frame_count: int
+    fps: float
+    settings: Settings
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Latents:
+    """What the sampler makes and the decoder reads: `samples` [T, ...] float32 at `fps`, of the engine named `engine`."""
+
+    samples: Tensor
+    fps: float
+    engine: str
+
+
+class Engine(Protocol):
+    """Audio encoder, denoiser and decoder behind three calls; holds its weights, nothing of a particular clip."""
+
+    name: str
+    fps: float
+
+    def prepare(
+        self, portrait: Portrait, audio: AudioClip, settings: Settings, progress: Progress = ignore
+    ) -> Conditioning:
+        """Frame the portrait, fit the audio to the duration, encode the audio."""
+        ...
+
+    def sample(self, conditioning: Conditioning, settings: Settings, progress: Progress = ignore) -> Latents:
+        """Make latents; reads `seed`, `inference_steps`, `dynamic_scale` and `motion_scale` of `settings`."""
+        ...
+
+    def decode(self, conditioning: Conditioning, latents: Latents, progress: Progress = ignore) -> FrameStream:
+        """Turn latents into exactly `conditioning.frame_count` frames, lazily."""
+        ...

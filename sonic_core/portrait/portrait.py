@@ -1,0 +1,60 @@
+"""Portrait: a picture with the face that will speak, measured once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class QualityReport:
+    """How well a picture suits animation.
+
+    face_px: length of the face box's shorter side.  eye_distance_px: distance of the eye centres.  yaw, pitch, roll: degrees.
+    sharpness: 0 (blurred) to 1.  mouth_open: inner lip gap / eye distance.  mouth_clarity: confidence of the lip line, under 0.8 = covered.
+    edge_distance: distance of the face box to the nearest picture edge / face_px, negative when cut.  advice: sentences for the user.
+    """
+
+    face_px: float
+    eye_distance_px: float
+    yaw: float
+    pitch: float
+    roll: float
+    sharpness: float
+    mouth_open: float
+    mouth_clarity: float
+    faces_found: int
+    edge_distance: float
+    advice: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Portrait:
+    """A picture and the geometry of one face in it; all coordinates in pixels of `image`, x right, y down.
+
+    image: RGB uint8 [H, W, 3].  alpha: uint8 [H, W] or None.  landmarks: float32 [468, 3] of the MediaPipe face mesh, z smaller = nearer.
+    eye_contours: float32 [2, 71, 2], irises: float32 [2, 5, 2]; index 0 = the subject's right eye.  face_box: x0, y0, x1, y1.
+    score: confidence of the mesh, 0-1.  digest: sha256 of the picture's content.  name: for messages.
+    """
+
+    image: NDArray[np.uint8]
+    alpha: NDArray[np.uint8] | None
+    landmarks: NDArray[np.float32]
+    eye_contours: NDArray[np.float32]
+    irises: NDArray[np.float32]
+    face_box: tuple[float, float, float, float]
+    face_index: int
+    score: float
+    report: QualityReport
+    digest: str
+    name: str = "picture"
+
+    @property
+    def height(self) -> int:
+        return self.image.shape[0]
+
+    @property
+    def width(self) -> int:
+        return self.image.shape[1]
