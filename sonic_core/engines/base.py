@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ..audio.clip import AudioClip
 from ..frames import FrameStream
+from ..portrait.framing import PasteBack
 from ..portrait.portrait import Portrait
 from ..progress import Progress, ignore
 from ..settings import Settings
@@ -19,7 +20,8 @@ class Conditioning:
     """All that inference needs to know, made once per picture and recording (node type SONIC_PREDATA).
 
     portrait: framed at the generated size.  audio: at its own rate, as long as the video.  features: the engine's audio
-    features (tensor, array or a mapping of them).  frame_count: frames of video at `fps`.  notes: what was adjusted, in plain words.
+    features (tensor, array or a mapping of them).  frame_count: frames of video at `fps`.  paste: puts
+    a frame back into the original picture (framing paste_back), else None.  notes: what was adjusted, in plain words.
     """
 
     engine: str
@@ -29,6 +31,7 @@ class Conditioning:
     frame_count: int
     fps: float
     settings: Settings
+    paste: PasteBack | None = None
     notes: tuple[str, ...] = ()
 
 
