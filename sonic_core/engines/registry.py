@@ -8,7 +8,7 @@ from ..errors import SettingsError
 from .base import Engine
 
 ENGINES = {
-    "lite": "sonic_core.engines.lite.engine:LiteEngine",
+    "lite": ".lite.engine:LiteEngine",
 }
 
 
@@ -20,5 +20,4 @@ def load_engine(name: str = "lite", **options: object) -> Engine:
     if name not in ENGINES:
         raise SettingsError(f"engine is {name!r}; expected one of {', '.join(ENGINES)}.")
     module, _, attribute = ENGINES[name].partition(":")
-    package = __package__.rpartition(".engines")[0]
-    return getattr(import_module(module.replace("sonic_core", package, 1)), attribute)(**options)
+    return getattr(import_module(module, __package__), attribute)(**options)
