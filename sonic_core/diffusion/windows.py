@@ -1,0 +1,77 @@
+"""Sliding windows: how a clip of any length is shared out to a network that sees a fixed number of frames."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..errors import SettingsError
+
+Windows = Callable[[int, int], Iterator[Tensor]]
+"""windows(length, step) -> index tensors [frames] (int64, CPU); together they hold every frame of the clip at least once."""
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """size: frames of a window.  overlap: frames that neighbours share, 0 to size - 1.
+
+    shift: frames by which all windows move from one step to the next (time-aware shift: Sonic, section 3.4), so that
+    seams never stay in one place and every frame comes to share a window with both of its sides.
+    """
+
+    size: int
+    overlap: int = 0
+    shift: int = 7
+
+    def __post_init__(self) -> None:
+        if self.size < 1 or not 0 <= self.overlap < self.size:
+            raise SettingsError(
+                f"Windows of {self.size} frames that overlap by {self.overlap}: the overlap must be from 0 to "
+                f"{max(self.size - 1, 0)} and a window at least 1 frame long."
+            )
+
+    @property
+    def stride(self) -> int:
+        return self.size - self.overlap
+
+
+@dataclass(frozen=True)
+class CircularWindows(_Layout):
+    """Windows on a clip bent to a ring: always `size` frames, the last ones joined to the first ones.
+
+    The layout of the published Sonic.  In a clip shorter than a window frames repeat inside it; the shift adds up over steps.
+    """
+
+    def __call__(self, length: int, step: int) -> Iterator[Tensor]:
+        _check_length(length)
+        for start in range(0, length, self.stride):
+            yield (torch.arange(self.size) + start - step * self.shift) % length
+
+
+@dataclass(frozen=True)
+class OpenWindows(_Layout):
+    """Windows on a clip with two ends: none holds both the first and the last frame unless the whole clip fits into it.
+
+    A window that would stick out is pushed back inside, so all are `size` frames long (or the clip's length if that is less)
+    and no frame is seen out of order or twice in one window.
+    """
+
+    def __call__(self, length: int, step: int) -> Iterator[Tensor]:
+        _check_length(length)
+        size = min(self.size, length)
+        previous_end = 0
+        for start in range(-(step * self.shift % self.stride), length, self.stride):
+            if previous_end == length:
+                return
+            start = min(max(start, 0), length - size)
+            if start + size > previous_end:
+                previous_end = start + size
+                yield torch.arange(start, previous_end)
+
+
+def _check_length(length: int) -> None:
+    if length < 1:
+        raise SettingsError(f"A clip of {length} frames cannot be sampled; it needs at least one.")
