@@ -1,0 +1,92 @@
+"""PendingFile: a result grows under a temporary name beside its target and takes its name only when it is complete."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+
+from ..errors import OutputError
+
+logger = logging.getLogger(__name__)
+
+REASONS = {
+    errno.ENOSPC: "the disk is full. Free some space or choose another folder.",
+    errno.EDQUOT: "the disk quota is used up. Free some space or choose another folder.",
+    errno.EFBIG: "the file grew larger than this disk or user may hold. Choose another folder or a shorter clip.",
+    errno.EACCES: "this user may not write there. Choose another folder.",
+    errno.EPERM: "this user may not write there. Choose another folder.",
+    errno.EROFS: "the disk is read-only. Choose another folder.",
+    errno.ENAMETOOLONG: "the name is too long. Choose a shorter one.",
+    errno.ENOTDIR: "a part of the path is a file, not a folder.",
+    errno.ENOENT: "the folder has gone.",
+}
+
+
+@contextmanager
+def plain_output_errors(path: Path) -> Iterator[None]:
+    """Turn an OSError into an OutputError that says in plain words why `path` cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        reason = REASONS.get(error.errno, f"{error.strerror or error}.")
+        raise OutputError(f"Cannot write {path}: {reason}") from error
+
+
+class PendingFile:
+    """Write to `temporary`, then `publish()`; `discard()` removes what is left and may always be called.
+
+    Made for `path`, whose folder is created when missing.  OutputError when it can be known beforehand that `path` cannot be written.
+    """
+
+    def __init__(self, path: Path, overwrite: bool = False) -> None:
+        self.path = path
+        self.overwrite = overwrite
+        # A short name of its own: a long target name plus a suffix could exceed what the disk allows.
+        self.temporary = path.parent / f".sonic-{secrets.token_hex(6)}.tmp{path.suffix}"
+        with plain_output_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if path.is_dir():
+                raise OutputError(f"Cannot write {path}: it is a folder. Give a file name in it.")
+            if not path.exists():
+                _reserve(path)
+                path.unlink()
+            self.temporary.touch(exist_ok=False)
+
+    def publish(self) -> Path:
+        """Give the finished file its name, in one step; returns it: `name_1`, `name_2`, ... where the name is taken."""
+        with plain_output_errors(self.path):
+            if self.overwrite:
+                try:
+                    return self.temporary.replace(self.path)
+                except PermissionError:
+                    # Windows: a player has the old file open. Hours of work must not be lost for that.
+                    logger.warning("%s is in use and was kept; the new file gets a numbered name.", self.path)
+            for name in _names(self.path):
+                # An empty file under the new name holds it against a second writer until the result replaces it.
+                if _reserve(name):
+                    return self.temporary.replace(name)
+        raise AssertionError("names never end")
+
+    def discard(self) -> None:
+        self.temporary.unlink(missing_ok=True)
+
+
+def _names(path: Path) -> Iterator[Path]:
+    yield path
+    for number in count(1):
+        yield path.with_name(f"{path.stem}_{number}{path.suffix}")
+
+
+def _reserve(path: Path) -> bool:
+    """Create `path` empty; False when it exists already."""
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+    except FileExistsError:
+        return False
+    return True
