@@ -1,0 +1,43 @@
+"""Mixing of surround sound to stereo (coefficients of ITU-R BS.775-3, annex 4; the low-frequency channel is left out)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+MINUS_3_DB = 0.5**0.5
+LEFT_RIGHT_GAIN = {
+    "FL": (1.0, 0.0),
+    "FR": (0.0, 1.0),
+    "FC": (MINUS_3_DB, MINUS_3_DB),
+    "LFE": (0.0, 0.0),
+    "BL": (MINUS_3_DB, 0.0),
+    "BR": (0.0, MINUS_3_DB),
+    "SL": (MINUS_3_DB, 0.0),
+    "SR": (0.0, MINUS_3_DB),
+    "BC": (0.5, 0.5),
+    "FLC": (MINUS_3_DB, 0.0),
+    "FRC": (0.0, MINUS_3_DB),
+}
+UNKNOWN_GAIN = (MINUS_3_DB, MINUS_3_DB)
+
+
+def named_channels(layout: Any) -> tuple[str, ...]:
+    """Short names (FL, FR, FC, ...) of a PyAV layout's channels, in order."""
+    return tuple(channel.name for channel in layout.channels)
+
+
+def to_stereo(samples: NDArray[np.float32], names: tuple[str, ...]) -> tuple[NDArray[np.float32], tuple[str, ...]]:
+    """One or two channels as they are; more mixed to two, scaled so that nothing can clip.
+
+    samples: [channels, samples].  names: of the channels; unknown ones count for both sides.  Returns samples and notes.
+    """
+    count = samples.shape[0]
+    if count <= 2:
+        return samples, ()
+    names = names if len(names) == count else ("?",) * count
+    gains = np.array([LEFT_RIGHT_GAIN.get(name, UNKNOWN_GAIN) for name in names], np.float32).T
+    gains /= max(float(gains.sum(axis=1).max()), 1e-6)
+    return gains @ samples, (f"{count} channels were mixed to stereo.",)

@@ -1,0 +1,64 @@
+"""Small operations on sample arrays: number formats, non-finite values, overshoot, joining blocks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .clip import AudioClip
+
+MIN_DURATION = 0.1  # s; shorter recordings are refused
+DECODER_OVERSHOOT = 1.5  # lossy decoders exceed full scale a little; what lies above this is a wrongly scaled file
+
+
+def unit_float(samples: NDArray[Any]) -> NDArray[np.float32]:
+    """Samples of any number type as float32, full scale of an integer type = 1.0 (unsigned types are centred first)."""
+    if samples.dtype.kind == "f":
+        return samples.astype(np.float32, copy=False)
+    if samples.dtype.kind not in "iu":
+        raise TypeError(f"samples are {samples.dtype}; expected integers or floats")
+    half = float(2 ** (8 * samples.dtype.itemsize - 1))
+    centre = half if samples.dtype.kind == "u" else 0.0
+    wide = np.float32 if samples.dtype.itemsize <= 2 else np.float64
+    return ((samples.astype(wide) - wide(centre)) / wide(half)).astype(np.float32)
+
+
+def joined(blocks: list[NDArray[np.float32]], channels: int) -> NDArray[np.float32]:
+    """`[channels, samples]` from consecutive blocks; empties the list as it goes, so that the sound is never held twice."""
+    whole = np.empty((channels, sum(block.shape[1] for block in blocks)), np.float32)
+    position = 0
+    blocks.reverse()
+    while blocks:
+        block = blocks.pop()
+        whole[:, position : position + block.shape[1]] = block
+        position += block.shape[1]
+    return whole
+
+
+def sanitized(clip: AudioClip) -> AudioClip:
+    """The clip with finite samples within -1..1, altered in place; every alteration but decoder overshoot is noted.
+
+    NaN becomes 0, infinities full scale.  Peaks up to 1.5 are clipped, as every player does with the overshoot of lossy codecs;
+    above that the whole clip is scaled to a peak of 1.
+    """
+    samples = clip.samples
+    if samples.size == 0:
+        return clip
+    if not np.isfinite(samples.sum(dtype=np.float64)):
+        broken = int(np.count_nonzero(~np.isfinite(samples)))
+        np.nan_to_num(samples, copy=False, nan=0.0, posinf=1.0, neginf=-1.0)
+        if broken:
+            clip = clip.with_samples(
+                samples, f"{clip.name}: {broken} sample(s) were not numbers (NaN or infinite) and were replaced."
+            )
+    peak = float(max(samples.max(), -samples.min()))
+    if peak > DECODER_OVERSHOOT:
+        samples /= peak
+        return clip.with_samples(
+            samples, f"{clip.name}: the peak was {peak:.4g} times full scale; the level was lowered."
+        )
+    if peak > 1:
+        np.clip(samples, -1, 1, out=samples)
+    return clip
