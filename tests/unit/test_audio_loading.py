@@ -97,7 +97,8 @@ def test_lossy_formats_keep_time_and_length(tmp_path, suffix, codec, rate):
 
 def test_m4a_padding_at_the_end_is_left_out(tmp_path):
     sound = chirp(1.2345)
-    assert load_audio(encode(tmp_path / "a.m4a", sound, "aac")).samples.shape == sound.shape
+    clip = load_audio(encode(tmp_path / "a.m4a", sound, "aac"))
+    assert clip.duration == pytest.approx(1.2345, abs=0.001)  # edit lists count in ms
 
 
 def test_source_is_the_untouched_whole_file(tmp_path):
