@@ -23,9 +23,10 @@ from .pending_file import PendingFile, plain_output_errors
 
 __all__ = ["Encoding", "write_video"]
 
-# BT.709 and limited range, by their numbers in H.273 (matrix, primaries and transfer are all 1) and in FFmpeg (range 1 = limited).
+# BT.709 and limited range, by their numbers in H.273 (matrix, primaries and transfer are all 1); ranges as FFmpeg counts them.
 BT709 = 1
 LIMITED_RANGE = 1
+FULL_RANGE = 2
 # mp4 counts frames in a time base; rates such as 29.97 become the fraction they stand for.
 LARGEST_FPS_DENOMINATOR = 1001
 
@@ -159,7 +160,12 @@ class _PictureTrack:
     def encode(self, frame: Frame) -> list[av.Packet]:
         picture = av.VideoFrame.from_ndarray(_fit(frame, self.stream.width, self.stream.height), format="rgb24")
         picture = self.reformatter.reformat(
-            picture, format="yuv420p", dst_colorspace=BT709, src_color_range=2, dst_color_range=LIMITED_RANGE
+            picture,
+            format="yuv420p",
+            interpolation="AREA",  # mean of the four pixels that share a chroma sample
+            dst_colorspace=BT709,
+            src_color_range=FULL_RANGE,
+            dst_color_range=LIMITED_RANGE,
         )
         picture.pts = self.count
         picture.time_base = self.stream.codec_context.time_base

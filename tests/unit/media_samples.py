@@ -1,0 +1,71 @@
+"""Small streams and sounds for the media tests."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import av
+import numpy as np
+
+from sonic_core.audio.clip import AudioClip
+from sonic_core.frames import FrameStream
+
+
+def moving_picture(seconds: float, fps: float = 25, width: int = 96, height: int = 64) -> FrameStream:
+    """A smooth pattern that moves a pixel per frame."""
+    y, x = np.mgrid[:height, :width]
+    light = 128 + 90 * np.sin(x / 7) * np.cos(y / 9)
+    # Colour changes slowly: 4:2:0 keeps a quarter of it.
+    picture = (
+        np.stack([light, light + 20 * np.sin(y / 30), light - 20 * np.cos(x / 30)], axis=2).round().astype(np.uint8)
+    )
+    length = round(seconds * fps)
+    return FrameStream(length, width, height, fps, lambda: (np.roll(picture, i, axis=1) for i in range(length)))
+
+
+def flat(colour: tuple[int, int, int], length: int = 5, width: int = 64, height: int = 64) -> FrameStream:
+    """Frames of one colour."""
+    return FrameStream.from_array(np.full((length, height, width, 3), colour, np.uint8), 25)
+
+
+def chirp(seconds: float, rate: int = 44_100, channels: int = 1) -> AudioClip:
+    """A rising tone below 3 kHz, another one in each channel: its place in time can be found again to a sample."""
+    t = np.arange(round(seconds * rate)) / rate
+    tones = [0.5 * np.sin(2 * np.pi * (200 + 150 * c) * t + 2 * np.pi * 300 * t**2 / seconds) for c in range(channels)]
+    return AudioClip(np.stack(tones).astype(np.float32), rate, name="chirp")
+
+
+def aac_file(path: Path, clip: AudioClip) -> Path:
+    """`clip` as an AAC file of the container that the suffix names."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("aac", rate=clip.rate)
+        stream.layout = {1: "mono", 2: "stereo"}[len(clip.samples)]
+        frame = av.AudioFrame.from_ndarray(clip.samples, format="fltp", layout=stream.layout.name)
+        frame.sample_rate, frame.pts = clip.rate, 0
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path
+
+
+def decoded_frames(path: Path) -> np.ndarray:
+    """RGB uint8 [T, H, W, 3], by the colour tags of the file."""
+    with av.open(str(path)) as container:
+        return np.stack(
+            [
+                frame.reformat(
+                    format="rgb24", src_colorspace=frame.colorspace, src_color_range=frame.color_range
+                ).to_ndarray()
+                for frame in container.decode(video=0)
+            ]
+        )
+
+
+def decoded_samples(path: Path) -> np.ndarray:
+    """Float32 [channels, samples]."""
+    with av.open(str(path)) as container:
+        return np.concatenate([frame.to_ndarray() for frame in container.decode(audio=0)], axis=1)
+
+
+def audio_packets(path: Path) -> list[bytes]:
+    with av.open(str(path)) as container:
+        return [bytes(packet) for packet in container.demux(audio=0) if packet.size]
