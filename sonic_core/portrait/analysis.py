@@ -1,0 +1,132 @@
+"""From a picture to a Portrait: read it, find the face, measure it, and remember the result."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import PortraitError
+from ..progress import Progress, ignore
+from .cache import ArrayCache, content_digest, default_cache_dir
+from .detection import detect_faces
+from .loading import Picture, Source, load_picture
+from .mesh import ROI_MARGIN, MeshFit, fit_eyes, fit_mesh, refine_mesh
+from .networks import FaceNetworks, load_networks
+from .portrait import Portrait, QualityReport
+from .quality import check_quality
+
+ANALYSIS_VERSION = 1  # raise it whenever the same picture would be measured differently
+MESH_ACCEPT = 0.5  # under this the mesh says: not a face
+MAX_FACES = 32
+STEPS = 4
+
+
+def load_portrait(
+    source: Source, face_index: int = 0, cache_dir: Path | None = None, progress: Progress = ignore
+) -> Portrait:
+    """Read a picture and measure one face in it (faces are sorted by size, the largest is 0).
+
+    source: path, bytes of a picture file, or array (see loading.load_picture).  cache_dir: where measurements are kept,
+    None = the user's cache folder.  Raises PortraitError: unreadable, no face, a profile, no such face.
+    """
+    progress("portrait", 0, STEPS)
+    picture = load_picture(source)
+    digest = content_digest(picture.image, picture.alpha)
+    progress("portrait", 1, STEPS)
+    cache = ArrayCache(cache_dir or default_cache_dir())
+    key = f"{digest}-{face_index}-v{ANALYSIS_VERSION}"
+    portrait = _remembered(cache.read(key), picture, face_index, digest)
+    if portrait is None:
+        portrait = analyse(load_networks(), picture, face_index, digest, progress)
+        cache.write(key, _to_remember(portrait))
+    progress("portrait", STEPS, STEPS)
+    return replace(portrait, report=replace(portrait.report, advice=picture.notes + portrait.report.advice))
+
+
+def analyse(
+    networks: FaceNetworks, picture: Picture, face_index: int, digest: str, progress: Progress = ignore
+) -> Portrait:
+    """Measure face `face_index` of a picture; the same errors as `load_portrait`.  The notes of `picture` are not in the report."""
+    faces = _faces(networks, picture)
+    if not 0 <= face_index < len(faces):
+        found = "1 face was" if len(faces) == 1 else f"{len(faces)} faces were"
+        raise PortraitError(
+            f"face_index is {face_index}, but {found} found in {picture.name}. "
+            f"Choose 0 to {len(faces) - 1}; 0 is the largest face."
+        )
+    progress("portrait", 2, STEPS)
+    fit = refine_mesh(networks.mesh, picture.image, faces[face_index])
+    contours, irises = fit_eyes(networks.iris, picture.image, fit)
+    progress("portrait", 3, STEPS)
+    low, high = fit.landmarks[:, :2].min(0), fit.landmarks[:, :2].max(0)
+    return Portrait(
+        image=picture.image,
+        alpha=picture.alpha,
+        landmarks=fit.landmarks,
+        eye_contours=contours,
+        irises=irises,
+        face_box=(float(low[0]), float(low[1]), float(high[0]), float(high[1])),
+        face_index=face_index,
+        score=fit.score,
+        report=check_quality(picture.image, fit.landmarks, fit.crop, len(faces)),
+        digest=digest,
+        name=picture.name,
+    )
+
+
+def _faces(networks: FaceNetworks, picture: Picture) -> list[MeshFit]:
+    """The faces that detector and mesh agree on, the largest first."""
+    found = detect_faces(networks.detector, picture.image)[:MAX_FACES]
+    fits = [fit_mesh(networks.mesh, picture.image, face) for face in found]
+    faces: list[MeshFit] = []
+    for fit in sorted(fits, key=lambda fit: -fit.crop.size):
+        if fit.score >= MESH_ACCEPT and not any(_same_face(fit, other) for other in faces):
+            faces.append(fit)
+    if not faces:
+        raise PortraitError(
+            f"no face was found in {picture.name}. Use a picture of one person seen from the front, the face at least 64 pixels "
+            "wide, evenly lit and not covered; crop the picture closer if the face is small. Animals are not supported."
+        )
+    return faces
+
+
+def _same_face(a: MeshFit, b: MeshFit) -> bool:
+    """Two detections from which the mesh slid onto one face."""
+    return float(np.hypot(*np.subtract(a.crop.centre, b.crop.centre))) < 0.25 * b.crop.size / ROI_MARGIN
+
+
+def _to_remember(portrait: Portrait) -> dict[str, NDArray]:
+    return {
+        "landmarks": portrait.landmarks,
+        "eye_contours": portrait.eye_contours,
+        "irises": portrait.irises,
+        "face_box": np.array(portrait.face_box),
+        "score": np.array(portrait.score),
+        "report": np.array(json.dumps(asdict(portrait.report))),
+    }
+
+
+def _remembered(arrays: dict[str, NDArray] | None, picture: Picture, face_index: int, digest: str) -> Portrait | None:
+    if arrays is None:
+        return None
+    try:
+        report = json.loads(str(arrays["report"]))
+        return Portrait(
+            image=picture.image,
+            alpha=picture.alpha,
+            landmarks=arrays["landmarks"],
+            eye_contours=arrays["eye_contours"],
+            irises=arrays["irises"],
+            face_box=tuple(map(float, arrays["face_box"])),
+            face_index=face_index,
+            score=float(arrays["score"]),
+            report=QualityReport(**{**report, "advice": tuple(report["advice"])}),
+            digest=digest,
+            name=picture.name,
+        )
+    except (KeyError, TypeError, ValueError):  # a file of another origin under our name: measure again
+        return None

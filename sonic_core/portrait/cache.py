@@ -1,0 +1,102 @@
+"""What was measured on a picture, kept on disk: one small file per picture and face, safe under concurrent use."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import logging
+import os
+import sys
+import tempfile
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+log = logging.getLogger(__name__)
+
+VARIABLE = "SONIC_PORTRAIT_CACHE"
+MAX_BYTES = 64 * 2**20
+SUFFIX = ".npz"
+
+
+def default_cache_dir() -> Path:
+    """`SONIC_PORTRAIT_CACHE`, or the platform's folder for things that may be deleted.  Nothing is created."""
+    if os.environ.get(VARIABLE):
+        return Path(os.environ[VARIABLE]).expanduser()
+    if sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Caches"
+    else:
+        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return base / "sonic-portrait" / "portraits"
+
+
+def content_digest(image: NDArray[np.uint8], alpha: NDArray[np.uint8] | None = None) -> str:
+    """sha256 of the picture's size and pixels, as hexadecimal."""
+    digest = hashlib.sha256(repr((image.shape, alpha is not None)).encode())
+    digest.update(np.ascontiguousarray(image))
+    if alpha is not None:
+        digest.update(np.ascontiguousarray(alpha))
+    return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class ArrayCache:
+    """Named arrays by key in `folder`.  A cache never fails: what cannot be read is measured again, what cannot be
+    written is not kept."""
+
+    folder: Path
+    max_bytes: int = MAX_BYTES
+
+    def read(self, key: str) -> dict[str, NDArray] | None:
+        """The arrays under `key`, or None when there are none or the file is damaged."""
+        path = self._path(key)
+        try:
+            with np.load(path, allow_pickle=False) as stored:
+                arrays = {name: stored[name] for name in stored.files}
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            log.warning("ignoring the damaged cache file %s: %s", path, error)
+            return None
+        with contextlib.suppress(OSError):
+            os.utime(path)  # the least recently used are deleted first
+        return arrays
+
+    def write(self, key: str, arrays: Mapping[str, NDArray]) -> None:
+        """Keep `arrays` under `key`: written beside its place and renamed, so that a reader sees all of it or nothing."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            handle, temporary = tempfile.mkstemp(suffix=".tmp", dir=self.folder)
+            try:
+                with os.fdopen(handle, "wb") as file:
+                    np.savez(file, **arrays)
+                os.replace(temporary, self._path(key))
+            except BaseException:
+                os.unlink(temporary)
+                raise
+            self._prune()
+        except OSError as error:
+            log.warning("cannot write to the portrait cache %s: %s", self.folder, error)
+
+    def _path(self, key: str) -> Path:
+        return self.folder / f"{key}{SUFFIX}"
+
+    def _prune(self) -> None:
+        """Delete the files used longest ago until the folder is within its size."""
+        entries = []
+        for path in self.folder.glob(f"*{SUFFIX}"):
+            with contextlib.suppress(FileNotFoundError):  # another process prunes too
+                status = path.stat()
+                entries.append((status.st_mtime, status.st_size, path))
+        excess = sum(size for _, size, _ in entries) - self.max_bytes
+        for _, size, path in sorted(entries):
+            if excess <= 0:
+                break
+            path.unlink(missing_ok=True)
+            excess -= size

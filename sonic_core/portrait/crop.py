@@ -1,0 +1,66 @@
+"""Upright square crops of a tilted face or eye, and the way back to the picture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+SHARP_ENOUGH = 2.08  # shrinking further than this aliases with bilinear sampling: blur first
+BLUR = 0.35  # Gaussian sigma per unit of shrinking
+
+
+@dataclass(frozen=True)
+class SquareCrop:
+    """A square of the picture: centre (px), side (px), angle (radians, clockwise on screen), mirrored left-right or not."""
+
+    centre: tuple[float, float]
+    size: float
+    angle: float = 0.0
+    mirrored: bool = False
+
+    def to_pixels(self, side: int) -> NDArray[np.float64]:
+        """Affine [2, 3] from picture coordinates to those of the crop scaled to `side` pixels."""
+        scale = side / self.size
+        c, s = scale * np.cos(self.angle), scale * np.sin(self.angle)
+        linear = np.array([[c, s], [-s, c]])
+        shift = side / 2 - linear @ np.asarray(self.centre)
+        matrix = np.column_stack([linear, shift])
+        if self.mirrored:
+            matrix[0] = -matrix[0]
+            matrix[0, 2] += side
+        return matrix
+
+    def read(self, image: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+        """The crop as RGB [side, side, 3], anti-aliased; beyond the picture its border is repeated."""
+        matrix = self.to_pixels(side)
+        shrink = self.size / side
+        if shrink > SHARP_ENOUGH:
+            image, offset = self._neighbourhood(image)
+            matrix[:, 2] += matrix[:, :2] @ offset
+            image = cv2.GaussianBlur(image, (0, 0), BLUR * shrink, borderType=cv2.BORDER_REPLICATE)
+        return cv2.warpAffine(image, matrix, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+
+    def to_picture(self, points: NDArray[np.float32], side: int) -> NDArray[np.float32]:
+        """Points [..., 2 or 3] in the crop's pixels, back in the picture; z keeps its zero and takes the picture's scale."""
+        inverse = cv2.invertAffineTransform(self.to_pixels(side))
+        xy = points[..., :2] @ inverse[:, :2].T + inverse[:, 2]
+        return np.concatenate([xy, points[..., 2:] * (self.size / side)], -1).astype(np.float32)
+
+    def _neighbourhood(self, image: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+        """The part of the picture that the crop can see, so that blurring costs no more than the face is large."""
+        reach = self.size * 0.75 + 8
+        limit = np.array(image.shape[1::-1])
+        low = np.clip(np.floor(np.asarray(self.centre) - reach), 0, limit - 1).astype(int)
+        high = np.clip(np.ceil(np.asarray(self.centre) + reach), low + 1, limit).astype(int)
+        return image[low[1] : high[1], low[0] : high[0]], low.astype(np.float64)
+
+
+def as_batch(crops: list[NDArray[np.uint8]], low: float, high: float) -> Tensor:
+    """RGB crops of one size as a float32 batch [N, 3, side, side] with black at `low` and white at `high`."""
+    pixels = torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2).float()
+    return pixels * ((high - low) / 255) + low

@@ -1,0 +1,216 @@
+"""How much of the picture is animated and in which size: all of it, the face, or the face put back into the whole."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import SettingsError
+from ..settings import FRAMINGS
+from .cache import content_digest
+from .head_pose import head_pose
+from .portrait import Portrait
+
+HEADROOM = 0.35  # of the face: room for the hair above the mesh, which ends at the forehead
+MAX_PASTE_SIDE = 1536  # px: a crop larger than this is animated smaller
+FEATHER = 0.06  # of the crop's shorter side
+
+Box = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True)
+class PasteBack:
+    """Puts animated frames of a crop back into the picture they were cut from.
+
+    image: RGB uint8 [H, W, 3], even sizes.  box: the crop in it, x0, y0, x1, y1.
+    """
+
+    image: NDArray[np.uint8]
+    box: Box
+
+    def apply(self, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """The whole picture with `frame` (RGB uint8, any size) blended into the box; outside the box every bit is kept."""
+        x0, y0, x1, y1 = self.box
+        if frame.shape[:2] != (y1 - y0, x1 - x0):
+            frame = resized(frame, x1 - x0, y1 - y0)
+        whole = self.image.copy()
+        crop = whole[y0:y1, x0:x1]
+        for part, weight in self._feather:
+            change = frame[part].astype(np.float32) - crop[part]
+            crop[part] = np.round(crop[part] + weight * change).astype(np.uint8)
+        crop[self._inside] = frame[self._inside]
+        return whole
+
+    @cached_property
+    def _widths(self) -> Box:
+        """Feathered pixels at the left, top, right and bottom; none where the crop ends with the picture."""
+        x0, y0, x1, y1 = self.box
+        height, width = self.image.shape[:2]
+        feather = round(FEATHER * min(x1 - x0, y1 - y0))
+        return tuple(feather * inside for inside in (x0 > 0, y0 > 0, x1 < width, y1 < height))
+
+    @cached_property
+    def _inside(self) -> tuple[slice, slice]:
+        x0, y0, x1, y1 = self.box
+        left, top, right, bottom = self._widths
+        return slice(top, y1 - y0 - bottom), slice(left, x1 - x0 - right)
+
+    @cached_property
+    def _feather(self) -> tuple[tuple[tuple[slice, slice], NDArray[np.float32]], ...]:
+        """The four strips along the border and the weight [h, w, 1] of the frame in them."""
+        x0, y0, x1, y1 = self.box
+        left, top, right, bottom = self._widths
+        columns = np.minimum(_rise(x1 - x0, left), _rise(x1 - x0, right)[::-1])
+        rows = np.minimum(_rise(y1 - y0, top), _rise(y1 - y0, bottom)[::-1])
+        weight = (rows[:, None] * columns)[..., None]
+        inner_rows, inner_columns = self._inside
+        everything = slice(None)
+        strips = (
+            (slice(0, inner_rows.start), everything),
+            (slice(inner_rows.stop, None), everything),
+            (inner_rows, slice(0, inner_columns.start)),
+            (inner_rows, slice(inner_columns.stop, None)),
+        )
+        return tuple((strip, weight[strip]) for strip in strips if weight[strip].size)
+
+
+@dataclass(frozen=True)
+class FramedPortrait:
+    """The portrait to animate (even sizes), how its frames return into the picture if they do, and what was adjusted."""
+
+    portrait: Portrait
+    paste: PasteBack | None
+    notes: tuple[str, ...]
+
+
+def frame_portrait(portrait: Portrait, framing: str, min_resolution: int, expand_ratio: float) -> FramedPortrait:
+    """Cut and scale a portrait for animation.
+
+    full: the whole picture, its short side `min_resolution` px.  face: a square around the face, widened by `expand_ratio` of the face
+    on every side, its short side `min_resolution` px.  paste_back: the same square at its own resolution, with the way back.
+    A portrait that has the right size already passes through untouched.
+    """
+    if framing not in FRAMINGS:
+        raise SettingsError(f"framing is {framing!r}; expected one of {', '.join(FRAMINGS)}.")
+    if framing == "full":
+        return _scaled(portrait, min_resolution)
+    if framing == "face":
+        return _scaled(_cropped(portrait, face_crop(portrait, expand_ratio)), min_resolution)
+    return _for_pasting(portrait, expand_ratio)
+
+
+def face_crop(portrait: Portrait, expand_ratio: float) -> Box:
+    """An even-sized box around the face, square where the picture allows: moved inward at an edge before it is cut."""
+    x0, y0, x1, y1 = portrait.face_box
+    face = max(x1 - x0, y1 - y0)
+    up = -head_pose(portrait.landmarks).axes[:2, 1]
+    centre = np.array([x0 + x1, y0 + y1]) / 2 + up / np.linalg.norm(up) * HEADROOM / 2 * face
+    side = (1 + 2 * expand_ratio + HEADROOM) * face
+    (left, right), (top, bottom) = (
+        _even_span(middle, side, length)
+        for middle, length in zip(centre, (portrait.width, portrait.height), strict=True)
+    )
+    return left, top, right, bottom
+
+
+def _even_span(middle: float, length: float, limit: int) -> tuple[int, int]:
+    length = min(_even(length), limit - limit % 2)
+    start = int(np.clip(round(middle - length / 2), 0, limit - length))
+    return start, start + length
+
+
+def _for_pasting(portrait: Portrait, expand_ratio: float) -> FramedPortrait:
+    notes: tuple[str, ...] = ()
+    height, width = portrait.height - portrait.height % 2, portrait.width - portrait.width % 2
+    if (height, width) != (portrait.height, portrait.width):
+        notes += (
+            f"The video is {width} x {height}: video sizes are even, so one row or column of the picture is left out.",
+        )
+        portrait = _cropped(portrait, (0, 0, width, height))
+    box = face_crop(portrait, expand_ratio)
+    crop = _cropped(portrait, box)
+    paste = PasteBack(portrait.image, box)
+    if min(crop.width, crop.height) > MAX_PASTE_SIDE:
+        framed = _scaled(crop, MAX_PASTE_SIDE)
+        return FramedPortrait(framed.portrait, paste, notes + framed.notes)
+    return FramedPortrait(crop, paste, notes)
+
+
+def _scaled(portrait: Portrait, short_side: int) -> FramedPortrait:
+    """The portrait with its short side as asked, the aspect kept within a pixel."""
+    scale = short_side / min(portrait.width, portrait.height)
+    width, height = _even(portrait.width * scale), _even(portrait.height * scale)
+    if (width, height) == (portrait.width, portrait.height):
+        return FramedPortrait(portrait, None, ())
+    verb = "enlarged" if scale > 1 else "shrunk" if scale < 1 else "brought to even sizes"
+    note = f"The picture was {verb} from {portrait.width} x {portrait.height} to {width} x {height}."
+    return FramedPortrait(_resized(portrait, width, height), None, (note,))
+
+
+def _resized(portrait: Portrait, width: int, height: int) -> Portrait:
+    scale = np.array([width / portrait.width, height / portrait.height])
+    uniform = float(np.sqrt(scale.prod()))
+
+    def moved(points: NDArray) -> NDArray[np.float32]:
+        xy = (points[..., :2] + 0.5) * scale - 0.5  # pixel centres lie on whole numbers
+        return np.concatenate([xy, points[..., 2:] * uniform], -1).astype(np.float32)
+
+    alpha = None if portrait.alpha is None else resized(portrait.alpha, width, height)
+    return _changed(portrait, resized(portrait.image, width, height), alpha, moved, uniform)
+
+
+def _cropped(portrait: Portrait, box: Box) -> Portrait:
+    x0, y0, x1, y1 = box
+    if box == (0, 0, portrait.width, portrait.height):
+        return portrait
+    image = np.ascontiguousarray(portrait.image[y0:y1, x0:x1])
+    alpha = None if portrait.alpha is None else np.ascontiguousarray(portrait.alpha[y0:y1, x0:x1])
+
+    def moved(points: NDArray) -> NDArray[np.float32]:
+        return (points - np.array([x0, y0, 0])[: points.shape[-1]]).astype(np.float32)
+
+    return _changed(portrait, image, alpha, moved, 1.0)
+
+
+def _changed(portrait: Portrait, image: NDArray, alpha: NDArray | None, moved, scale: float) -> Portrait:
+    """The portrait with other pixels, every coordinate passed through `moved`, every length multiplied by `scale`."""
+    corners = moved(np.array(portrait.face_box).reshape(2, 2)).astype(float)
+    face_px = portrait.report.face_px * scale
+    low, high = corners[0], np.array(image.shape[1::-1]) - 1 - corners[1]
+    report = replace(
+        portrait.report,
+        face_px=face_px,
+        eye_distance_px=portrait.report.eye_distance_px * scale,
+        edge_distance=float(min(*low, *high)) / face_px,
+    )
+    return replace(
+        portrait,
+        image=image,
+        alpha=alpha,
+        landmarks=moved(portrait.landmarks),
+        eye_contours=moved(portrait.eye_contours),
+        irises=moved(portrait.irises),
+        face_box=tuple(corners.reshape(-1).tolist()),
+        report=report,
+        digest=content_digest(image, alpha),
+    )
+
+
+def resized(image: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
+    """One good filter: area averages when shrinking, Lanczos when growing."""
+    shrinks = width * height < image.shape[0] * image.shape[1]
+    return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LANCZOS4)
+
+
+def _even(length: float) -> int:
+    return max(round(length / 2) * 2, 2)
+
+
+def _rise(length: int, width: int) -> NDArray[np.float32]:
+    """From 0 to 1 over `width` samples, smoothly, then 1."""
+    t = np.clip((np.arange(length) + 0.5) / max(width, 1), 0, 1) if width else np.ones(length)
+    return (t * t * (3 - 2 * t)).astype(np.float32)

@@ -1,0 +1,175 @@
+"""Pictures from files, bytes and arrays as RGB uint8, upright, in sRGB, with what had to be changed told in words."""
+
+from __future__ import annotations
+
+import io
+import os
+import warnings
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+
+from ..errors import PortraitError
+
+MAX_PIXELS = 40_000_000
+MIN_SIDE = 32
+BACKGROUND = 255  # shows through transparent parts, since video has no transparency
+FLOAT_TOLERANCE = 1 / 255  # resampling overshoots 0 and 1 a little
+
+Source = str | os.PathLike | bytes | NDArray
+
+
+@dataclass(frozen=True)
+class Picture:
+    """RGB uint8 [H, W, 3], alpha uint8 [H, W] or None, a name for messages and what was adjusted."""
+
+    image: NDArray[np.uint8]
+    alpha: NDArray[np.uint8] | None = None
+    name: str = "picture"
+    notes: tuple[str, ...] = field(default=())
+
+
+def load_picture(source: Source) -> Picture:
+    """Read a picture from a path, from the bytes of a file, or from an array.
+
+    Arrays: [H, W], [H, W, 1], [H, W, 3] or [H, W, 4] (red first, alpha last), uint8, uint16, or float in 0-1.
+    Transparent parts are laid over white.  Raises PortraitError naming the source and the reason.
+    """
+    picture = _from_array(source) if isinstance(source, np.ndarray) else _from_file(source)
+    return _flattened(_bounded(picture))
+
+
+def _from_file(source: str | os.PathLike | bytes) -> Picture:
+    if isinstance(source, bytes):
+        name, stream = "picture", io.BytesIO(source)
+    elif isinstance(source, (str, os.PathLike)):
+        name, stream = Path(source).name, Path(source)
+        if not stream.is_file():
+            raise PortraitError(f"{source} is not a file. Give the path of a picture (PNG, JPEG, WebP, TIFF, BMP).")
+    else:
+        raise PortraitError(f"a picture was given as {type(source).__name__}; expected a path, bytes or a NumPy array.")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # _bounded deals with large pictures
+            with Image.open(stream) as opened:
+                return _decoded(opened, name)
+    except UnidentifiedImageError:
+        raise PortraitError(
+            f"{name} is not a picture that can be read. Save it as PNG or JPEG and try again."
+        ) from None
+    except Image.DecompressionBombError:
+        raise PortraitError(f"{name} is larger than any portrait needs. Shrink it below 100 megapixels.") from None
+    except (OSError, SyntaxError, ValueError, EOFError) as error:
+        raise PortraitError(f"{name} cannot be read: {error}. Save it as PNG or JPEG and try again.") from error
+
+
+def _decoded(opened: Image.Image, name: str) -> Picture:
+    notes = []
+    if getattr(opened, "n_frames", 1) > 1:
+        notes.append(f"{name} has {opened.n_frames} pictures; the first is used.")
+        opened.seek(0)
+    profile = opened.info.get("icc_profile")
+    opened.draft("RGB", _draft_size(opened))
+    upright = ImageOps.exif_transpose(opened)
+    if upright.size != opened.size or opened.getexif().get(0x0112, 1) != 1:
+        notes.append(f"{name} was turned upright as its EXIF orientation says.")
+    colours = _in_srgb(_eight_bit(upright, name), profile)
+    pixels = np.array(colours)
+    alpha = pixels[..., 3] if colours.mode == "RGBA" else None
+    return Picture(np.ascontiguousarray(pixels[..., :3]), alpha, name, tuple(notes))
+
+
+def _draft_size(opened: Image.Image) -> tuple[int, int]:
+    """The size a JPEG decoder may shrink to on its own while it stays above the limit."""
+    scale = min(1.0, (MAX_PIXELS / (opened.width * opened.height)) ** 0.5)
+    return int(opened.width * scale), int(opened.height * scale)
+
+
+def _eight_bit(image: Image.Image, name: str) -> Image.Image:
+    """Any mode that holds more than 8 bits a channel, or a palette, as a mode of 8 bits a channel."""
+    if image.mode.startswith("I") or image.mode == "F":
+        values = np.asarray(image, np.float64)
+        limit = 1.0 if values.max() <= 1 else 65535.0
+        if values.min() < 0 or values.max() > limit:
+            raise ValueError(f"grey values from {values.min():g} to {values.max():g}; expected 0 to 1 or 0 to 65535")
+        return Image.fromarray(np.round(values * (255 / limit)).astype(np.uint8))
+    if image.mode in ("P", "PA") or "transparency" in image.info:
+        return image.convert("RGBA" if "transparency" in image.info or image.mode == "PA" else "RGB")
+    return image.convert("L") if image.mode == "1" else image
+
+
+def _in_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
+    """RGB or RGBA in sRGB; a colour profile that does not fit the picture is ignored, as viewers do."""
+    target = "RGBA" if image.mode in ("RGBA", "LA", "La", "RGBa") else "RGB"
+    if profile and image.mode in ("RGB", "RGBA", "CMYK", "L"):
+        try:
+            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+            return ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode=target)
+        except (ImageCms.PyCMSError, OSError):
+            pass
+    return image.convert(target)
+
+
+def _from_array(array: NDArray) -> Picture:
+    shape = "x".join(map(str, array.shape))
+    if array.ndim == 2:
+        array = array[..., None]
+    if array.ndim != 3 or array.shape[2] not in (1, 3, 4):
+        raise PortraitError(f"the picture is an array of shape {shape}; expected [H, W], [H, W, 3] or [H, W, 4].")
+    pixels, notes = _array_as_bytes(array)
+    if pixels.shape[2] == 1:
+        pixels = np.repeat(pixels, 3, 2)
+    alpha = pixels[..., 3].copy() if pixels.shape[2] == 4 else None
+    return Picture(np.ascontiguousarray(pixels[..., :3]), alpha, notes=notes)
+
+
+def _array_as_bytes(array: NDArray) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
+    if array.dtype == np.uint8:
+        return array, ()
+    if array.dtype == np.uint16:
+        return np.round(array / 257).astype(np.uint8), ()
+    if not np.issubdtype(array.dtype, np.floating):
+        raise PortraitError(f"the picture's values are {array.dtype}; expected uint8, uint16 or float from 0 to 1.")
+    if not np.isfinite(array).all():
+        raise PortraitError("the picture holds NaN or infinite values; expected numbers from 0 to 1.")
+    low, high = float(array.min(initial=0)), float(array.max(initial=0))
+    if high > 2 or low < -1:
+        raise PortraitError(
+            f"the picture's values run from {low:g} to {high:g}; expected floats from 0 to 1, or uint8 from 0 to 255."
+        )
+    outside = low < -FLOAT_TOLERANCE or high > 1 + FLOAT_TOLERANCE
+    notes = (f"Values from {low:.3g} to {high:.3g} were clipped to 0-1.",) if outside else ()
+    return np.round(np.clip(array, 0, 1) * 255).astype(np.uint8), notes
+
+
+def _bounded(picture: Picture) -> Picture:
+    height, width = picture.image.shape[:2]
+    if min(height, width) < MIN_SIDE:
+        raise PortraitError(
+            f"{picture.name} is {width} x {height} pixels; at least {MIN_SIDE} x {MIN_SIDE} are needed."
+        )
+    if height * width <= MAX_PIXELS:
+        return picture
+    scale = (MAX_PIXELS / (height * width)) ** 0.5
+    size = max(int(width * scale), 1), max(int(height * scale), 1)
+
+    def shrunk(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+
+    note = f"{picture.name} was shrunk from {width} x {height} to {size[0]} x {size[1]}."
+    alpha = None if picture.alpha is None else shrunk(picture.alpha)
+    return Picture(shrunk(picture.image), alpha, picture.name, (*picture.notes, note))
+
+
+def _flattened(picture: Picture) -> Picture:
+    """Transparent parts over a plain background; an alpha channel that hides nothing is dropped."""
+    if picture.alpha is None or picture.alpha.min() == 255:
+        return Picture(picture.image, None, picture.name, picture.notes)
+    opacity = picture.alpha[..., None].astype(np.float32) / 255
+    image = np.round(picture.image * opacity + BACKGROUND * (1 - opacity)).astype(np.uint8)
+    note = f"{picture.name} has transparent parts; they are white in the video, which cannot be transparent."
+    return Picture(image, picture.alpha, picture.name, (*picture.notes, note))

@@ -1,0 +1,93 @@
+"""The face in detail: 468 mesh points averaged over several crops, eye contours and irises."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from .crop import SquareCrop, as_batch
+from .detection import Detection
+from .networks import FaceMesh, IrisNet
+
+ROI_MARGIN = 1.5  # side of the crop / longer side of the face box
+RECROPS = 2  # the first crop comes from the detector, these from the mesh itself
+JITTERS = 6  # crops that are averaged, against the noise of a single one
+JITTER_SCALE, JITTER_SHIFT, JITTER_ANGLE = 0.035, 0.021, 0.03  # of the side, of the side, radians
+EYE_MARGIN = 2.3  # side of the eye crop / width of the eye
+RIGHT_EYE_CORNERS, LEFT_EYE_CORNERS = (33, 133), (362, 263)
+OUTER_EYE_CORNERS = (33, 263)
+
+
+@dataclass(frozen=True)
+class MeshFit:
+    """Landmarks [468, 3] in px of the picture (z smaller = nearer) and the confidence 0-1 that this is a face."""
+
+    landmarks: NDArray[np.float32]
+    score: float
+
+    @property
+    def angle(self) -> float:
+        """Tilt of the line between the outer eye corners, radians, clockwise on screen."""
+        right, left = self.landmarks[list(OUTER_EYE_CORNERS), :2]
+        return float(np.arctan2(left[1] - right[1], left[0] - right[0]))
+
+    @property
+    def crop(self) -> SquareCrop:
+        """The upright square around the landmarks, with the margin the network was trained on."""
+        c, s = np.cos(self.angle), np.sin(self.angle)
+        upright = np.array([[c, s], [-s, c]])
+        points = self.landmarks[:, :2] @ upright.T
+        low, high = points.min(0), points.max(0)
+        x, y = upright.T @ ((low + high) / 2)
+        return SquareCrop((float(x), float(y)), ROI_MARGIN * float(max(high - low)), self.angle)
+
+
+def fit_mesh(network: FaceMesh, image: NDArray[np.uint8], face: Detection) -> MeshFit:
+    """Fit the mesh to a detected face: crop by the detector, then twice by the mesh found so far."""
+    x, y = (face.box[:2] + face.box[2:]) / 2
+    fit = _fit(network, image, [SquareCrop((float(x), float(y)), ROI_MARGIN * face.size, face.angle)])
+    for _ in range(RECROPS):
+        fit = _fit(network, image, [fit.crop])
+    return fit
+
+
+def refine_mesh(network: FaceMesh, image: NDArray[np.uint8], fit: MeshFit) -> MeshFit:
+    """The mean over crops that are shifted, scaled and turned a little: takes the landmarks' noise down."""
+    crop = fit.crop
+    jittered = []
+    for t in 2 * np.pi * np.arange(JITTERS) / JITTERS:
+        shift = JITTER_SHIFT * crop.size
+        centre = crop.centre[0] + shift * np.cos(t), crop.centre[1] + shift * np.sin(t)
+        size = crop.size * (1 + JITTER_SCALE * np.cos(2 * t))
+        jittered.append(SquareCrop(centre, size, crop.angle + JITTER_ANGLE * np.sin(t)))
+    return _fit(network, image, jittered)
+
+
+def _fit(network: FaceMesh, image: NDArray[np.uint8], crops: list[SquareCrop]) -> MeshFit:
+    batch = as_batch([crop.read(image, network.size) for crop in crops], 0, 1)
+    with torch.inference_mode():
+        points, logits = network(batch)
+    landmarks = [crop.to_picture(found, network.size) for crop, found in zip(crops, points.numpy(), strict=True)]
+    return MeshFit(np.mean(landmarks, 0), float(torch.sigmoid(logits).mean()))
+
+
+def fit_eyes(
+    network: IrisNet, image: NDArray[np.uint8], fit: MeshFit
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Contours [2, 71, 2] and irises [2, 5, 2] in px; index 0 = the subject's right eye."""
+    crops = []
+    for corners, mirrored in ((RIGHT_EYE_CORNERS, False), (LEFT_EYE_CORNERS, True)):
+        a, b = fit.landmarks[list(corners), :2]
+        x, y = (a + b) / 2
+        width = float(np.linalg.norm(b - a))
+        crops.append(SquareCrop((float(x), float(y)), EYE_MARGIN * width, fit.angle, mirrored))
+    with torch.inference_mode():
+        found = network(as_batch([crop.read(image, network.size) for crop in crops], 0, 1))
+    contours, irises = (
+        np.stack([crop.to_picture(p[:, :2], network.size) for crop, p in zip(crops, points.numpy(), strict=True)])
+        for points in found
+    )
+    return contours, irises

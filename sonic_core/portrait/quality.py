@@ -1,0 +1,115 @@
+"""How well a picture suits animation, in numbers and in plain words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import PortraitError
+from .crop import SquareCrop
+from .head_pose import head_pose
+from .mouth import read_mouth
+from .portrait import QualityReport
+
+PROFILE_YAW = 50  # degrees
+TURNED_YAW = 35
+RAISED_PITCH = 30
+SMALL_PICTURE = 512  # short side, px
+SMALL_FACE = 128  # px
+TINY_EYE_DISTANCE = 22  # px
+COVERED_MOUTH = 0.8
+OPEN_MOUTH = 0.07  # of the eye distance
+NEAR_EDGE = 0.12  # of the face
+BLURRED = 0.25
+
+SHARPNESS_SIDE = 160  # px: the face is looked at in this size
+SHARP_GRADIENT = 0.5  # fine detail / coarse detail of a sharp face
+
+
+def check_quality(
+    image: NDArray[np.uint8], landmarks: NDArray[np.float32], crop: SquareCrop, faces_found: int
+) -> QualityReport:
+    """Measure the face with these landmarks [468, 3] in an RGB picture; `crop` is the upright square around it.
+
+    Raises PortraitError for a profile.
+    """
+    pose = head_pose(landmarks)
+    if abs(pose.yaw) > PROFILE_YAW:
+        raise PortraitError(
+            f"the face is turned {abs(pose.yaw):.0f} degrees to the side, nearly a profile; up to {PROFILE_YAW} can be animated. "
+            "Use a picture in which both eyes and the whole mouth can be seen."
+        )
+    low, high = landmarks[:, :2].min(0), landmarks[:, :2].max(0)
+    face_px = float(min(high - low))
+    height, width = image.shape[:2]
+    mouth = read_mouth(image, landmarks, pose)
+    report = QualityReport(
+        face_px=face_px,
+        eye_distance_px=pose.eye_distance,
+        yaw=pose.yaw,
+        pitch=pose.pitch,
+        roll=pose.roll,
+        sharpness=sharpness(image, crop),
+        mouth_open=mouth.opening,
+        mouth_clarity=mouth.clarity,
+        faces_found=faces_found,
+        edge_distance=float(min(*low, width - 1 - high[0], height - 1 - high[1])) / face_px,
+    )
+    return replace(report, advice=tuple(_advice(report, min(height, width))))
+
+
+def sharpness(image: NDArray[np.uint8], crop: SquareCrop) -> float:
+    """0 (blurred) to 1: the share of fine among all detail of the face, looked at in its own size but at most in 160 px."""
+    side = int(np.clip(crop.size, 48, SHARPNESS_SIDE))
+    grey = cv2.cvtColor(crop.read(image, side), cv2.COLOR_RGB2GRAY).astype(np.float32)
+    grey = grey[side // 6 : -(side // 6), side // 6 : -(side // 6)]
+    fine = grey - cv2.GaussianBlur(grey, (0, 0), 1)
+    coarse = cv2.GaussianBlur(grey, (0, 0), 1) - cv2.GaussianBlur(grey, (0, 0), 2)
+    return float(np.clip(fine.std() / max(float(coarse.std()), 1e-3) / SHARP_GRADIENT, 0, 1))
+
+
+def _advice(report: QualityReport, short_side: int) -> Iterator[str]:
+    """Sentences for the user: what was measured, what it means, what to do."""
+    if short_side < SMALL_PICTURE:
+        yield (
+            f"The picture's shorter side is {short_side} px; from {SMALL_PICTURE} px on the result is sharper. "
+            "It is enlarged, which adds no detail."
+        )
+    if report.eye_distance_px < TINY_EYE_DISTANCE:
+        yield (
+            f"The eyes are {report.eye_distance_px:.0f} px apart; under {TINY_EYE_DISTANCE} px lips and lids cannot be placed well. "
+            "Use a larger picture of the face."
+        )
+    elif report.face_px < SMALL_FACE:
+        yield (
+            f"The face is {report.face_px:.0f} px wide; {SMALL_FACE} px and more give a clear mouth. "
+            "Crop closer from a larger picture, or use the face framing."
+        )
+    if report.sharpness < BLURRED:
+        yield f"The face looks blurred (sharpness {report.sharpness:.2f} of 1); a sharper picture gives better lips and teeth."
+    if abs(report.yaw) > TURNED_YAW:
+        yield (
+            f"The head is turned {abs(report.yaw):.0f} degrees to the side; up to {TURNED_YAW} looks natural. "
+            "Prefer a picture seen more from the front."
+        )
+    if abs(report.pitch) > RAISED_PITCH:
+        yield (
+            f"The head is {'raised' if report.pitch > 0 else 'lowered'} by {abs(report.pitch):.0f} degrees; "
+            f"up to {RAISED_PITCH} looks natural."
+        )
+    if report.mouth_clarity < COVERED_MOUTH:
+        yield (
+            f"The lips cannot be seen clearly (clarity {report.mouth_clarity:.1f}, {COVERED_MOUTH} is needed): "
+            "covered by a mask, hand, microphone or beard? Use a picture in which the whole mouth is visible."
+        )
+    elif report.mouth_open > OPEN_MOUTH:
+        yield "The mouth is open in the picture; a picture with lips closed or just touching gives the best speech."
+    if report.edge_distance < NEAR_EDGE:
+        where = "is cut by" if report.edge_distance < 0 else "is close to"
+        yield f"The face {where} the picture's edge, so the head moves less; leave some room around it."
+    if report.faces_found > 1:
+        yield f"{report.faces_found} faces were found, sorted by size; choose another one with face_index."
