@@ -1,0 +1,152 @@
+"""Between ComfyUI's dictionaries and tensors and sonic_core's values; inputs are never changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..sonic_core.audio.clip import AudioClip
+from ..sonic_core.audio.loading import clip_from_waveform
+from ..sonic_core.engines.base import Conditioning, Engine, Latents
+from ..sonic_core.errors import AudioError, OutputError, PortraitError, SettingsError
+from ..sonic_core.frames import Frame, FrameStream
+from ..sonic_core.progress import Progress, ignore
+from .motion_tensor import MotionTensor
+
+SOURCE_KEY = "sonic_source"  # extra entry of an AUDIO mapping that came straight from a file
+
+
+# Sound
+
+
+@dataclass(frozen=True)
+class Source:
+    """The file that `waveform` is the whole of; void as soon as a node puts another waveform beside it."""
+
+    waveform: Tensor
+    path: Path | None
+    name: str
+    notes: tuple[str, ...]
+
+
+def audio_from_clip(clip: AudioClip) -> dict[str, Any]:
+    """AUDIO: waveform `[1, channels, samples]`, its rate, and where it came from."""
+    waveform = torch.from_numpy(np.ascontiguousarray(clip.samples))[None]
+    return {
+        "waveform": waveform,
+        "sample_rate": clip.rate,
+        SOURCE_KEY: Source(waveform, clip.source, clip.name, clip.notes),
+    }
+
+
+def clip_from_audio(audio: Mapping[str, Any] | None, name: str = "audio") -> AudioClip:
+    """AudioClip of an AUDIO, which may be any Mapping; AudioError for None (a video without sound) and for batches."""
+    if audio is None:
+        raise AudioError(
+            "There is no audio: the connected node gave none (a video without sound?). Connect a recording."
+        )
+    waveform, rate = audio["waveform"], audio["sample_rate"]
+    source = audio.get(SOURCE_KEY) if hasattr(audio, "get") else None
+    if isinstance(source, Source) and source.waveform is waveform:
+        return AudioClip(waveform[0].numpy(), int(rate), source.name, source.path, source.notes)
+    return clip_from_waveform(waveform, rate, name)
+
+
+# Pictures
+
+
+def picture_from_images(images: Tensor) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
+    """The first picture of an IMAGE batch, RGB or RGBA uint8 `[H, W, C]`, and a note if there were more."""
+    check_images(images)
+    if len(images) == 0:
+        raise PortraitError("The image batch is empty. Connect one portrait.")
+    note = f"The image input holds {len(images)} pictures; the first one is used." if len(images) > 1 else ""
+    return to_uint8(images[0]), (note,) if note else ()
+
+
+def images_from_picture(picture: NDArray[np.uint8]) -> Tensor:
+    """IMAGE `[1, H, W, 3]` of one RGB picture."""
+    return torch.from_numpy(np.ascontiguousarray(picture[..., :3]))[None].float().div_(255)
+
+
+def frames_from_images(images: Tensor, fps: float) -> FrameStream:
+    """The frames of an IMAGE batch, converted one at a time; transparency is dropped."""
+    check_images(images)
+    if len(images) == 0:
+        raise OutputError("There are no frames: the image batch is empty.")
+    length, height, width = images.shape[:3]
+
+    def frames() -> Iterator[Frame]:
+        for image in images:
+            yield to_uint8(image[..., :3])
+
+    return FrameStream(length, width, height, float(fps), frames)
+
+
+def images_from_frames(frames: FrameStream, progress: Progress = ignore, stage: str = "rendering") -> Tensor:
+    """IMAGE `[T, H, W, 3]` float32 0..1 of a whole stream; needs 12 bytes per pixel and frame."""
+    images = torch.empty((len(frames), frames.height, frames.width, 3), dtype=torch.float32)
+    progress(stage, 0, len(frames))
+    for index, frame in enumerate(frames):
+        images[index] = torch.from_numpy(frame)
+        images[index].div_(255)
+        progress(stage, index + 1, len(frames), lambda frame=frame: frame)
+    return images
+
+
+def check_images(images: Tensor) -> None:
+    if not isinstance(images, Tensor) or images.ndim != 4 or images.shape[-1] not in (3, 4):
+        shape = list(images.shape) if isinstance(images, Tensor) else type(images).__name__
+        raise PortraitError(f"The image input is {shape}; expected [pictures, height, width, 3 or 4 channels].")
+
+
+def to_uint8(image: Tensor) -> NDArray[np.uint8]:
+    """Float 0..1 `[H, W, C]`, on any device, as uint8; NaN becomes black."""
+    return image.detach().to("cpu", torch.float32).nan_to_num(0.0).clamp(0, 1).mul(255).round_().to(torch.uint8).numpy()
+
+
+# What only our own nodes exchange
+
+
+def latent_from(latents: Latents) -> dict[str, Any]:
+    """LATENT: samples, fps and engine. Motion, which is no picture, tells a VAE so in words."""
+    samples = latents.samples
+    if samples.ndim < 4:
+        samples = samples.as_subclass(MotionTensor)
+    return {"samples": samples, "fps": latents.fps, "engine": latents.engine}
+
+
+def latents_from(latent: Mapping[str, Any], engine: Engine) -> Latents:
+    """Latents of a LATENT that `engine` made; SettingsError for any other."""
+    made_by = latent.get("engine")
+    if made_by != engine.name:
+        origin = f"the engine {made_by!r}" if made_by else "another node"
+        raise SettingsError(
+            f"This LATENT comes from {origin}, but the model is {engine.name!r}. "
+            "Connect the output of Sonic Inference that uses the same model."
+        )
+    samples = latent["samples"]
+    if isinstance(samples, MotionTensor):
+        samples = samples.as_subclass(Tensor)
+    return Latents(samples, float(latent["fps"]), made_by)
+
+
+def check_same_engine(conditioning: Conditioning, engine: Engine) -> None:
+    """SettingsError when SONIC_PREDATA was made with another model."""
+    if conditioning.engine != engine.name:
+        raise SettingsError(
+            f"SONIC_PREDATA was made for the engine {conditioning.engine!r}, but the model is {engine.name!r}. "
+            "Connect the same Sonic Model Loader to all Sonic nodes."
+        )
+
+
+def with_settings(conditioning: Conditioning, **changes: Any) -> Conditioning:
+    """The same conditioning with other inference settings, checked."""
+    return replace(conditioning, settings=replace(conditioning.settings, **changes))

@@ -1,0 +1,96 @@
+"""Generate: the whole way in one node, frame by frame into the file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor
+
+from ..sonic_core.engines.base import Engine
+from ..sonic_core.media.encoding import Encoding
+from ..sonic_core.pipeline import generate
+from ..sonic_core.portrait.analysis import load_portrait
+from ..sonic_core.settings import Settings
+from . import host
+from .convert import clip_from_audio, picture_from_images
+from .encoding_inputs import encoding, encoding_inputs, filename_input
+from .host import io
+from .setting_inputs import INFERENCE, PREPARE, setting_inputs
+
+
+class Generate(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="SonicGenerate",
+            display_name="Sonic Generate (streaming)",
+            category="Sonic",
+            description=(
+                "Picture and recording in, mp4 out. Frames are drawn, written and forgotten one at a time: "
+                "ten minutes need no more memory than ten seconds."
+            ),
+            is_output_node=True,
+            inputs=[
+                host.SonicModel.Input("model", tooltip="From Sonic Model Loader."),
+                io.Image.Input("image", tooltip="The portrait. Of a batch the first picture is used."),
+                io.Audio.Input("audio", tooltip="The recording that it shall speak; any rate, any length."),
+                *setting_inputs((*INFERENCE, *PREPARE)),
+                filename_input(),
+                *encoding_inputs(),
+            ],
+            outputs=[
+                io.Video.Output(display_name="video", tooltip="The finished file, for other video nodes."),
+                io.String.Output(display_name="path", tooltip="Where the mp4 lies."),
+                io.String.Output(
+                    display_name="report", tooltip="What was adjusted on the way, and advice about the picture."
+                ),
+            ],
+            **host.newer_keywords(
+                search_aliases=[
+                    "lip sync",
+                    "talking head",
+                    "digital human",
+                    "audio driven",
+                    "数字人",
+                    "对口型",
+                    "口型同步",
+                ],
+            ),
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        model: Engine,
+        image: Tensor,
+        audio: Mapping[str, Any] | None,
+        filename_prefix: str = "sonic/talking",
+        crf: int = Encoding.crf,
+        preset: str = Encoding.preset,
+        audio_kbps: int = Encoding.audio_bitrate // 1000,
+        **settings: Any,
+    ) -> io.NodeOutput:
+        wanted = Settings(**settings)
+        progress = host.progress({"portrait": 3, "audio": 1, "sampling": 2, "rendering": 2, "encoding": 92})
+        clip = clip_from_audio(audio)
+        picture, notes = picture_from_images(image)
+        portrait = load_portrait(picture, wanted.face_index, progress=progress)
+        place = host.output_place(filename_prefix, wanted.min_resolution, wanted.min_resolution)
+        made = generate(
+            model,
+            portrait,
+            clip,
+            place.path,
+            wanted,
+            encoding(crf, preset, audio_kbps),
+            host.workflow_tags(cls.hidden),
+            progress=progress,
+        )
+        report = "\n".join((*notes, *made.notes, *portrait.report.advice))
+        return io.NodeOutput(
+            host.video_from_file(made.path),
+            str(made.path),
+            report,
+            ui=host.video_preview(made.path, place.subfolder),
+        )

@@ -1,0 +1,153 @@
+"""The one place that knows ComfyUI: its schema keywords, folders, progress bar, previews and video type."""
+
+from __future__ import annotations
+
+import json
+import os
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+import comfy.model_management
+import comfy.utils
+import folder_paths
+import numpy as np
+from comfy.cli_args import args
+from comfy_api.latest import ComfyExtension, io
+from numpy.typing import NDArray
+from PIL import Image
+
+from ..sonic_core.errors import OutputError, SettingsError
+from .progress import WholeNodeProgress
+
+__all__ = ["ComfyExtension", "io"]
+
+SonicModel = io.Custom("SONIC_MODEL")
+SonicPredata = io.Custom("SONIC_PREDATA")
+
+MODEL_FOLDER = "sonic"  # the key and folder that users of the other Sonic pack have already
+PROGRESS_STEPS = 1000
+
+AnyInput = TypeVar("AnyInput", bound=io.Input)
+
+
+# Schemas
+
+
+def newer_keywords(**keywords: Any) -> dict[str, Any]:
+    """Those `io.Schema` keywords that this ComfyUI knows; an unknown one would lose the whole pack."""
+    known = {field.name for field in fields(io.Schema)}
+    return {name: value for name, value in keywords.items() if name in known}
+
+
+def advanced(item: AnyInput) -> AnyInput:
+    """Fold a rarely used input away, also where `Input` has no keyword for it yet."""
+    item.extra_dict = {**item.extra_dict, "advanced": True}
+    return item
+
+
+# Files
+
+
+def register_model_folder() -> None:
+    """Make `models/sonic` known beside what extra_model_paths.yaml names; creates nothing."""
+    folder_paths.add_model_folder_path(MODEL_FOLDER, os.path.join(folder_paths.models_dir, MODEL_FOLDER))
+
+
+def sound_files() -> list[str]:
+    """Recordings and videos in ComfyUI's input folder."""
+    folder = folder_paths.get_input_directory()
+    names = os.listdir(folder) if os.path.isdir(folder) else []
+    files = [name for name in names if os.path.isfile(os.path.join(folder, name))]
+    return sorted(folder_paths.filter_files_content_types(files, ["audio", "video"]))
+
+
+def input_path(name: str) -> Path:
+    """Where an uploaded file lies; SettingsError for names that lead out of ComfyUI's folders or to nothing."""
+    if not name:
+        raise SettingsError("No file is chosen. Pick one from the list or upload it with the button on the node.")
+    _, folder = folder_paths.annotated_filepath(name)
+    folder = Path(folder or folder_paths.get_input_directory()).resolve()
+    path = Path(folder_paths.get_annotated_filepath(name)).resolve()
+    if not path.is_relative_to(folder):
+        raise SettingsError(f"{name} lies outside ComfyUI's {folder.name} folder. Upload the file instead.")
+    if not path.is_file():
+        raise SettingsError(f"{name} is not in ComfyUI's {folder.name} folder. Pick or upload another file.")
+    return path
+
+
+def file_fingerprint(name: str) -> str:
+    """Changes when the file changes; the file itself need not be read."""
+    stat = input_path(name).stat()
+    return f"{name} {stat.st_size} {stat.st_mtime_ns}"
+
+
+@dataclass(frozen=True)
+class OutputPlace:
+    """A free name in the output folder and the subfolder it lies in."""
+
+    path: Path
+    subfolder: str
+
+
+def output_place(prefix: str, width: int, height: int) -> OutputPlace:
+    """The next numbered mp4 name for `prefix`, with ComfyUI's %date% style tokens; OutputError if it leaves the output folder."""
+    root = Path(folder_paths.get_output_directory()).resolve()
+    if not prefix.strip() or not (root / prefix).resolve().is_relative_to(root):
+        raise OutputError(
+            f"filename_prefix is {prefix!r}; expected a name inside ComfyUI's output folder, such as sonic/talking."
+        )
+    folder, name, counter, subfolder, _ = folder_paths.get_save_image_path(prefix, str(root), width, height)
+    return OutputPlace(Path(folder) / f"{name}_{counter:05}_.mp4", subfolder)
+
+
+def workflow_tags(hidden: Any) -> dict[str, str]:
+    """The graph as mp4 tags, so that dropping the file on the canvas brings it back; empty under --disable-metadata."""
+    if hidden is None or args.disable_metadata:
+        return {}
+    graph = {"prompt": hidden.prompt, **(hidden.extra_pnginfo or {})}
+    return {name: json.dumps(value) for name, value in graph.items() if value is not None}
+
+
+# What a node shows
+
+
+def video_preview(path: Path, subfolder: str) -> dict[str, Any]:
+    """The `ui` of a finished mp4: a player on the node (the form that classic canvas and Nodes 2.0 both understand)."""
+    item = {"filename": path.name, "subfolder": subfolder, "type": "output"}
+    return {"images": [item], "animated": (True,), "path": [str(path)]}
+
+
+def picture_preview(picture: NDArray[np.uint8], text: str) -> dict[str, Any]:
+    """The `ui` of an RGB picture and a text on the node; the picture is a temporary file of ComfyUI's."""
+    folder = Path(folder_paths.get_temp_directory())
+    folder.mkdir(parents=True, exist_ok=True)
+    name = f"sonic_{uuid.uuid4().hex[:12]}.png"
+    Image.fromarray(picture).save(folder / name, compress_level=1)
+    return {"images": [{"filename": name, "subfolder": "", "type": "temp"}], "text": [text]}
+
+
+def video_from_file(path: Path) -> Any:
+    """A VIDEO for other nodes; the bare path where the host has no video type."""
+    from comfy_api.latest import InputImpl
+
+    return InputImpl.VideoFromFile(str(path)) if hasattr(InputImpl, "VideoFromFile") else path
+
+
+# Progress
+
+
+def progress(stages: Mapping[str, float], preview: bool = False) -> WholeNodeProgress:
+    """Progress over the whole work of a node; every report is a place where Cancel takes effect.
+
+    stages: the stages that report and their share of the time.  preview: show pictures of the state on the node.
+    """
+    bar = comfy.utils.ProgressBar(PROGRESS_STEPS)
+
+    def show(share: float, picture: NDArray[np.uint8] | None) -> None:
+        shown = ("JPEG", Image.fromarray(picture), None) if picture is not None else None
+        bar.update_absolute(round(share * PROGRESS_STEPS), PROGRESS_STEPS, shown)
+
+    return WholeNodeProgress(stages, show, comfy.model_management.throw_exception_if_processing_interrupted, preview)

@@ -1,0 +1,46 @@
+"""LatentDecode: from latents to pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..sonic_core.engines.base import Conditioning, Engine
+from . import host
+from .convert import audio_from_clip, check_same_engine, images_from_frames, latents_from
+from .host import io
+
+
+class LatentDecode(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="SonicLatentDecode",
+            display_name="Latent Decode (Sonic)",
+            category="Sonic",
+            description=(
+                "Draws the frames. They are kept in memory as images (12 bytes per pixel and frame): "
+                "for more than a minute or so use Sonic Generate, which streams."
+            ),
+            inputs=[
+                host.SonicModel.Input("model", tooltip="From Sonic Model Loader, the same as for inference."),
+                host.SonicPredata.Input("predata", tooltip="From SONIC_PreData, the same as for inference."),
+                io.Latent.Input("latent", tooltip="From Sonic Inference."),
+            ],
+            outputs=[
+                io.Image.Output(display_name="images", tooltip="The frames in order."),
+                io.Float.Output(display_name="fps", tooltip="Their rate, frames per second."),
+                io.Audio.Output(
+                    display_name="audio",
+                    tooltip="The recording as long as the frames (trimmed or padded if you asked for it).",
+                ),
+            ],
+            **host.newer_keywords(search_aliases=["decode", "vae decode", "lip sync", "talking head", "解码"]),
+        )
+
+    @classmethod
+    def execute(cls, model: Engine, predata: Conditioning, latent: Mapping[str, Any]) -> io.NodeOutput:
+        check_same_engine(predata, model)
+        progress = host.progress({"portrait": 1, "rendering": 9}, preview=True)
+        frames = model.decode(predata, latents_from(latent, model), progress)
+        return io.NodeOutput(images_from_frames(frames, progress), frames.fps, audio_from_clip(predata.audio))

@@ -1,0 +1,100 @@
+"""LipSyncAlign: measures how far mouth and sound are apart, and brings them together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor
+
+from ..sonic_core.post.alignment import DEFAULT_TOLERANCE_MS, METHODS, SyncReport, align, measure_offset
+from ..sonic_core.post.sync_chart import sync_chart
+from . import host
+from .convert import (
+    audio_from_clip,
+    clip_from_audio,
+    frames_from_images,
+    images_from_frames,
+    images_from_picture,
+)
+from .host import advanced, io
+
+MEASURE_ONLY = "measure_only"
+
+
+class LipSyncAlign(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="SonicLipSyncAlign",
+            display_name="Lip Sync Align",
+            category="Sonic/post",
+            description=(
+                "Measures the offset between mouth and sound by correlating the mouth opening seen in the frames with the "
+                "audio, and corrects it when the measurement is sure enough."
+            ),
+            inputs=[
+                io.Image.Input("images", tooltip="Frames in order, from Latent Decode (Sonic) or from any video."),
+                io.Audio.Input("audio", tooltip="The sound that belongs to them."),
+                io.Float.Input(
+                    "fps", default=25.0, min=1.0, max=120.0, step=0.01, tooltip="Frames per second of the images."
+                ),
+                io.Combo.Input(
+                    "method",
+                    options=[*METHODS, MEASURE_ONLY],
+                    default=METHODS[0],
+                    tooltip="shift_audio moves the sound (exact), shift_frames the frames (to the nearest one), "
+                    "measure_only changes nothing.",
+                ),
+                advanced(
+                    io.Float.Input(
+                        "tolerance_ms",
+                        default=DEFAULT_TOLERANCE_MS,
+                        min=0.0,
+                        max=200.0,
+                        step=5.0,
+                        tooltip="Offsets up to this are left as they are: nobody sees them.",
+                    )
+                ),
+            ],
+            outputs=[
+                io.Image.Output(display_name="images", tooltip="The frames, as many as before."),
+                io.Audio.Output(display_name="audio", tooltip="The sound, moved to where the mouth is."),
+                io.Float.Output(
+                    display_name="offset_ms", tooltip="Measured offset in ms; positive = the sound is late."
+                ),
+                io.Image.Output(
+                    display_name="sync_chart",
+                    tooltip="Mouth opening and sound over time, and how well they match at every shift.",
+                ),
+                io.String.Output(display_name="report", tooltip="What was found and what was done, in words."),
+            ],
+            **host.newer_keywords(
+                search_aliases=["lip sync", "sync", "offset", "delay", "av sync", "对口型", "音画同步"]
+            ),
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        images: Tensor,
+        audio: Mapping[str, Any] | None,
+        fps: float = 25.0,
+        method: str = METHODS[0],
+        tolerance_ms: float = DEFAULT_TOLERANCE_MS,
+    ) -> io.NodeOutput:
+        frames, clip = frames_from_images(images, fps), clip_from_audio(audio)
+        progress = host.progress({"mouth": 9, "alignment": 1})
+        report = measure_offset(frames, clip, progress)
+        chart = images_from_picture(sync_chart(report))
+        if method == MEASURE_ONLY:
+            return io.NodeOutput(images, audio, report.offset_ms, chart, report_line(report))
+        aligned = align(frames, clip, report, method, tolerance_ms)
+        if aligned.frames is not frames:
+            images = images_from_frames(aligned.frames, progress, "alignment")
+        sound = audio if aligned.audio is clip else audio_from_clip(aligned.audio)
+        return io.NodeOutput(images, sound, report.offset_ms, chart, " ".join(aligned.notes))
+
+
+def report_line(report: SyncReport) -> str:
+    return " ".join((f"Offset {report.offset_ms:+.0f} ms, confidence {report.confidence:.2f}.", *report.notes))

@@ -1,0 +1,38 @@
+"""ModelLoader: the engine that makes the video."""
+
+from __future__ import annotations
+
+from ..sonic_core.engines.registry import ENGINES, load_engine
+from . import host
+from .host import io
+
+
+class ModelLoader(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="SonicModelLoader",
+            display_name="Sonic Model Loader",
+            category="Sonic",
+            description="Chooses the engine. lite is bundled: it needs no download and no GPU.",
+            inputs=[
+                io.Combo.Input(
+                    "engine",
+                    options=list(ENGINES),
+                    default="lite",
+                    tooltip="lite = bundled, real time on a CPU: warps and relights the picture itself.",
+                ),
+            ],
+            outputs=[
+                host.SonicModel.Output(
+                    display_name="model", tooltip="Connect it to every Sonic node with a model input."
+                )
+            ],
+            **host.newer_keywords(
+                search_aliases=["sonic", "lip sync", "talking head", "digital human", "数字人", "对口型"],
+            ),
+        )
+
+    @classmethod
+    def execute(cls, engine: str) -> io.NodeOutput:
+        return io.NodeOutput(load_engine(engine))

@@ -1,0 +1,50 @@
+"""Several stages of work shown as one bar that moves evenly."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..sonic_core.progress import Preview
+
+BAR_INTERVAL = 0.1  # s between two bar updates: each is a message to every open browser
+PREVIEW_INTERVAL = 0.5  # s between two pictures
+
+Show = Callable[[float, "NDArray[np.uint8] | None"], None]
+
+
+class WholeNodeProgress:
+    """A sonic_core `Progress` that knows how much of the whole each stage is, and stops the work when asked to.
+
+    stages: name -> share of the time (any unit), in order; stages not named only offer cancelling.
+    show(share, picture): draws the bar, 0 to 1.  check: raises when the user pressed Cancel.
+    """
+
+    def __init__(
+        self, stages: Mapping[str, float], show: Show, check: Callable[[], None], preview: bool = False
+    ) -> None:
+        whole = sum(stages.values())
+        self.spans: dict[str, tuple[float, float]] = {}
+        start = 0.0
+        for name, share in stages.items():
+            self.spans[name] = (start, share / whole)
+            start += share / whole
+        self.show, self.check, self.wants_preview = show, check, preview
+        self.share = 0.0
+        self.shown_at = self.pictured_at = float("-inf")
+
+    def __call__(self, stage: str, done: int, total: int, preview: Preview | None = None) -> None:
+        self.check()
+        start, width = self.spans.get(stage, (self.share, 0.0))
+        self.share = max(self.share, min(1.0, start + width * done / max(1, total)))
+        now = time.monotonic()
+        pictured = self.wants_preview and preview is not None and now - self.pictured_at >= PREVIEW_INTERVAL
+        if not pictured and now - self.shown_at < BAR_INTERVAL and self.share < 1.0 - 1e-9:
+            return
+        self.shown_at = now
+        if pictured:
+            self.pictured_at = now
+        self.show(self.share, preview() if pictured else None)

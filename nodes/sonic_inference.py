@@ -1,0 +1,48 @@
+"""SonicInference: from sound features to motion (or picture) latents."""
+
+from __future__ import annotations
+
+from ..sonic_core.engines.base import Conditioning, Engine
+from . import host
+from .convert import check_same_engine, latent_from, with_settings
+from .host import io
+from .setting_inputs import INFERENCE, setting_inputs
+
+
+class SonicInference(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="SonicInference",
+            display_name="Sonic Inference",
+            category="Sonic",
+            description="Turns the sound into motion of mouth, face and head. Another seed gives other blinks and nods.",
+            inputs=[
+                host.SonicModel.Input("model", tooltip="From Sonic Model Loader."),
+                host.SonicPredata.Input("predata", tooltip="From SONIC_PreData."),
+                *setting_inputs(INFERENCE),
+            ],
+            outputs=[
+                io.Latent.Output(
+                    display_name="latent", tooltip="For Latent Decode (Sonic); a core VAE cannot decode motion."
+                )
+            ],
+            **host.newer_keywords(
+                search_aliases=[
+                    "sampler",
+                    "lip sync",
+                    "talking head",
+                    "digital human",
+                    "audio driven",
+                    "数字人",
+                    "对口型",
+                ],
+            ),
+        )
+
+    @classmethod
+    def execute(cls, model: Engine, predata: Conditioning, **settings: float) -> io.NodeOutput:
+        check_same_engine(predata, model)
+        conditioning = with_settings(predata, **settings)
+        latents = model.sample(conditioning, conditioning.settings, host.progress({"sampling": 1}, preview=True))
+        return io.NodeOutput(latent_from(latents))

@@ -1,0 +1,65 @@
+"""SONIC_PreData: face, framing and sound features, prepared once per picture and recording."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from torch import Tensor
+
+from ..sonic_core.engines.base import Engine
+from ..sonic_core.portrait.analysis import load_portrait
+from ..sonic_core.settings import Settings
+from . import host
+from .convert import clip_from_audio, images_from_picture, picture_from_images
+from .host import io
+from .report import report_picture, report_text
+from .setting_inputs import PREPARE, setting_inputs
+
+
+class SONIC_PreData(io.ComfyNode):  # noqa: N801  the name on the users' design card
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="SonicPreData",
+            display_name="SONIC_PreData",
+            category="Sonic",
+            description="Finds the face, frames the picture, listens to the sound, and reports what was found before the long work starts.",
+            inputs=[
+                host.SonicModel.Input("model", tooltip="From Sonic Model Loader."),
+                io.Image.Input("image", tooltip="The portrait. Of a batch the first picture is used."),
+                io.Audio.Input("audio", tooltip="The recording that it shall speak; any rate, mono or stereo."),
+                *setting_inputs(PREPARE),
+            ],
+            outputs=[
+                host.SonicPredata.Output(display_name="predata", tooltip="For Sonic Inference and Latent Decode."),
+                io.Image.Output(display_name="preview", tooltip="The framed picture with the face that was found."),
+                io.String.Output(
+                    display_name="report", tooltip="Face, size, length, memory, and advice about the picture."
+                ),
+            ],
+            **host.newer_keywords(
+                search_aliases=[
+                    "sonic predata",
+                    "lip sync",
+                    "talking head",
+                    "digital human",
+                    "face",
+                    "数字人",
+                    "对口型",
+                ],
+            ),
+        )
+
+    @classmethod
+    def execute(cls, model: Engine, image: Tensor, audio: Mapping[str, Any] | None, **settings: Any) -> io.NodeOutput:
+        wanted = Settings(**settings)
+        progress = host.progress({"portrait": 3, "audio": 1})
+        clip = clip_from_audio(audio)
+        picture, notes = picture_from_images(image)
+        portrait = load_portrait(picture, wanted.face_index, progress=progress)
+        conditioning = model.prepare(portrait, clip, wanted, progress)
+        conditioning = replace(conditioning, notes=notes + conditioning.notes)
+        text, preview = report_text(conditioning), report_picture(conditioning)
+        return io.NodeOutput(conditioning, images_from_picture(preview), text, ui=host.picture_preview(preview, text))

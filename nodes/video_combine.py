@@ -1,0 +1,81 @@
+"""VideoCombine: frames and sound into an mp4 that plays on the node."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor
+
+from ..sonic_core.media.encoding import Encoding
+from ..sonic_core.media.writer import write_video
+from ..sonic_core.settings import LENGTH_POLICIES
+from . import host
+from .convert import clip_from_audio, frames_from_images
+from .encoding_inputs import encoding, encoding_inputs, filename_input
+from .host import advanced, io
+from .lengths import match_lengths
+
+
+class VideoCombine(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="SonicVideoCombine",
+            display_name="Video Combine (Sonic)",
+            category="Sonic",
+            description="Writes frames and sound as an mp4 and plays it here. The workflow is kept in the file.",
+            is_output_node=True,
+            inputs=[
+                io.Image.Input("images", tooltip="Frames in order."),
+                io.Audio.Input(
+                    "audio", optional=True, tooltip="The sound, kept at its own rate; without it the video is silent."
+                ),
+                io.Float.Input("fps", default=25.0, min=1.0, max=120.0, step=0.01, tooltip="Frames per second."),
+                filename_input(),
+                *encoding_inputs(),
+                advanced(
+                    io.Combo.Input(
+                        "length_policy",
+                        options=list(LENGTH_POLICIES),
+                        default="strict",
+                        tooltip="Frames and sound of different length: strict = error, trim = cut the longer, "
+                        "pad = add silence or hold the last frame.",
+                    )
+                ),
+            ],
+            outputs=[
+                io.Video.Output(display_name="video", tooltip="The finished file, for other video nodes."),
+                io.String.Output(display_name="path", tooltip="Where the mp4 lies."),
+            ],
+            **host.newer_keywords(
+                search_aliases=["save video", "combine", "mp4", "lip sync", "talking head", "保存视频", "合成视频"],
+            ),
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        images: Tensor,
+        fps: float,
+        filename_prefix: str,
+        audio: Mapping[str, Any] | None = None,
+        crf: int = Encoding.crf,
+        preset: str = Encoding.preset,
+        audio_kbps: int = Encoding.audio_bitrate // 1000,
+        length_policy: str = "strict",
+    ) -> io.NodeOutput:
+        frames = frames_from_images(images, fps)
+        clip = clip_from_audio(audio) if audio is not None else None
+        if clip is not None:
+            frames, clip = match_lengths(frames, clip, length_policy)
+        place = host.output_place(filename_prefix, frames.width, frames.height)
+        path = write_video(
+            frames,
+            clip,
+            place.path,
+            encoding(crf, preset, audio_kbps),
+            host.workflow_tags(cls.hidden),
+            progress=host.progress({"encoding": 1}),
+        )
+        return io.NodeOutput(host.video_from_file(path), str(path), ui=host.video_preview(path, place.subfolder))

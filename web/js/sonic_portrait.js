@@ -1,0 +1,171 @@
+// What the canvas adds to Sonic nodes: video entries in the node menu, the length of the chosen recording, the report as text.
+
+import { app } from "../../../scripts/app.js";
+import { api } from "../../../scripts/api.js";
+
+const VIDEO_NODES = new Set(["SonicVideoCombine", "SonicGenerate"]);
+const AUDIO_NODE = "SonicLoadAudio";
+const REPORT_NODE = "SonicPreData";
+
+const words = {
+  en: {
+    save: "Save video as…", open: "Open video", copy: "Copy file path",
+    recording: "recording", report: "report", of: "of", none: "–",
+  },
+  zh: {
+    save: "视频另存为…", open: "打开视频", copy: "复制文件路径",
+    recording: "录音时长", report: "报告", of: "/", none: "–",
+  },
+};
+
+function word(key) {
+  const locale = app.ui?.settings?.getSettingValue?.("Comfy.Locale") ?? "en";
+  return (String(locale).startsWith("zh") ? words.zh : words.en)[key];
+}
+
+function viewUrl({ filename, subfolder = "", type = "input" }) {
+  return api.apiURL(`/view?${new URLSearchParams({ filename, subfolder, type })}`);
+}
+
+// --- Video nodes: menu entries -------------------------------------------------------------------------------------
+
+function videoMenu(node) {
+  const video = node.sonicVideo ?? videoOf(app.nodeOutputs?.[node.id]);
+  if (!video) return [];
+  return [
+    { content: word("save"), callback: () => saveVideo(video) },
+    { content: word("open"), callback: () => window.open(viewUrl(video), "_blank") },
+    { content: word("copy"), callback: () => copyText(video.path ?? video.filename) },
+  ];
+}
+
+function saveVideo(video) {
+  const link = document.createElement("a");
+  link.href = viewUrl(video);
+  link.download = video.filename;
+  document.body.append(link);
+  link.click();
+  link.remove();
+}
+
+async function copyText(text) {
+  if (navigator.clipboard && window.isSecureContext) return navigator.clipboard.writeText(text);
+  const field = document.createElement("textarea"); // plain http from another machine has no clipboard API
+  field.value = text;
+  document.body.append(field);
+  field.select();
+  document.execCommand("copy");
+  field.remove();
+}
+
+function videoOf(output) {
+  const video = output?.images?.[0];
+  return video && { ...video, path: output.path?.[0] };
+}
+
+// --- LoadAudio: how long the chosen file is ------------------------------------------------------------------------
+
+function showDuration(node) {
+  const widget = (name) => node.widgets?.find((item) => item.name === name);
+  const file = widget("audio");
+  if (!file) return;
+  const line = node.addWidget("text", "recording", word("none"), () => {}, { serialize: false, read_only: true });
+  line.serialize = false;
+  line.disabled = true;
+  line.label = word("recording");
+  const probe = new Audio();
+  probe.preload = "metadata";
+
+  const write = () => {
+    const whole = probe.duration;
+    if (!Number.isFinite(whole)) {
+      line.value = word("none");
+    } else {
+      const rest = Math.max(0, whole - (widget("start")?.value ?? 0));
+      const length = widget("length")?.value ?? 0;
+      const used = length > 0 ? Math.min(length, rest) : rest;
+      line.value = used < whole - 0.005 ? `${used.toFixed(2)} s ${word("of")} ${whole.toFixed(2)} s` : `${whole.toFixed(2)} s`;
+    }
+    node.setDirtyCanvas?.(true, true);
+  };
+  const load = () => {
+    const [, path, type] = /^(.*?)(?: \[(input|output|temp)\])?$/.exec(String(file.value ?? ""));
+    if (!path) return;
+    const cut = path.lastIndexOf("/");
+    const next = viewUrl({ filename: path.slice(cut + 1), subfolder: path.slice(0, Math.max(0, cut)), type: type ?? "input" });
+    if (probe.src.endsWith(next)) return write();
+    line.value = word("none");
+    probe.src = next;
+  };
+  probe.addEventListener("loadedmetadata", write);
+  after(file, "callback", load);
+  for (const name of ["start", "length"]) if (widget(name)) after(widget(name), "callback", write);
+  after(node, "onConfigure", load);
+  if (file.options?.values?.includes?.(file.value)) load();
+}
+
+// --- SONIC_PreData: the report under the picture -------------------------------------------------------------------
+
+function showReport(node, output) {
+  const text = output?.text?.[0];
+  if (!text) return;
+  let field = node.widgets?.find((item) => item.name === "report");
+  if (!field) {
+    const { ComfyWidgets } = window.comfyAPI?.widgets ?? {};
+    if (!ComfyWidgets) return;
+    field = ComfyWidgets.STRING(node, "report", ["STRING", { multiline: true }], app).widget;
+    field.label = word("report");
+    field.options.read_only = true;
+    field.options.serialize = false;
+    field.serialize = false;
+    if (field.element) field.element.readOnly = true;
+    if (field.inputEl) field.inputEl.readOnly = true;
+  }
+  field.value = text;
+  const [width, height] = node.computeSize();
+  node.setSize?.([Math.max(node.size[0], width), Math.max(node.size[1], height)]);
+}
+
+function after(owner, name, action) {
+  const before = owner[name];
+  owner[name] = function (...args) {
+    const result = before?.apply(this, args);
+    action();
+    return result;
+  };
+}
+
+app.registerExtension({
+  name: "sonic-portrait",
+
+  beforeRegisterNodeDef(nodeType, nodeData) {
+    if (nodeData.name === AUDIO_NODE) {
+      const { upload, ...inputs } = nodeData.input.required; // the player must exist before the upload button looks for it
+      nodeData.input.required = { ...inputs, audioUI: ["AUDIO_UI", {}], ...(upload && { upload }) };
+    }
+    if (VIDEO_NODES.has(nodeData.name) && !app.collectNodeMenuItems) {
+      const original = nodeType.prototype.getExtraMenuOptions; // frontends before the getNodeMenuItems hook
+      nodeType.prototype.getExtraMenuOptions = function (canvas, options) {
+        original?.apply(this, arguments);
+        options.unshift(...videoMenu(this), null);
+      };
+    }
+  },
+
+  getNodeMenuItems(node) {
+    return VIDEO_NODES.has(node.constructor.comfyClass) ? videoMenu(node) : [];
+  },
+
+  nodeCreated(node) {
+    const kind = node.constructor.comfyClass;
+    if (kind === AUDIO_NODE) showDuration(node);
+    if (VIDEO_NODES.has(kind)) node.previewMediaType = "video";
+    if (!VIDEO_NODES.has(kind) && kind !== REPORT_NODE) return;
+    const executed = node.onExecuted;
+    node.onExecuted = function (output) {
+      executed?.apply(this, arguments);
+      if (VIDEO_NODES.has(kind)) this.sonicVideo = videoOf(output);
+      else showReport(this, output);
+    };
+  },
+});
