@@ -77,6 +77,17 @@ class PendingFile:
         self.temporary.unlink(missing_ok=True)
 
 
+def write_complete(path: Path, content: bytes, overwrite: bool = False) -> Path:
+    """Write a whole file under `path`, or under a numbered name where it is taken and not to be overwritten; returns its path."""
+    pending = PendingFile(path, overwrite)
+    try:
+        with plain_output_errors(path):
+            pending.temporary.write_bytes(content)
+        return pending.publish()
+    finally:
+        pending.discard()
+
+
 def _names(path: Path) -> Iterator[Path]:
     yield path
     for number in count(1):

@@ -1,0 +1,110 @@
+"""The command line: `python -m sonic_core COMMAND`, one message instead of a traceback, exit codes a script can trust."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib import import_module
+from types import ModuleType
+
+from . import __version__
+from .commands import COMMANDS
+from .commands.console import BarsAndWarnings, Console
+from .errors import SettingsError, SonicError
+
+OK, ERROR, USAGE, INTERRUPTED = 0, 1, 2, 130
+EXIT_CODES = "exit codes: 0 done, 1 an error that the message explains, 2 wrong usage, 130 interrupted"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit code; argparse itself leaves with 0 for --help and 2 for wrong usage."""
+    for stream in (sys.stdout, sys.stderr):
+        # A console that lacks a character of a path must not end the work.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    commands = {name: import_module(f".commands.{name}", __package__) for name in COMMANDS}
+    args = make_parser(commands).parse_args(argv)
+    console = Console(args.quiet, args.json)
+    with logging_to_console(args.debug), stop_signal_interrupts():
+        return run(commands[args.command], args, console)
+
+
+def run(command: ModuleType, args: argparse.Namespace, console: Console) -> int:
+    """Exit code of one command; with --debug errors come as tracebacks."""
+    try:
+        report = command.run(args, console)
+        exit_code = report.pop("exit_code", OK)
+        console.report({"command": args.command, **report})
+        return exit_code
+    except KeyboardInterrupt as interruption:
+        console.fail(interruption, "Interrupted; nothing was left half-written.")
+        return INTERRUPTED
+    except SonicError as error:
+        if args.debug:
+            raise
+        console.fail(error, "Error")
+        return USAGE if isinstance(error, SettingsError) else ERROR
+    except Exception as error:
+        if args.debug:
+            raise
+        console.fail(error, f"Unexpected {type(error).__name__} (run again with --debug to see where)")
+        return ERROR
+    finally:
+        console.close()
+
+
+def make_parser(commands: dict[str, ModuleType]) -> argparse.ArgumentParser:
+    """The parser with a subparser per command."""
+    parser = argparse.ArgumentParser(
+        prog="python -m sonic_core",
+        description="Makes a still portrait speak: one picture and one recording in, a lip-synced mp4 out.",
+        epilog=EXIT_CODES,
+    )
+    parser.add_argument("--version", action="version", version=f"sonic-portrait {__version__}")
+    subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, command in commands.items():
+        subparser = subparsers.add_parser(name, help=command.HELP, description=command.__doc__, epilog=EXIT_CODES)
+        command.add_arguments(subparser)
+        common = subparser.add_argument_group("output of the program")
+        common.add_argument("--quiet", action="store_true", help="No text and no bars; errors are still told.")
+        common.add_argument("--json", action="store_true", help="Print one JSON object on the last line of stdout.")
+        common.add_argument("--debug", action="store_true", help="Show details and tracebacks.")
+    return parser
+
+
+@contextmanager
+def logging_to_console(debug: bool) -> Iterator[None]:
+    """Warnings of the package on stderr, everything with `debug`."""
+    logger = logging.getLogger(__package__)
+    handler = BarsAndWarnings()
+    handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s" if debug else "Warning: %(message)s"))
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.DEBUG if debug else logging.WARNING)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+
+
+@contextmanager
+def stop_signal_interrupts() -> Iterator[None]:
+    """SIGTERM (a job queue, a container's stop) ends the work like Ctrl-C, so that nothing half-written is left."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    earlier = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, earlier)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

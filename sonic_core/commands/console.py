@@ -1,0 +1,89 @@
+"""Console: what a command tells a person on the way and a program at the end."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Mapping
+from typing import Any, TextIO
+
+from tqdm import tqdm
+
+from ..progress import Preview
+
+STAGES = {
+    "portrait": "Looking at the face",
+    "audio": "Listening",
+    "sampling": "Finding the motion",
+    "rendering": "Preparing the picture",
+    "encoding": "Making the video",
+}
+# A bar that goes into a log file is drawn anew on each line: seldom is enough there.
+SECONDS_BETWEEN_LOGGED_BARS = 5.0
+
+
+class Console:
+    """Text on stdout, bars on stderr; with `as_json` stdout carries one JSON object only; `quiet` leaves errors and that object.
+
+    It is a `Progress` itself: a bar per stage, with the time that is left.
+    """
+
+    def __init__(self, quiet: bool = False, as_json: bool = False) -> None:
+        self.quiet = quiet
+        self.as_json = as_json
+        self.bar: tqdm | None = None
+        self.stage = ""
+
+    def __call__(self, stage: str, done: int, total: int, preview: Preview | None = None) -> None:
+        if self.quiet:
+            return
+        if self.bar is None or stage != self.stage:
+            self.close()
+            self.stage = stage
+            self.bar = tqdm(
+                total=total,
+                desc=STAGES.get(stage, stage.capitalize()),
+                unit=" frames" if stage == "encoding" else " steps",
+                file=sys.stderr,
+                mininterval=0.1 if sys.stderr.isatty() else SECONDS_BETWEEN_LOGGED_BARS,
+                dynamic_ncols=sys.stderr.isatty(),
+            )
+        self.bar.total = total
+        self.bar.update(done - self.bar.n)
+
+    def say(self, text: str = "") -> None:
+        """A line for the person in front of the screen."""
+        if not self.quiet:
+            self.close()
+            print(text, file=self._text, flush=True)
+
+    def fail(self, error: BaseException, kind: str) -> None:
+        """The one message of a command that did not work."""
+        self.close()
+        print(f"{kind}: {error}" if str(error) else kind, file=sys.stderr, flush=True)
+        if self.as_json:
+            self.report({"error": type(error).__name__, "message": str(error)})
+
+    def report(self, values: Mapping[str, Any]) -> None:
+        """The machine's answer, on the last line of stdout."""
+        self.close()
+        if self.as_json:
+            print(json.dumps(values), flush=True)
+
+    def close(self) -> None:
+        """Finish the bar that is being drawn."""
+        if self.bar is not None:
+            self.bar.close()
+            self.bar = None
+
+    @property
+    def _text(self) -> TextIO:
+        return sys.stderr if self.as_json else sys.stdout
+
+
+class BarsAndWarnings(logging.Handler):
+    """Log records on stderr, above the bar that is being drawn."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        tqdm.write(self.format(record), file=sys.stderr)

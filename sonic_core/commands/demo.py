@@ -1,0 +1,34 @@
+"""`demo`: the bundled portrait speaks the bundled sentence."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .generate import add_common_arguments, make_video
+
+if TYPE_CHECKING:
+    from .console import Console
+
+HELP = "make sonic_demo.mp4 from the bundled picture and recording"
+SAMPLES = Path(__file__).parents[1] / "samples"
+PORTRAIT = SAMPLES / "portrait.png"
+SPEECH = SAMPLES / "speech.wav"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=Path("sonic_demo.mp4"),
+        metavar="FILE.mp4",
+        help="The video to make. Default sonic_demo.mp4 in the current folder.",
+    )
+    add_common_arguments(parser)
+
+
+def run(args: argparse.Namespace, console: Console) -> dict[str, Any]:
+    report = make_video(PORTRAIT, SPEECH, args.output, args, console)
+    console.say("Your own: python -m sonic_core generate --image PICTURE --audio RECORDING --output VIDEO.mp4")
+    return report

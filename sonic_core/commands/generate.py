@@ -1,0 +1,116 @@
+"""`generate`: one picture and one recording in, a talking video out."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .options import add_encoding, add_settings, encoding_from, settings_from
+
+if TYPE_CHECKING:
+    from ..audio.clip import AudioClip
+    from ..portrait.portrait import Portrait
+    from .console import Console
+
+HELP = "make a talking video from a picture and a recording"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--image", required=True, type=Path, metavar="FILE", help="The picture: png, jpg, webp, ...")
+    parser.add_argument(
+        "--audio", required=True, type=Path, metavar="FILE", help="The recording, or a video with sound."
+    )
+    parser.add_argument("--output", required=True, type=Path, metavar="FILE.mp4", help="The video to make.")
+    parser.add_argument(
+        "--trim-silence", action="store_true", help="Cut silence off both ends of the recording. Default: keep it all."
+    )
+    add_common_arguments(parser)
+
+
+def add_common_arguments(parser: argparse.ArgumentParser) -> None:
+    """Engine, settings and encoding: what `demo` offers too."""
+    # The registry is not asked here: it imports torch.
+    parser.add_argument("--engine", default="lite", metavar="NAME", help="Which engine makes the video. Default lite.")
+    add_settings(parser)
+    add_encoding(parser)
+
+
+def run(args: argparse.Namespace, console: Console) -> dict[str, Any]:
+    return make_video(args.image, args.audio, args.output, args, console, trim_silence=args.trim_silence)
+
+
+def make_video(
+    image: Path, recording: Path, output: Path, args: argparse.Namespace, console: Console, trim_silence: bool = False
+) -> dict[str, Any]:
+    """Generate `output` with the settings in `args`; says what was understood before and what was made after."""
+    settings, encoding = settings_from(args), encoding_from(args)
+
+    from ..audio.loading import load_audio
+    from ..engines.registry import load_engine
+    from ..media.probe import probe
+    from ..pipeline import generate
+    from ..portrait.analysis import load_portrait
+
+    start = time.perf_counter()
+    engine = load_engine(args.engine)
+    audio = load_audio(recording, trim_silence=trim_silence)
+    portrait = load_portrait(image, settings.face_index, progress=console)
+    for line in [*describe_portrait(portrait), *describe_audio(audio)]:
+        console.say(line)
+    made = generate(
+        engine,
+        portrait,
+        audio,
+        output,
+        settings,
+        encoding,
+        {"title": output.stem},
+        overwrite=args.overwrite,
+        progress=console,
+    )
+    seconds = time.perf_counter() - start
+    for note in made.notes:
+        if note not in audio.notes:
+            console.say(f"Note:    {note}")
+    video = probe(made.path)
+    console.say(
+        f"Done:    {made.path}  ({made.duration:.2f} s, {video.width}x{video.height}, {video.fps:g} fps, "
+        f"{video.size_bytes / 1e6:.1f} MB, made in {seconds:.1f} s)"
+    )
+    return {
+        "output": str(made.path),
+        "frames": made.frames,
+        "duration": made.duration,
+        "width": video.width,
+        "height": video.height,
+        "fps": video.fps,
+        "size_bytes": video.size_bytes,
+        "seconds": round(seconds, 3),
+        "engine": engine.name,
+        "settings": asdict(settings),
+        "notes": list(made.notes),
+        "portrait": asdict(portrait.report),
+    }
+
+
+def describe_portrait(portrait: Portrait) -> list[str]:
+    """Size and face in a line, then the advice of the quality report."""
+    report = portrait.report
+    faces = "1 face" if report.faces_found == 1 else f"face {portrait.face_index} of {report.faces_found}"
+    return [
+        f"Picture: {portrait.name}, {portrait.width}x{portrait.height}, {faces}, {report.face_px:.0f} px wide, "
+        f"turned {abs(report.yaw):.0f} degrees",
+        *(f"Advice:  {advice}" for advice in report.advice),
+    ]
+
+
+def describe_audio(audio: AudioClip) -> list[str]:
+    """Length, rate and channels in a line, then what was adjusted while loading."""
+    channels = {1: "mono", 2: "stereo"}.get(len(audio.samples), f"{len(audio.samples)} channels")
+    return [
+        f"Audio:   {audio.name}, {audio.duration:.2f} s, {audio.rate} Hz, {channels}",
+        *(f"Note:    {note}" for note in audio.notes),
+    ]

@@ -1,0 +1,47 @@
+"""`motion`: the motion of a recording as named curves, without any picture."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .generate import describe_audio
+from .options import add_settings, settings_from
+
+if TYPE_CHECKING:
+    from .console import Console
+
+HELP = "write all motion curves of a recording, with names, frame rate and start time"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--audio", required=True, type=Path, metavar="FILE", help="The recording, or a video with sound."
+    )
+    parser.add_argument("--output", required=True, type=Path, metavar="FILE.json", help="The file of curves to write.")
+    parser.add_argument("--overwrite", action="store_true", help="Replace the output file if it exists.")
+    add_settings(parser)
+
+
+def run(args: argparse.Namespace, console: Console) -> dict[str, Any]:
+    settings = settings_from(args)
+
+    from ..audio.fit import fit_duration
+    from ..audio.loading import load_audio
+    from ..engines.lite.acoustic import acoustic_motion
+    from ..engines.lite.engine import LiteEngine
+    from ..engines.lite.motion_curves import motion_curves
+    from ..media.pending_file import write_complete
+
+    audio = load_audio(args.audio)
+    for line in describe_audio(audio):
+        console.say(line)
+    audio = fit_duration(audio, settings.duration, settings.length_policy)
+    fps = LiteEngine.fps
+    track = acoustic_motion(audio, audio.frame_count(fps), settings, fps, console)
+    curves = motion_curves(track, fps)
+    path = write_complete(args.output, json.dumps(curves).encode(), args.overwrite)
+    console.say(f"Done:    {path}  ({len(track)} frames at {fps:g} fps, {len(curves)} entries)")
+    return {"output": str(path), "frames": len(track), "fps": fps, "curves": sorted(curves)}

@@ -1,0 +1,50 @@
+"""`sheet`: eighteen poses of a picture on one page, to see how far it carries."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..settings import STYLES
+from .generate import describe_portrait
+
+if TYPE_CHECKING:
+    from .console import Console
+
+HELP = "draw eighteen poses of a picture: is it suitable?"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--image", required=True, type=Path, metavar="FILE", help="The picture: png, jpg, webp, ...")
+    parser.add_argument(
+        "--output", required=True, type=Path, metavar="FILE.png", help="The picture to write: png or jpg."
+    )
+    parser.add_argument(
+        "--face-index", type=int, default=0, metavar="N", help="Which face, 0 is the largest. Default 0."
+    )
+    parser.add_argument("--style", choices=STYLES, default="auto", help="How mouth and lids are drawn. Default auto.")
+    parser.add_argument("--overwrite", action="store_true", help="Replace the output file if it exists.")
+
+
+def run(args: argparse.Namespace, console: Console) -> dict[str, Any]:
+    import cv2
+
+    from ..engines.lite.contact_sheet import contact_sheet
+    from ..errors import OutputError
+    from ..media.pending_file import write_complete
+    from ..portrait.analysis import load_portrait
+
+    if args.output.suffix.lower() not in (".png", ".jpg", ".jpeg"):
+        raise OutputError(f"Cannot write {args.output}: the sheet is a picture. Give a name that ends in .png or .jpg.")
+    portrait = load_portrait(args.image, args.face_index, progress=console)
+    for line in describe_portrait(portrait):
+        console.say(line)
+    sheet = contact_sheet(portrait, args.style)
+    # Not cv2.imwrite: on Windows it knows no name outside the system's code page.
+    _, content = cv2.imencode(args.output.suffix, cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
+    path = write_complete(args.output, content.tobytes(), args.overwrite)
+    height, width = sheet.shape[:2]
+    console.say(f"Done:    {path}  ({width}x{height})")
+    return {"output": str(path), "width": width, "height": height, "portrait": asdict(portrait.report)}
