@@ -1,0 +1,82 @@
+"""How well two curves match at every shift within half a second, and where they match best between the steps."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .audio_opening import CURVE_RATE, gaussian
+from .mouth_track import MouthTrack
+
+MAX_LAG_MS = 500
+STEP_MS = 1000 // CURVE_RATE
+LAGS_MS = np.arange(-MAX_LAG_MS, MAX_LAG_MS + STEP_MS, STEP_MS)
+_TREND_S = 0.6
+"""Slower changes than this are taken away: pauses and phrases match at almost any shift."""
+_SLOPE_SIGMA_S = 0.02
+
+
+def match(track: MouthTrack, predicted: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Mean normalised correlation of what is seen with what is predicted, `[len(LAGS_MS)]`, each within -1..1.
+
+    predicted: opening at CURVE_RATE.  At lag L the mouth at time t is compared with the sound at t + L, so a peak at a
+    positive lag means sound late against the mouth.  Witnesses: opening (all and pixels alone) and its slope, and the mouth's motion
+    against the size of the predicted slope.
+    """
+    count = len(predicted)
+    sound, slope = _detrended(predicted), _slope(predicted)
+    openings = [track.opening]
+    if np.isfinite(track.pixels).sum() > 1:
+        openings.append(_filled(track.pixels))
+    parts = []
+    for opening in openings:
+        seen = _at_curve_rate(opening, track.fps, count)
+        parts += [correlate(_detrended(seen), sound), correlate(_slope(seen), slope)]
+    moving = _at_curve_rate(track.motion, track.fps, count, delay=-0.5)
+    parts.append(correlate(_detrended(moving), _detrended(np.abs(slope))))
+    return np.mean(parts, axis=0)
+
+
+def correlate(seen: NDArray[np.floating], sound: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Pearson correlation of seen(t) with sound(t + lag) over their overlap, for every lag of LAGS_MS; 0 where a curve is flat."""
+    count = min(len(seen), len(sound))
+    out = np.zeros(len(LAGS_MS))
+    for i, lag in enumerate(LAGS_MS // STEP_MS):
+        a = seen[max(0, -lag) : count - max(0, lag)]
+        b = sound[max(0, lag) : count - max(0, -lag)]
+        if len(a) < CURVE_RATE // 2:
+            continue
+        a, b = a - a.mean(), b - b.mean()
+        power = np.sqrt((a @ a) * (b @ b))
+        out[i] = a @ b / power if power > 1e-9 else 0.0
+    return out
+
+
+def peak(curve: NDArray[np.floating]) -> tuple[float, float]:
+    """Lag in ms and height of the largest value, refined by the parabola through its neighbours."""
+    i = int(np.argmax(curve))
+    if not 0 < i < len(curve) - 1:
+        return float(LAGS_MS[i]), float(curve[i])
+    left, middle, right = curve[i - 1 : i + 2]
+    bend = left - 2 * middle + right
+    shift = 0.5 * (left - right) / bend if bend < 0 else 0.0
+    return float(LAGS_MS[i] + shift * STEP_MS), float(middle - 0.25 * (left - right) * shift)
+
+
+def _at_curve_rate(curve: NDArray[np.floating], fps: float, count: int, delay: float = 0.0) -> NDArray[np.float64]:
+    return np.interp(np.arange(count) / CURVE_RATE, (np.arange(len(curve)) + delay) / fps, curve)
+
+
+def _detrended(curve: NDArray[np.floating]) -> NDArray[np.float64]:
+    return curve - gaussian(curve, _TREND_S * CURVE_RATE)
+
+
+def _slope(curve: NDArray[np.floating]) -> NDArray[np.float64]:
+    if len(curve) < 2:
+        return np.zeros(len(curve))
+    return np.gradient(gaussian(curve, _SLOPE_SIGMA_S * CURVE_RATE))
+
+
+def _filled(curve: NDArray[np.floating]) -> NDArray[np.float64]:
+    seen = np.flatnonzero(np.isfinite(curve))
+    return np.interp(np.arange(len(curve)), seen, curve[seen])

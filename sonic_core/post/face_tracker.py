@@ -1,0 +1,74 @@
+"""The project's face mesh, followed from frame to frame."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ..frames import Frame
+from ..portrait.crop import SquareCrop, as_batch
+from ..portrait.detection import detect_faces
+from ..portrait.mesh import MeshFit, fit_mesh
+from ..portrait.networks import FaceNetworks, load_networks
+
+MIN_SCORE = 0.5
+_FOLLOW, _FOLLOW_SIZE = 0.5, 0.125
+"""Share of the new crop in the next one: a jittering crop is the largest source of landmark noise. The size is steadier than the place."""
+_JUMP = 0.1
+_SEARCH_EVERY = 5
+"""Frames between detections while no face is seen."""
+
+
+class MeshTracker:
+    """Called with the frames of one clip in order: landmarks `[468, 3]` px, or None where the largest face is lost.
+
+    The crop follows the mesh smoothly; landmarks themselves are not smoothed, so that fast closures stay. A lost face is looked for again.
+    """
+
+    def __init__(self, networks: FaceNetworks | None = None) -> None:
+        self._networks = networks or load_networks()
+        self._crop: SquareCrop | None = None
+        self._missed = 0
+
+    def __call__(self, frame: Frame) -> NDArray[np.float32] | None:
+        if self._crop is None and not self._search(frame):
+            return None
+        fit = self._read(frame, self._crop)
+        if fit.score < MIN_SCORE:
+            self._crop = None
+            return None
+        self._crop = _followed(self._crop, fit.crop)
+        return fit.landmarks
+
+    def _search(self, frame: Frame) -> bool:
+        self._missed += 1
+        if self._missed % _SEARCH_EVERY != 1:
+            return False
+        faces = detect_faces(self._networks.detector, frame)
+        if not faces:
+            return False
+        fit = fit_mesh(self._networks.mesh, frame, max(faces, key=lambda face: face.size))
+        if fit.score < MIN_SCORE:
+            return False
+        self._crop, self._missed = fit.crop, 0
+        return True
+
+    def _read(self, frame: Frame, crop: SquareCrop) -> MeshFit:
+        network = self._networks.mesh
+        with torch.inference_mode():
+            points, logits = network(as_batch([crop.read(frame, network.size)], 0, 1))
+        landmarks = crop.to_picture(points[0].numpy(), network.size)
+        return MeshFit(landmarks, float(torch.sigmoid(logits).mean()))
+
+
+def _followed(old: SquareCrop, new: SquareCrop) -> SquareCrop:
+    move = np.subtract(new.centre, old.centre)
+    if np.hypot(*move) > _JUMP * old.size:
+        return new
+    x, y = np.add(old.centre, _FOLLOW * move)
+    turn = (new.angle - old.angle + np.pi) % (2 * np.pi) - np.pi
+    size = old.size + _FOLLOW_SIZE * (new.size - old.size)
+    return replace(old, centre=(float(x), float(y)), size=float(size), angle=float(old.angle + _FOLLOW * turn))
