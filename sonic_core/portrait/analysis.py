@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ..errors import PortraitError
 from ..progress import Progress, ignore
 from .cache import ArrayCache, content_digest, default_cache_dir
-from .detection import detect_faces
+from .detection import search_faces
 from .loading import Picture, Source, load_picture
 from .mesh import ROI_MARGIN, MeshFit, fit_eyes, fit_mesh, refine_mesh
 from .networks import FaceNetworks, load_networks
@@ -80,17 +80,21 @@ def analyse(
 
 def _faces(networks: FaceNetworks, picture: Picture) -> list[MeshFit]:
     """The faces that detector and mesh agree on, the largest first."""
-    found = detect_faces(networks.detector, picture.image)[:MAX_FACES]
-    fits = [fit_mesh(networks.mesh, picture.image, face) for face in found]
+    for found in search_faces(networks.detector, picture.image):
+        faces = _accepted([fit_mesh(networks.mesh, picture.image, face) for face in found[:MAX_FACES]])
+        if faces:
+            return faces
+    raise PortraitError(
+        f"no face was found in {picture.name}. Use a picture of one person seen from the front, the face at least 64 pixels "
+        "wide, evenly lit and not covered; crop the picture closer if the face is small. Animals are not supported."
+    )
+
+
+def _accepted(fits: list[MeshFit]) -> list[MeshFit]:
     faces: list[MeshFit] = []
     for fit in sorted(fits, key=lambda fit: -fit.crop.size):
         if fit.score >= MESH_ACCEPT and not any(_same_face(fit, other) for other in faces):
             faces.append(fit)
-    if not faces:
-        raise PortraitError(
-            f"no face was found in {picture.name}. Use a picture of one person seen from the front, the face at least 64 pixels "
-            "wide, evenly lit and not covered; crop the picture closer if the face is small. Animals are not supported."
-        )
     return faces
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from .crop import as_batch
+from .crop import SquareCrop, as_batch
 from .networks import FaceDetector
 
 SURE = 0.85  # below this the picture may be turned
@@ -19,6 +19,7 @@ ACCEPT = 0.5
 SAME_FACE = 0.3  # intersection over union
 MOSTLY_INSIDE = 0.7  # intersection over the smaller box
 TILINGS = (2, 3, 4)
+CLOSE_MARGIN = 2.2  # side of the crop for a second look / longer side of the face box
 
 
 @dataclass(frozen=True)
@@ -43,33 +44,64 @@ class Detection:
         return Detection(self.score, self.box + np.float32([x, y, x, y]), self.key_points + np.float32([x, y]))
 
 
-def detect_faces(network: FaceDetector, image: NDArray[np.uint8]) -> list[Detection]:
-    """All faces of an RGB picture, the largest first; empty when there is none.
+def search_faces(network: FaceDetector, image: NDArray[np.uint8]) -> Iterator[list[Detection]]:
+    """Rounds of an ever closer search for faces in an RGB picture; take the first round that holds a real face.
 
-    The whole picture is tried first, then (if that is unsure) its quarter turns, then overlapping tiles for small faces.
+    First the whole picture (and its quarter turns, if that is unsure), then overlapping tiles for small faces, then tiles and turns.
+    Every detection is looked at again from near, which places its key points better and rights a face that lies on its side.
     """
+    yield _from_near(network, image, _in_whole_picture(network, image))
+    for count in TILINGS:
+        yield _from_near(network, image, _in_tiles(network, image, count, turns=(0,)))
+    for count in TILINGS:
+        yield _from_near(network, image, _in_tiles(network, image, count, turns=(1, 2, 3)))
+
+
+def _in_whole_picture(network: FaceDetector, image: NDArray[np.uint8]) -> list[Detection]:
     square = _padded_square(image)
-    found = _detect(network, square)
+    found = _detect(network, [square])[0]
     best = _best(found)
     if best < SURE:
         for turns in (1, 2, 3):
-            turned = _detect(network, np.rot90(square, turns))
+            turned = _detect_turned(network, square, turns)
             if _best(turned) > best + BETTER:
-                best = _best(turned)
-                found = [_turned_back(face, turns, len(square)) for face in turned]
-    if not found:
-        found = _detect_in_tiles(network, image)
-    return sorted(found, key=lambda face: -face.size)
+                best, found = _best(turned), turned
+    return found
 
 
-def _detect_in_tiles(network: FaceDetector, image: NDArray[np.uint8]) -> list[Detection]:
-    for count in TILINGS:
-        found: list[Detection] = []
-        for x, y, tile in _tiles(image, count):
-            found += [face.moved(x, y) for face in _detect(network, tile)]
-        if found:
-            return _distinct(found)
-    return []
+def _in_tiles(network: FaceDetector, image: NDArray[np.uint8], count: int, turns: tuple[int, ...]) -> list[Detection]:
+    found: list[Detection] = []
+    for x, y, tile in _tiles(image, count):
+        for quarter in turns:
+            found += [face.moved(x, y) for face in _detect_turned(network, tile, quarter)]
+    return _distinct(found)
+
+
+def _from_near(network: FaceDetector, image: NDArray[np.uint8], faces: list[Detection]) -> list[Detection]:
+    """The faces as seen in a crop of each, with those quarter turns that its first score leaves in doubt."""
+    near = [_look_closer(network, image, face) for face in faces]
+    return _distinct(near)
+
+
+def _look_closer(network: FaceDetector, image: NDArray[np.uint8], face: Detection) -> Detection:
+    x, y = (face.box[:2] + face.box[2:]) / 2
+    turns = (0,) if face.score >= SURE else (0, 1, 2, 3)
+    crops = [
+        SquareCrop((float(x), float(y)), CLOSE_MARGIN * face.size, face.angle + turn * np.pi / 2) for turn in turns
+    ]
+    views = _detect(network, [crop.read(image, network.size) for crop in crops])
+    seen = [(view[0].score, -turn, crop, view[0]) for turn, crop, view in zip(turns, crops, views, strict=True) if view]
+    if not seen:
+        return face
+    *_, crop, best = max(seen, key=lambda candidate: candidate[:2])
+    return _in_picture(best, crop, network.size)
+
+
+def _in_picture(face: Detection, crop: SquareCrop, side: int) -> Detection:
+    """A detection in an upright crop as one in the picture: the box keeps its size and stays upright."""
+    centre = crop.to_picture((face.box[:2] + face.box[2:])[None] / 2, side)[0]
+    half = (face.box[2:] - face.box[:2]) / 2 * crop.size / side
+    return Detection(face.score, np.concatenate([centre - half, centre + half]), crop.to_picture(face.key_points, side))
 
 
 def _tiles(image: NDArray[np.uint8], count: int) -> Iterator[tuple[int, int, NDArray[np.uint8]]]:
@@ -88,22 +120,31 @@ def _padded_square(image: NDArray[np.uint8], side: int = 0) -> NDArray[np.uint8]
     return np.pad(image, ((0, side - height), (0, side - width), (0, 0)))
 
 
-def _detect(network: FaceDetector, square: NDArray[np.uint8]) -> list[Detection]:
-    side = len(square)
-    small = cv2.resize(np.ascontiguousarray(square), (network.size, network.size), interpolation=cv2.INTER_AREA)
+def _detect(network: FaceDetector, squares: list[NDArray[np.uint8]]) -> list[list[Detection]]:
+    """For each square, its faces in pixels of that square, the surest first."""
+    size = (network.size, network.size)
+    small = [cv2.resize(np.ascontiguousarray(square), size, interpolation=cv2.INTER_AREA) for square in squares]
     with torch.inference_mode():
-        boxes, logits = network(as_batch([small], -1, 1))
-    scores = torch.sigmoid(logits[0]).numpy()
+        boxes, logits = network(as_batch(small, -1, 1))
+    values, scores = boxes.numpy() / network.size, torch.sigmoid(logits).numpy()
     anchors = _anchors(network.size)
-    values = boxes[0].numpy() / network.size
+    return [_decoded(v, s, anchors, len(square)) for v, s, square in zip(values, scores, squares, strict=True)]
+
+
+def _decoded(
+    values: NDArray[np.float32], scores: NDArray[np.float32], anchors: NDArray[np.float32], side: int
+) -> list[Detection]:
     found = []
     for i in np.flatnonzero(scores >= ACCEPT):
         centre, half = values[i, :2] + anchors[i], values[i, 2:4] / 2
-        key_points = values[i, 4:].reshape(6, 2) + anchors[i]
-        found.append(
-            Detection(float(scores[i]), np.concatenate([centre - half, centre + half]) * side, key_points * side)
-        )
+        box = np.concatenate([centre - half, centre + half]) * side
+        found.append(Detection(float(scores[i]), box, (values[i, 4:].reshape(6, 2) + anchors[i]) * side))
     return _distinct(found)
+
+
+def _detect_turned(network: FaceDetector, square: NDArray[np.uint8], turns: int) -> list[Detection]:
+    """Faces found after turning the square counter-clockwise by quarter turns, in pixels of the square as it is."""
+    return [_turned_back(face, turns, len(square)) for face in _detect(network, [np.rot90(square, turns)])[0]]
 
 
 def _anchors(side: int) -> NDArray[np.float32]:
