@@ -1,0 +1,119 @@
+"""What shows between parted lips: darkness, tongue, teeth, and the picture's own inside of the mouth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ..parameters import Pose
+from .geometry import smoothstep
+from .head import HeadFrame
+from .mouth_fields import JAW_FORWARD, JAW_GAP
+from .mouth_interior import Interior
+from .mouth_shape import MouthShape
+from .palette import Palette
+from .photo_interior import PhotoInterior
+
+REST_PICTURE = 0.30  # mouth coefficient over which the untouched resting pixels give way to the speaking cut-out
+
+
+@dataclass(frozen=True)
+class Cavity:
+    """All that is needed to paint the inside of the mouth for any pose."""
+
+    mouth: MouthShape
+    head: HeadFrame
+    palette: Palette
+    interior: Interior
+    photo: PhotoInterior | None
+
+    def paint(
+        self,
+        pose: Pose,
+        box: tuple[int, int, int, int],
+        above: NDArray[np.float32],
+        below: NDArray[np.float32],
+        gap: NDArray[np.float32],
+        strength: float,
+    ) -> NDArray[np.float32]:
+        """Linear RGB [h, w, 3] of the box x0, y0, x1, y1.
+
+        above, below: signed px from the upper and lower lip edge (+ above).  gap: opening, px.
+        strength: largest mouth coefficient.
+        """
+        palette, unit = self.palette, self.interior.unit
+        under_upper, over_lower = np.clip(-above, 0, None), np.clip(below, 0, None)
+        depth = smoothstep(np.minimum(under_upper, over_lower) / (0.22 * unit))
+        canvas = palette.cavity * (1.8 - 1.1 * depth)[..., None]
+        canvas = canvas + 0.10 * palette.mucosa * np.exp(-over_lower / (0.10 * unit))[..., None]
+
+        middle = len(self.mouth.a) // 2
+        upper_lip, lower_lip = self.mouth.upper[middle], self.mouth.lower[middle]
+        interior, tip = self.interior, pose.tongue
+        canvas = _over(
+            canvas,
+            interior.tongue,
+            self._placed(pose, box, lower_lip + (0.10 - 0.30 * tip) * unit, 0.60 - 0.25 * tip),
+            (0.30 + 0.70 * smoothstep(under_upper / (0.75 * unit)))
+            * (0.75 + 0.25 * smoothstep(over_lower / (0.1 * unit))),
+        )
+        if interior.lower_teeth is not None:
+            canvas = _over(
+                canvas,
+                interior.lower_teeth,
+                self._placed(pose, box, lower_lip + 0.01 * unit, 1.0),
+                (0.35 + 0.65 * smoothstep(under_upper / (0.45 * unit)))
+                * (0.45 + 0.55 * smoothstep(over_lower / (0.10 * unit))),
+            )
+        if self.photo is None or not self.photo.replaces_teeth:
+            canvas = _over(
+                canvas,
+                interior.upper_teeth,
+                self._placed(pose, box, upper_lip + (0.085 if palette.cartoon else 0.115) * unit, 0.0),
+                0.55 + 0.45 * smoothstep(under_upper / (0.16 * unit)),
+            )
+        if self.photo is not None:
+            canvas = self._over_photo(canvas, pose, box, float(gap.max()), strength)
+        return canvas
+
+    def _placed(self, pose: Pose, box: tuple[int, int, int, int], b: float, jaw_share: float) -> NDArray[np.float64]:
+        """Affine map sprite px -> box px for a sprite whose origin sits at mouth-frame b and follows a share of the jaw."""
+        head, interior = self.head, self.interior
+        x, y = self.mouth.frame.to_image((self.mouth.a[0] + self.mouth.a[-1]) / 2, b)
+        z = (head.eye_center + (head.lip_depth + 0.10 * head.iod) * head.back)[2]
+        origin = np.array([x, y, z]) + jaw_share * pose.jaw * JAW_GAP * head.iod * (head.down + JAW_FORWARD * head.back)
+        scale = interior.unit / interior.density
+        points = head.moved(pose, np.stack([origin, origin + head.right * scale, origin + head.down * scale]))[:, :2]
+        matrix = np.stack([points[1] - points[0], points[2] - points[0]], 1)
+        return np.c_[matrix, points[0] - box[:2] - matrix @ interior.center]
+
+    def _over_photo(
+        self, canvas: NDArray, pose: Pose, box: tuple[int, int, int, int], widest: float, strength: float
+    ) -> NDArray:
+        photo, head = self.photo, self.head
+        x, y = self.mouth.frame.to_image(
+            (self.mouth.a[0] + self.mouth.a[-1]) / 2, self.mouth.upper[len(self.mouth.a) // 2]
+        )
+        z = (head.eye_center + (head.lip_depth + 0.10 * head.iod) * head.back)[2]
+        origin = np.array([x, y, z])
+        points = head.moved(pose, origin + np.eye(4, 3, -1)[:3])[:, :2]
+        matrix = np.stack([points[1] - points[0], points[2] - points[0]], 1)
+        offset = points[0] + matrix @ (np.asarray(photo.origin, float) - origin[:2]) - box[:2]
+        active = float(smoothstep(strength / REST_PICTURE))
+        sprite = photo.speaking if active >= 1 else photo.speaking * active + photo.resting * (1 - active)
+        height, width = canvas.shape[:2]
+        layer = cv2.warpAffine(
+            sprite.astype(np.float32), np.c_[matrix, offset], (width, height), flags=cv2.INTER_LINEAR
+        )
+        if not photo.replaces_teeth:
+            layer = layer * (1 - smoothstep((widest - self.mouth.gap.max()) / (0.05 * self.mouth.iod)))
+        return layer[..., :3] + canvas * (1 - layer[..., 3:])
+
+
+def _over(canvas: NDArray, sprite: NDArray[np.float32], matrix: NDArray, shade: NDArray) -> NDArray:
+    height, width = canvas.shape[:2]
+    layer = cv2.warpAffine(sprite, matrix, (width, height), flags=cv2.INTER_LINEAR)
+    return layer[..., :3] * shade[..., None] + canvas * (1 - layer[..., 3:])

@@ -1,0 +1,179 @@
+"""EyeShape: an eye's own coordinates, its lid curves, lashes and brow, measured in the picture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from . import landmarks as lm
+from .cartoon_eyes import CartoonEye, find_cartoon_eye
+from .geometry import cheapest_path, sample_linear, sample_nearest, smooth_curve, smoothstep
+from .head import HeadFrame
+from .linear_light import luminance, to_lab, to_linear
+
+SAMPLES = 81  # along each lid
+
+
+@dataclass(frozen=True)
+class EyeFrame:
+    """Eye coordinates: a along the line of the eye corners (image left to right), b perpendicular to it, down; px."""
+
+    origin: NDArray[np.float64]
+    along: NDArray[np.float64]
+    down: NDArray[np.float64]
+
+    def to_eye(self, x: NDArray, y: NDArray) -> tuple[NDArray, NDArray]:
+        dx, dy = x - self.origin[0], y - self.origin[1]
+        return dx * self.along[0] + dy * self.along[1], dx * self.down[0] + dy * self.down[1]
+
+    def to_image(self, a: NDArray, b: NDArray) -> tuple[NDArray, NDArray]:
+        return (
+            self.origin[0] + a * self.along[0] + b * self.down[0],
+            self.origin[1] + a * self.along[1] + b * self.down[1],
+        )
+
+
+@dataclass(frozen=True)
+class EyeShape:
+    """One eye.  a: [SAMPLES] px.  upper, lower: [SAMPLES] b of the lid edges.
+
+    outward: -1 / +1, direction of the temple along a.  brow: b of the brow's lower edge.  lash: height of the lash band above the
+    upper lid, px.  skip: height above the lid where clean lid skin begins, px.  lash_color: linear RGB.
+    lash_strength: opacity 0-1 of a drawn lash line.  cartoon: the segmented eye when it is drawn far larger than a human one.
+    """
+
+    frame: EyeFrame
+    a: NDArray[np.float64]
+    upper: NDArray[np.float64]
+    lower: NDArray[np.float64]
+    outward: int
+    brow: float
+    lash: float
+    skip: float
+    lash_color: NDArray[np.float32]
+    lash_strength: float
+    cartoon: CartoonEye | None
+
+    @property
+    def height(self) -> float:
+        return float((self.lower - self.upper).max())
+
+    @property
+    def width(self) -> float:
+        return float(self.a[-1] - self.a[0])
+
+    def lids_at(self, a: NDArray) -> tuple[NDArray, NDArray]:
+        """b of the upper and lower lid at positions a."""
+        return np.interp(a, self.a, self.upper), np.interp(a, self.a, self.lower)
+
+
+def eye_shapes(
+    image: NDArray[np.uint8],
+    points: NDArray[np.floating],
+    contours: NDArray[np.floating],
+    head: HeadFrame,
+    skin_lab: NDArray[np.float32],
+) -> tuple[EyeShape, EyeShape]:
+    """Both eyes, the subject's right one first.  contours: [2, 71, 2] of the iris model.  skin_lab: Lab of the face's skin."""
+    lab = to_lab(image, blur=max(0.008 * head.iod, 0.45))
+    first, second = (_eye_shape(image, lab, np.asarray(points, float), contours[k], k, head, skin_lab) for k in (0, 1))
+    return first, second
+
+
+def _eye_shape(
+    image: NDArray[np.uint8],
+    lab: NDArray[np.float32],
+    p: NDArray,
+    contour: NDArray,
+    side: int,
+    head: HeadFrame,
+    skin_lab: NDArray,
+) -> EyeShape:
+    iod = head.iod
+    upper_points, lower_points = p[list(lm.UPPER_LID[side]), :2], p[list(lm.LOWER_LID[side]), :2]
+    span = upper_points[-1] - upper_points[0]
+    width = float(np.linalg.norm(span))
+    along = span / width
+    down = np.array([-along[1], along[0]])
+    if down @ head.down[:2] < 0:
+        down = -down
+    frame = EyeFrame((upper_points[0] + upper_points[-1]) / 2, along, down)
+    upper_mesh = np.stack(frame.to_eye(*upper_points.T), 1)
+    lower_mesh = np.stack(frame.to_eye(*lower_points.T), 1)
+    a = np.linspace(-width / 2, width / 2, SAMPLES)
+    upper = np.interp(a, upper_mesh[:, 0], upper_mesh[:, 1])
+    lower = np.interp(a, lower_mesh[:, 0], lower_mesh[:, 1])
+    lower = np.maximum(lower, 0.7 * _iris_model_lower_lid(frame, contour, a, width) + 0.3 * lower)
+
+    cartoon = find_cartoon_eye(lab, frame, upper_mesh, lower_mesh, (lower - upper).max(), width, iod, skin_lab, SAMPLES)
+    if cartoon is not None:
+        a, upper = cartoon.a, cartoon.top + cartoon.lash
+        lower = np.maximum(cartoon.bottom, upper + 1)
+        lash = cartoon.lash
+    else:
+        upper = upper + _upper_lid_correction(lab, frame, a, upper, iod)
+        lash = 0.035 * iod
+    lower = np.maximum(lower, upper)
+    brow_points = p[list(lm.BROW_LOWER_EDGE[side]), :2]
+    brow = float(frame.to_eye(*brow_points.T)[1].mean())
+    lash, skip, color, strength = _lashes(image, frame, a, upper, brow, lash, cartoon, iod)
+    return EyeShape(frame, a, upper, lower, (-1, 1)[side], brow, lash, skip, color, strength, cartoon)
+
+
+def _iris_model_lower_lid(frame: EyeFrame, contour: NDArray, a: NDArray, width: float) -> NDArray:
+    """Lower lid by the iris model's eye contour: the better one wherever it lies lower than the mesh's."""
+    ring = np.stack(frame.to_eye(*np.asarray(contour[:16, :2], float).T), 1)
+    half = ring[1:8] if ring[1:8, 1].mean() > ring[9:, 1].mean() else ring[9:]
+    lower = np.r_[[[-width / 2, 0]], half[np.argsort(half[:, 0])], [[width / 2, 0]]]
+    return np.interp(a, lower[:, 0], lower[:, 1])
+
+
+def _upper_lid_correction(
+    lab: NDArray[np.float32], frame: EyeFrame, a: NDArray, upper: NDArray, iod: float
+) -> NDArray[np.float64]:
+    """Shift [SAMPLES] that puts the mesh's upper lid on the strongest bright-to-dark step nearby."""
+    offsets = np.arange(-0.12 * iod, 0.12 * iod, 0.5)
+    x, y = frame.to_image(a[None, :], offsets[:, None] + upper[None, :])
+    step = cv2.Sobel(sample_linear(lab, x, y)[..., 0], cv2.CV_32F, 0, 1, ksize=5)
+    cost = 0.5 * step / (np.std(step) + 1e-3) + 0.5 * (offsets[:, None] / (0.035 * iod)) ** 2
+    inner = smoothstep((1 - np.abs(np.linspace(-1, 1, len(a)))) / 0.2)
+    return smooth_curve(offsets[cheapest_path(cost)], 4) * inner
+
+
+def _lashes(
+    image: NDArray[np.uint8],
+    frame: EyeFrame,
+    a: NDArray,
+    upper: NDArray,
+    brow: float,
+    lash: float,
+    cartoon: CartoonEye | None,
+    iod: float,
+) -> tuple[float, float, NDArray[np.float32], float]:
+    """Lash band height, height where clean lid skin begins, lash colour (linear) and strength."""
+    keep = slice(len(a) // 6, -(len(a) // 6))
+    lid = upper[keep]
+
+    def sample(b: NDArray) -> NDArray[np.float32]:
+        return to_linear(sample_nearest(image, *frame.to_image(a[keep][None, :], b)))
+
+    top = brow + 0.2 * (lid.min() - brow)
+    distances = np.arange(0, max(lid.min() - top, 3), 0.5)
+    profile = np.median(luminance(sample(lid[None, :] - distances[:, None])), axis=1)
+    skin = np.percentile(profile[len(profile) // 4 :], 70)
+    clean = np.flatnonzero(profile > 0.80 * skin)
+    skip = distances[clean[0]] if len(clean) else 0.05 * iod
+    most = 0.6 * (lid.min() - top) if lid.min() > top else 0.03 * iod
+    if cartoon is not None:
+        skip = lash + 0.02 * iod
+    else:
+        skip = float(np.clip(skip + 0.008 * iod, 0.02 * iod, max(most, 0.02 * iod)))
+        lash = min(lash, skip)
+    band = sample(lid[None, :] - np.linspace(-0.02, 0.03, 6)[:, None] * iod).reshape(-1, 3)
+    band_luminance = luminance(band)
+    color = np.median(band[band_luminance <= np.percentile(band_luminance, 25)], 0)
+    strength = float(np.clip(1.10 - luminance(color) / max(skin, 1e-4), 0.25, 0.84))
+    return lash, skip, (0.8 * color).astype(np.float32), strength

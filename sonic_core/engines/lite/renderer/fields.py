@@ -1,0 +1,171 @@
+"""The dense displacement fields: one 3-D vector field per coefficient, on the grid, for two layers that tear at the lips.
+
+The *upper* layer evaluates every weight no lower than the upper lip edge and the *lower* layer no higher than the lower lip
+edge, so each field continues constantly across the tear; beyond the mouth corners both agree on the continued lip line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ..parameters import Pose
+from . import landmarks as lm
+from .eyes import EyeShape
+from .face_fields import brow_fields, edge_taper, gaze_fields, head_weight
+from .grid import Grid
+from .head import HeadFrame
+from .mouth_fields import MouthLayer, mouth_fields
+from .mouth_shape import MouthShape
+
+FIELDS = (
+    "jaw",
+    "close_jaw",
+    "close_rest",
+    "round_jaw",
+    "round_rest",
+    "press",
+    "pucker",
+    "stretch",
+    "smile",
+    "upraise",
+    "lowdep",
+    "fv",
+    "brow_l",
+    "brow_r",
+    "blink_l",
+    "blink_r",
+    "gaze_x",
+    "gaze_y",
+)
+MOUTH_FIELDS = FIELDS.index("fv") + 1  # the first so many move the mouth
+
+
+@dataclass(frozen=True)
+class FieldLayer:
+    """One side of the tear on a rectangle of the grid.
+
+    basis: [fields, nodes * 3] px per unit.  origin: column and row of the rectangle.  shape: rows, columns.
+    lever: [nodes, 3] positions from the head's pivot, px.  weight, taper: [nodes, 1] share of head motion and of all motion.
+    nodes: [rows, columns, 2] the nodes' own (column, row), for remapping.
+    """
+
+    basis: NDArray[np.float32]
+    origin: tuple[int, int]
+    shape: tuple[int, int]
+    lever: NDArray[np.float32]
+    weight: NDArray[np.float32]
+    taper: NDArray[np.float32]
+    nodes: NDArray[np.float32]
+
+    @property
+    def region(self) -> tuple[slice, slice]:
+        (column, row), (rows, columns) = self.origin, self.shape
+        return slice(row, row + rows), slice(column, column + columns)
+
+
+@dataclass(frozen=True)
+class Fields:
+    """upper: the whole grid.  lower: the rectangle that the jaw moves.  lip_side: [rows, columns] of the lower rectangle,
+    px above (+) or below (-) the continued lip line.  inside_face: [rows, columns] of the grid, IOD inside the face oval (+)."""
+
+    upper: FieldLayer
+    lower: FieldLayer
+    lip_side: NDArray[np.float32]
+    inside_face: NDArray[np.float32]
+
+
+def coefficients(pose: Pose, moves_gaze: bool) -> NDArray[np.float32]:
+    """Field coefficients [len(FIELDS)] of a pose."""
+    p = pose
+    rest = max(p.rest, p.close, p.fv)
+    values = {
+        "jaw": p.jaw,
+        "close_jaw": p.jaw * max(p.close, 0.92 * p.fv),
+        "close_rest": rest,
+        "round_jaw": 0.85 * p.jaw * p.pucker * (1 - p.close),
+        "round_rest": p.pucker * (1 - rest),
+        "press": p.press,
+        "pucker": p.pucker,
+        "stretch": p.stretch,
+        "smile": p.smile,
+        "upraise": p.upraise * (1 - p.close),
+        "lowdep": p.lowdep * (1 - p.close),
+        "fv": p.fv,
+        "brow_l": p.brow,
+        "brow_r": p.brow,
+        "blink_l": p.blink_l,
+        "blink_r": p.blink_r,
+        "gaze_x": p.gaze_x * moves_gaze,
+        "gaze_y": p.gaze_y * moves_gaze,
+    }
+    return np.array([values[name] for name in FIELDS], np.float32)
+
+
+def build_fields(
+    points: NDArray[np.floating],
+    head: HeadFrame,
+    mouth: MouthShape,
+    eyes: Sequence[EyeShape],
+    grid: Grid,
+    depth: NDArray[np.float32],
+) -> Fields:
+    """Evaluate every field on the grid.  points: [468, 3] landmarks.  depth: [rows, columns] of the nodes."""
+    p, iod = np.asarray(points, np.float64), head.iod
+    oval = p[list(lm.FACE_OVAL), :2]
+    inside = _inside_face(oval, head, grid)
+    positions = np.stack([grid.x, grid.y, depth], -1)
+    lever = (positions - head.pivot).astype(np.float32)
+    taper = edge_taper(grid, iod)
+    weight = (head_weight((positions - head.eye_center) @ head.axes / iod, head.chin) * taper).astype(np.float32)
+
+    def layer(region: tuple[slice, slice], which: str) -> FieldLayer:
+        x, y, inside_here = grid.x[region], grid.y[region], inside[region]
+        coordinates = MouthLayer.at(mouth, x, y, inside_here, which)
+        fields = {
+            **mouth_fields(coordinates, mouth, head),
+            **brow_fields(x, y, inside_here, eyes, head),
+            **gaze_fields(x, y, eyes, head),
+        }
+        rows, columns = x.shape
+        return FieldLayer(
+            basis=np.stack([fields[name] for name in FIELDS]).reshape(len(FIELDS), -1).astype(np.float32),
+            origin=(region[1].start or 0, region[0].start or 0),
+            shape=(rows, columns),
+            lever=np.ascontiguousarray(lever[region].reshape(-1, 3)),
+            weight=np.ascontiguousarray(weight[region].reshape(-1, 1)),
+            taper=np.ascontiguousarray(taper[region].reshape(-1, 1), np.float32),
+            nodes=np.stack(np.meshgrid(np.arange(columns, dtype=np.float32), np.arange(rows, dtype=np.float32)), -1),
+        )
+
+    lower_region = _lower_region(p, oval, grid, iod)
+    a, b = mouth.frame.to_mouth(grid.x[lower_region], grid.y[lower_region])
+    lip_side = mouth.extended(mouth.seam, a) - b
+    return Fields(
+        upper=layer((slice(0, grid.rows), slice(0, grid.columns)), "upper"),
+        lower=layer(lower_region, "lower"),
+        lip_side=np.ascontiguousarray(lip_side, np.float32),
+        inside_face=inside,
+    )
+
+
+def _inside_face(oval: NDArray, head: HeadFrame, grid: Grid) -> NDArray[np.float32]:
+    """[rows, columns] signed distance to the face oval in IOD, + inside."""
+    mask = grid.fill_polygon(oval)
+    distance = cv2.distanceTransform(mask, cv2.DIST_L2, 5) - cv2.distanceTransform(1 - mask, cv2.DIST_L2, 5)
+    return cv2.GaussianBlur(distance * grid.step_x / head.iod, (0, 0), 0.05 * head.iod / grid.step_x + 0.5)
+
+
+def _lower_region(p: NDArray, oval: NDArray, grid: Grid, iod: float) -> tuple[slice, slice]:
+    """Rectangle of the grid that the jaw moves, neck included; elsewhere the lower layer equals the upper one."""
+    low, high = oval.min(0) - 1.15 * iod, oval.max(0) + 1.25 * iod
+    top = min(p[lm.MOUTH_CORNER_RIGHT, 1], p[lm.MOUTH_CORNER_LEFT, 1]) - 0.75 * iod
+    first_column = int(np.clip(low[0] / grid.step_x, 0, grid.columns - 4))
+    last_column = int(np.clip(np.ceil(high[0] / grid.step_x), first_column + 4, grid.columns))
+    first_row = int(np.clip(top / grid.step_y, 0, grid.rows - 4))
+    last_row = int(np.clip(np.ceil(high[1] / grid.step_y), first_row + 4, grid.rows))
+    return slice(first_row, last_row), slice(first_column, last_column)

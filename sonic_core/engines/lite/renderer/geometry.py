@@ -1,0 +1,111 @@
+"""Small numerical tools: smoothstep, curve smoothing, cheapest path through a cost image, thin-plate spline, sampling."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+
+def smoothstep(x: ArrayLike) -> NDArray:
+    """0 below 0, 1 above 1, 3x^2 - 2x^3 between."""
+    x = np.clip(x, 0, 1)
+    return x * x * (3 - 2 * x)
+
+
+def smooth_curve(y: NDArray, sigma: float) -> NDArray:
+    """Gaussian smoothing of samples [N] with point-reflected ends, so that both end values stay."""
+    if sigma <= 0:
+        return y
+    radius = int(3 * sigma) + 1
+    kernel = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2)
+    padded = np.r_[2 * y[0] - y[radius:0:-1], y, 2 * y[-1] - y[-2 : -radius - 2 : -1]]
+    return np.convolve(padded, kernel / kernel.sum(), "valid")
+
+
+def running(y: NDArray, radius: int, reduce) -> NDArray:
+    """`reduce` (np.median, np.max ...) over windows of 2 radius + 1 samples, shorter at the ends."""
+    return np.array([reduce(y[max(0, i - radius) : i + radius + 1]) for i in range(len(y))])
+
+
+def cheapest_path(cost: NDArray, jump: int = 1, penalty: float = 0.15) -> NDArray[np.int64]:
+    """Row of the cheapest left-to-right path through cost [rows, columns] (dynamic programming).
+
+    jump: rows the path may change per column.  penalty: cost per row of change.  Returns rows [columns].
+    """
+    rows, columns = cost.shape
+    total, back = np.empty_like(cost), np.zeros((rows, columns), np.int32)
+    total[:, 0] = cost[:, 0]
+    for j in range(1, columns):
+        previous = total[:, j - 1]
+        best, step = previous.copy(), np.zeros(rows, np.int32)
+        for k in range(1, jump + 1):
+            for shifted, sign in (
+                (np.r_[np.full(k, np.inf), previous[:-k]], -1),
+                (np.r_[previous[k:], np.full(k, np.inf)], 1),
+            ):
+                better = shifted + penalty * k < best
+                best[better] = (shifted + penalty * k)[better]
+                step[better] = sign * k
+        total[:, j] = cost[:, j] + best
+        back[:, j] = step
+    path = np.empty(columns, int)
+    path[-1] = total[:, -1].argmin()
+    for j in range(columns - 1, 0, -1):
+        path[j - 1] = path[j] + back[path[j], j]
+    return path
+
+
+def thin_plate_spline(points: NDArray, values: NDArray, query: NDArray, smoothing: float) -> NDArray:
+    """Thin-plate spline through `values` [N] at `points` [N, 2], evaluated at `query` [M, 2]; scale points to about 1."""
+
+    def kernel(a: NDArray, b: NDArray) -> NDArray:
+        r2 = (a[:, None, 0] - b[None, :, 0]) ** 2 + (a[:, None, 1] - b[None, :, 1]) ** 2
+        return 0.5 * r2 * np.log(r2 + 1e-12)
+
+    n = len(points)
+    system = np.zeros((n + 3, n + 3))
+    affine = np.c_[np.ones(n), points]
+    system[:n, :n] = kernel(points, points) + smoothing * np.eye(n)
+    system[:n, n:] = affine
+    system[n:, :n] = affine.T
+    weights = np.linalg.solve(system, np.r_[values, np.zeros(3)])
+    bent = kernel(query.astype(np.float32), points.astype(np.float32)) @ weights[:n].astype(np.float32)
+    return bent + np.c_[np.ones(len(query)), query] @ weights[n:]
+
+
+def sample_linear(image: NDArray, x: NDArray, y: NDArray) -> NDArray:
+    """Bilinear samples of `image` at x, y (px, any 2-D shape), border replicated."""
+    return cv2.remap(
+        image,
+        np.ascontiguousarray(x, np.float32),
+        np.ascontiguousarray(y, np.float32),
+        cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+
+
+def remap(image: NDArray, positions: NDArray[np.float32]) -> NDArray:
+    """Bilinear samples of `image` at `positions` [h, w, 2] (px), border replicated."""
+    return cv2.remap(image, positions, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+
+
+def sample_nearest(image: NDArray, x: NDArray, y: NDArray) -> NDArray:
+    """Nearest samples of `image` at x, y (px, any shape), clamped to the picture."""
+    height, width = image.shape[:2]
+    columns = np.clip(np.rint(x), 0, width - 1).astype(int)
+    rows = np.clip(np.rint(y), 0, height - 1).astype(int)
+    return image[rows, columns]
+
+
+def pixel_grid(x0: int, y0: int, x1: int, y1: int) -> NDArray[np.float32]:
+    """Coordinates [y1 - y0, x1 - x0, 2] (x, y) of the pixels of a box."""
+    xs, ys = np.meshgrid(np.arange(x0, x1, dtype=np.float32), np.arange(y0, y1, dtype=np.float32))
+    return np.stack([xs, ys], -1)
+
+
+def clipped_box(points: NDArray, pad: float, width: int, height: int) -> tuple[int, int, int, int]:
+    """Whole-pixel box x0, y0, x1, y1 round points [N, 2] with a margin, inside the picture (may be empty)."""
+    x0, y0 = np.maximum(np.floor(points.min(0) - pad).astype(int), 0)
+    x1, y1 = np.minimum(np.ceil(points.max(0) + pad).astype(int), [width, height])
+    return int(x0), int(y0), int(x1), int(y1)

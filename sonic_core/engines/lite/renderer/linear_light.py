@@ -1,0 +1,45 @@
+"""sRGB <-> linear light through look-up tables: everything that is blended is blended as light, not as pixel values."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+# Luminance of linear RGB (ITU-R BT.709).
+LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
+
+_s = np.arange(256) / 255.0
+_TO_LINEAR = np.where(_s <= 0.04045, _s / 12.92, ((_s + 0.055) / 1.055) ** 2.4).astype(np.float32)
+_l = np.arange(4096) / 4095.0
+_TO_SRGB = np.clip(np.where(_l <= 0.0031308, _l * 12.92, 1.055 * _l ** (1 / 2.4) - 0.055) * 255 + 0.5, 0, 255).astype(
+    np.uint8
+)
+
+
+def to_linear(srgb: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """sRGB uint8 -> linear float32, 0 to 1.  Round trips through `to_srgb` exactly."""
+    return _TO_LINEAR[srgb]
+
+
+def to_srgb(linear: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Linear float -> sRGB uint8."""
+    return _TO_SRGB[np.clip(linear * 4095 + 0.5, 0, 4095).astype(np.uint16)]
+
+
+def luminance(linear: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Linear RGB [..., 3] -> luminance [...]."""
+    return linear @ LUMINANCE
+
+
+def to_lab(srgb: NDArray[np.uint8], blur: float = 0.0) -> NDArray[np.float32]:
+    """sRGB uint8 picture -> CIE Lab float32 (L 0 to 100); blur: sigma in px of a Gaussian applied first."""
+    if blur > 0:
+        srgb = cv2.GaussianBlur(srgb, (0, 0), blur)
+    return cv2.cvtColor(srgb.astype(np.float32) / np.float32(255), cv2.COLOR_RGB2LAB)
+
+
+def lab_of(linear: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Linear RGB colours [..., 3] -> CIE Lab, same shape."""
+    flat = to_srgb(np.asarray(linear, np.float32)).reshape(-1, 1, 3)
+    return to_lab(flat).reshape(np.shape(linear))

@@ -1,0 +1,134 @@
+"""Puts the mouth together, in linear light: upper lip over lower lip over what lies between them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..parameters import Pose
+from .cavity import Cavity
+from .fields import MOUTH_FIELDS, Fields
+from .geometry import clipped_box, pixel_grid, remap, smoothstep
+from .grid import Grid
+from .linear_light import to_linear, to_srgb
+from .mouth_shape import MouthShape
+from .source import SourcePicture
+from .warp import Warp
+
+CROSSFADE = 0.05  # largest mouth coefficient over which the plain warp gives way, so that the neutral frame is the picture itself
+
+
+@dataclass(frozen=True)
+class MouthLayers:
+    """edge_distance: [h, w, 2] signed px from the upper and lower lip edge (+ above) over a box at `origin`, source side."""
+
+    source: SourcePicture
+    mouth: MouthShape
+    cavity: Cavity
+    edge_distance: NDArray[np.float32]
+    origin: tuple[int, int]
+
+    @classmethod
+    def prepare(
+        cls, source: SourcePicture, mouth: MouthShape, cavity: Cavity, positions: NDArray[np.float32]
+    ) -> MouthLayers:
+        """positions: [h, w, 2] px of the box round the mouth (`mouth_box`)."""
+        a, b = mouth.frame.to_mouth(positions[..., 0], positions[..., 1])
+
+        def distance(curve: NDArray) -> NDArray:
+            slope = mouth.extended(curve, a + 0.5) - mouth.extended(curve, a - 0.5)
+            return (mouth.extended(curve, a) - b) / np.sqrt(1 + slope * slope)
+
+        edges = np.stack([distance(mouth.upper), distance(mouth.lower)], -1).astype(np.float32)
+        return cls(source, mouth, cavity, edges, (int(positions[0, 0, 0]), int(positions[0, 0, 1])))
+
+    def draw(
+        self, frame: NDArray[np.uint8], pose: Pose, weights: NDArray[np.float32], warp: Warp, fields: Fields, grid: Grid
+    ) -> None:
+        """Compose the mouth into `frame` (RGB, already warped) in place."""
+        strength = float(np.abs(weights[:MOUTH_FIELDS]).max())
+        blend = float(smoothstep(strength / CROSSFADE))
+        box = self._box(warp, fields, grid)
+        if blend == 0 or box[2] - box[0] < 4 or box[3] - box[1] < 4:
+            return
+        x0, y0, x1, y1 = box
+        mouth = self.mouth
+        base = pixel_grid(*box)
+        upper_map = grid.upsample(warp.upper_back, box) + base
+        lower_map = grid.upsample(warp.lower_back, box, fields.lower.origin) + base
+        above = remap(self.edge_distance[..., 0], upper_map - np.float32(self.origin))
+        below = remap(self.edge_distance[..., 1], lower_map - np.float32(self.origin))
+        gap = below - above  # local opening in px, smooth everywhere
+
+        cut_upper, cut_lower = mouth.contact
+        a, _ = mouth.frame.to_mouth(upper_map[..., 0], upper_map[..., 1])
+        own_gap = mouth.at(mouth.gap, a) if mouth.shows_inside else 0.0
+        opened = smoothstep((gap - own_gap) / (2.5 * (cut_upper + cut_lower) + 1))
+        softness = 1 + 0.010 * mouth.iod * opened
+        upper_cover = np.clip((above - cut_upper * opened) / softness + 0.5, 0, 1)
+        lower_cover = np.clip((-below - cut_lower * opened) / softness + 1.5 - opened, 0, 1)
+        widest = max(float(gap.max()), 0.0)
+        to_end = np.minimum(a - mouth.a[0], mouth.a[-1] - a)
+        free = 1 - opened * (1 - smoothstep(to_end / (0.07 * widest + 1e-3) - 0.10))  # 0 where skin webs the corner
+
+        upper_lip, lower_lip = (to_linear(self.source.sample(m)) for m in (upper_map, lower_map))
+        inside: NDArray | float = 0.0
+        if ((1 - upper_cover) * (1 - lower_cover) * free).max() > 0.004:
+            inside = self.cavity.paint(pose, box, above, below, gap, strength)
+        if widest > 3 * (cut_upper + cut_lower) and (free < 1).any():
+            web = self._corner_web(upper_map, lower_map, above, below)
+            inside = inside * free[..., None] + web * (1 - free)[..., None]
+
+        # The turned-in, wet part of each lip lies in the shadow of the cavity.
+        reach = 0.035 * mouth.iod + 0.5
+        upper_lip *= (1 - 0.30 * opened * np.exp(-np.clip(above - cut_upper, 0, None) / reach))[..., None]
+        lower_lip *= (1 - 0.22 * opened * np.exp(-np.clip(-below - cut_lower, 0, None) / reach))[..., None]
+        upper_cover, lower_cover = upper_cover[..., None], lower_cover[..., None]
+        result = upper_cover * upper_lip + (1 - upper_cover) * (lower_cover * lower_lip + (1 - lower_cover) * inside)
+        if blend < 1:
+            result = to_linear(frame[y0:y1, x0:x1]) * (1 - blend) + result * blend
+        frame[y0:y1, x0:x1] = to_srgb(result)
+
+    def _box(self, warp: Warp, fields: Fields, grid: Grid) -> tuple[int, int, int, int]:
+        """Output box of the lips: their source points pushed forward."""
+        mouth, points = self.mouth, []
+        for curves, forward, layer in (
+            ((mouth.outer_upper, mouth.upper), warp.upper_forward, fields.upper),
+            ((mouth.outer_lower, mouth.lower), warp.lower_forward, fields.lower),
+        ):
+            for curve in curves:
+                x, y = mouth.frame.to_image(mouth.a[::8], curve[::8])
+                nodes = np.stack(grid.node_of(x, y), -1) - layer.origin
+                points.append(np.stack([x, y], 1) + remap(forward, nodes[None].astype(np.float32))[0])
+        return clipped_box(np.concatenate(points), 0.10 * mouth.half_width + 4, grid.width, grid.height)
+
+    def _corner_web(
+        self, upper_map: NDArray, lower_map: NDArray, above: NDArray, below: NDArray
+    ) -> NDArray[np.float32]:
+        """Colour of the lip edges carried into the corner."""
+        down = self.mouth.frame.down
+        cut_upper, cut_lower = self.mouth.contact
+        from_upper = upper_map - np.clip(cut_upper + 1 - above, 0, None)[..., None] * down
+        from_lower = lower_map + np.clip(cut_lower + 1 + below, 0, None)[..., None] * down
+        image = self.source.image
+        return np.float32(0.36) * (
+            to_linear(remap(image, from_upper.astype(np.float32)))
+            + to_linear(remap(image, from_lower.astype(np.float32)))
+        )
+
+
+def mouth_box(mouth: MouthShape) -> tuple[int, int, int, int]:
+    """Source box x0, y0, x1, y1 that holds everything near the lips; may reach outside the picture."""
+    pad = 1.1 * mouth.half_width
+    corners = np.array(
+        [
+            mouth.frame.to_image(a, b)
+            for a in (mouth.a[0] - 0.6 * pad, mouth.a[-1] + 0.6 * pad)
+            for b in (-1.3 * pad, 1.5 * pad)
+        ]
+    )
+    x0, y0 = np.floor(corners.min(0)).astype(int)
+    x1, y1 = np.ceil(corners.max(0)).astype(int)
+    return int(x0), int(y0), int(x1), int(y1)

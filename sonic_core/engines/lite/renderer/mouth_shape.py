@@ -1,0 +1,194 @@
+"""MouthShape: the mouth's own coordinates, its four lip curves, and what is known about them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import landmarks as lm
+from .geometry import sample_linear, smooth_curve, smoothstep
+from .head import HeadFrame
+from .linear_light import to_lab
+from .lip_line import CLOSED_GAP, LipStrip, closed_lip_line, contact_widths, open_lip_edges
+
+SAMPLES = 161  # along each lip curve
+
+
+@dataclass(frozen=True)
+class MouthFrame:
+    """Mouth coordinates: a along the line of the corners (image left to right), b perpendicular to it, down; px."""
+
+    origin: NDArray[np.float64]
+    along: NDArray[np.float64]
+    down: NDArray[np.float64]
+
+    def to_mouth(self, x: NDArray, y: NDArray) -> tuple[NDArray, NDArray]:
+        dx, dy = x - self.origin[0], y - self.origin[1]
+        return dx * self.along[0] + dy * self.along[1], dx * self.down[0] + dy * self.down[1]
+
+    def to_image(self, a: NDArray, b: NDArray) -> tuple[NDArray, NDArray]:
+        return (
+            self.origin[0] + a * self.along[0] + b * self.down[0],
+            self.origin[1] + a * self.along[1] + b * self.down[1],
+        )
+
+
+@dataclass(frozen=True)
+class MouthShape:
+    """Lip curves in mouth coordinates: b [SAMPLES] px at positions a, image left to right.
+
+    upper, lower: the edges where the lips part (equal on touching lips).  outer_upper, outer_lower: vermilion borders.
+    contact: px above and below the seam that belong to neither lip.  shows_inside: the picture shows something between the lips.
+    wide_open: it shows enough to be used at every opening.  clarity, clarity_halves: confidence of the lip line (see lip_line).
+    nose, chin: b of nose base and chin.  ear_a: a of the ears (left, right of the image), ear_b: their mean b.
+    corner_lift: how far the corners lie above the middle of the lip line, IOD (a smile is positive).
+    """
+
+    frame: MouthFrame
+    iod: float
+    a: NDArray[np.float64]
+    upper: NDArray[np.float64]
+    lower: NDArray[np.float64]
+    outer_upper: NDArray[np.float64]
+    outer_lower: NDArray[np.float64]
+    contact: tuple[float, float]
+    shows_inside: bool
+    wide_open: bool
+    clarity: float
+    clarity_halves: tuple[float, float]
+    nose: float
+    chin: float
+    ear_a: tuple[float, float]
+    ear_b: float
+    corner_lift: float
+
+    @property
+    def half_width(self) -> float:
+        return float(self.a[-1] - self.a[0]) / 2
+
+    @property
+    def gap(self) -> NDArray[np.float64]:
+        """The picture's own opening [SAMPLES], px."""
+        return self.lower - self.upper
+
+    @property
+    def seam(self) -> NDArray[np.float64]:
+        return (self.upper + self.lower) / 2
+
+    @property
+    def smile(self) -> float:
+        """0 = relaxed, 1 = a broad smile: a wide mouth with lifted corners."""
+        wide = (self.half_width / self.iod - 0.40) / 0.12
+        lifted = (self.corner_lift - 0.02) / 0.08
+        return float(np.clip(0.5 * np.clip(wide, 0, 1) + 0.5 * np.clip(lifted, 0, 1), 0, 1))
+
+    def relative(self, a: NDArray) -> NDArray:
+        """a as a share of that side's half width: -1 at the image-left end, +1 at the right one."""
+        return np.where(a < 0, a / -self.a[0], a / self.a[-1])
+
+    def at(self, values: NDArray, a: NDArray) -> NDArray:
+        """Curve values at positions a, constant beyond the ends."""
+        return np.interp(a, self.a, values)
+
+    def extended(self, curve: NDArray, a: NDArray) -> NDArray:
+        """A lip curve at positions a, continued beyond the corners by a line that leans to the ears."""
+        value = np.interp(a, self.a, curve)
+        sides = (
+            (np.clip(self.a[0] - a, 0, None), curve[0], self.a[0] - self.ear_a[0]),
+            (np.clip(a - self.a[-1], 0, None), curve[-1], self.ear_a[1] - self.a[-1]),
+        )
+        for distance, end, room in sides:
+            slope = np.clip((self.ear_b - end) / max(room, 0.3 * self.iod), -0.5, 0.1)
+            value = value + slope * distance * distance / (distance + 0.25 * self.iod)
+        return value
+
+
+def mouth_shape(image: NDArray[np.uint8], points: NDArray[np.floating], head: HeadFrame) -> MouthShape:
+    """Measure the mouth in the picture (RGB uint8) with the landmarks [468, 3] as a prior."""
+    p, iod = np.asarray(points, np.float64), head.iod
+    frame = _mouth_frame(p, head)
+
+    def curve_points(indices: tuple[int, ...]) -> NDArray:
+        return np.stack(frame.to_mouth(p[list(indices), 0], p[list(indices), 1]), 1)
+
+    inner_upper, inner_lower = curve_points(lm.INNER_UPPER_LIP), curve_points(lm.INNER_LOWER_LIP)
+    # The tear ends at the inner corners of an open mouth; on closed lips the seam is visible farther out.
+    inner_share = 1.0 if (inner_lower[:, 1] - inner_upper[:, 1]).max() > 0.07 * iod else 0.45
+    corners = curve_points((lm.MOUTH_CORNER_RIGHT, lm.MOUTH_CORNER_LEFT))
+    ends = inner_share * inner_upper[[0, -1], 0] + (1 - inner_share) * corners[:, 0]
+    a = np.linspace(ends[0], ends[1], SAMPLES)
+
+    def on_grid(curve: NDArray) -> NDArray:
+        return np.interp(a, curve[:, 0], curve[:, 1])
+
+    upper, lower = on_grid(inner_upper), on_grid(inner_lower)
+    outer_upper, outer_lower = on_grid(curve_points(lm.OUTER_UPPER_LIP)), on_grid(curve_points(lm.OUTER_LOWER_LIP))
+    mesh_gap = (lower - upper)[SAMPLES // 4 : 3 * SAMPLES // 4].mean() / iod
+    strip = _lip_strip(image, frame, a, (upper + lower) / 2, (outer_lower - outer_upper).max(), iod)
+    position = np.linspace(-1, 1, SAMPLES)
+    wide_open = bool(mesh_gap > CLOSED_GAP)
+    if wide_open:
+        line = open_lip_edges(strip, upper, lower, outer_upper, outer_lower)
+    else:
+        line = closed_lip_line(strip, outer_upper, outer_lower)
+        seam, room = (line.upper + line.lower) / 2, 0.05 * iod * (1 - position**2)
+        outer_upper = np.minimum(outer_upper + 0.6 * line.shift, seam - room)
+        outer_lower = np.maximum(outer_lower + 0.6 * line.shift, seam + room)
+    shows_inside = wide_open or line.parted
+    default_contact = 0.35 + 0.010 * iod
+    contact = (default_contact, default_contact) if shows_inside else contact_widths(strip, line.upper)
+
+    middle = (line.upper + line.lower) / 2
+    meeting = smoothstep((1 - np.abs(position)) / 0.08)  # both edges meet at the corners
+    upper, lower = middle + (line.upper - middle) * meeting, middle + (line.lower - middle) * meeting
+
+    def b_of(index: int) -> float:
+        return float(frame.to_mouth(p[index, 0], p[index, 1])[1])
+
+    def a_of(index: int) -> float:
+        return float(frame.to_mouth(p[index, 0], p[index, 1])[0])
+
+    return MouthShape(
+        frame=frame,
+        iod=iod,
+        a=a,
+        upper=upper,
+        lower=lower,
+        outer_upper=np.minimum(smooth_curve(outer_upper, 3), upper - 0.01 * iod),
+        outer_lower=np.maximum(smooth_curve(outer_lower, 3), lower + 0.01 * iod),
+        contact=contact,
+        shows_inside=shows_inside,
+        wide_open=wide_open,
+        clarity=line.clarity,
+        clarity_halves=line.clarity_halves,
+        nose=b_of(lm.NOSE_BASE),
+        chin=b_of(lm.CHIN),
+        ear_a=(a_of(lm.EAR_RIGHT), a_of(lm.EAR_LEFT)),
+        ear_b=(b_of(lm.EAR_RIGHT) + b_of(lm.EAR_LEFT)) / 2,
+        corner_lift=float((np.interp(0, a, middle) - (middle[0] + middle[-1]) / 2) / iod),
+    )
+
+
+def _mouth_frame(p: NDArray, head: HeadFrame) -> MouthFrame:
+    right, left = p[lm.MOUTH_CORNER_RIGHT, :2], p[lm.MOUTH_CORNER_LEFT, :2]
+    along = (left - right) / np.linalg.norm(left - right)
+    down = np.array([-along[1], along[0]])
+    if down @ head.down[:2] < 0:
+        down = -down
+    return MouthFrame((right + left) / 2, along, down)
+
+
+def _lip_strip(
+    image: NDArray[np.uint8], frame: MouthFrame, a: NDArray, mid: NDArray, lip_height: float, iod: float
+) -> LipStrip:
+    lip_height = max(lip_height, 0.12 * iod)
+    per_px = 2 if a[-1] - a[0] < 160 else 1
+    offsets = np.arange(-1.2 * lip_height, 1.2 * lip_height, 1 / per_px)
+    x, y = frame.to_image(a[None, :], offsets[:, None] + mid[None, :])
+    margin = int(0.1 * iod) + 4
+    x0, y0 = np.maximum([int(x.min()) - margin, int(y.min()) - margin], 0)
+    x1, y1 = int(max(x.max(), 0)) + margin, int(max(y.max(), 0)) + margin
+    lab = to_lab(image[y0:y1, x0:x1], blur=max(0.012 * iod, 0.45))
+    return LipStrip(sample_linear(lab, x - x0, y - y0), offsets, mid, per_px, iod)

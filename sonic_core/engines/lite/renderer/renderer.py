@@ -1,0 +1,196 @@
+"""PortraitRenderer: a portrait measured once, then one frame per parameter vector, with no state between frames."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ....errors import PortraitError
+from ....portrait.portrait import Portrait
+from ....progress import Progress, ignore
+from ....settings import STYLES
+from ..parameters import PARAMETERS, Pose, clamp
+from .cavity import Cavity
+from .depth import depth_map
+from .eyelids import Eyelids
+from .eyes import eye_shapes
+from .fields import Fields, build_fields, coefficients
+from .geometry import pixel_grid
+from .grid import Grid
+from .head import HeadFrame, head_frame
+from .lip_line import CLEAR_LIP_LINE
+from .mouth_interior import draw_interior
+from .mouth_layers import MouthLayers, mouth_box
+from .mouth_shape import MouthShape, mouth_shape
+from .palette import Palette, read_palette, skin_lab
+from .photo_interior import cut_interior
+from .skin_fill import lid_skin
+from .source import SourcePicture
+from .warp import HeadLimits, Warp, head_limits, warp_for
+
+WORK_SPAN = 7.5  # IOD; side of the square round the face that is animated in big pictures
+WHOLE_PICTURE = 0.7  # share of the picture above which that square is not worth cutting out
+VISIBLE = 0.01  # px of motion below which a node counts as still
+MOUTH_PARAMETERS = ("jaw", "close", "rest", "press", "pucker", "stretch", "smile", "upraise", "lowdep", "fv", "tongue")
+
+
+@dataclass(frozen=True)
+class _Model:
+    """Everything measured from the picture in the work box."""
+
+    source: SourcePicture
+    head: HeadFrame
+    mouth: MouthShape
+    palette: Palette
+    grid: Grid
+    fields: Fields
+    limits: HeadLimits
+    layers: MouthLayers
+    eyelids: Eyelids
+    pixels: NDArray[np.float32]
+
+
+class PortraitRenderer:
+    """Renders a portrait for animation parameters (see `parameters.PARAMETERS`).
+
+    portrait: picture with landmarks.  style: auto, photo, cartoon or statue.  progress: told about each step of the set-up.
+    `style`: what was decided.  `head_limits`: degrees per axis.  `notes`: what this portrait cannot do, in plain words.
+    Raises PortraitError for an unknown style or a portrait whose landmarks have no extent.
+    """
+
+    def __init__(self, portrait: Portrait, style: str = "auto", progress: Progress = ignore) -> None:
+        if style not in STYLES:
+            raise PortraitError(f"style is {style!r}; expected one of {', '.join(STYLES)}.")
+        self._portrait = portrait
+        self._box = _work_box(portrait)
+        x0, y0, x1, y1 = self._box
+        self._model = _measure(
+            np.ascontiguousarray(portrait.image[y0:y1, x0:x1]),
+            np.asarray(portrait.landmarks, np.float64) - [x0, y0, 0],
+            np.asarray(portrait.eye_contours, np.float64) - [x0, y0],
+            style,
+            progress,
+        )
+        self.style: str = self._model.palette.style
+        self._mouth_moves = self._model.mouth.clarity >= CLEAR_LIP_LINE
+        self._eyes_move = self.style != "statue"
+        self.notes: tuple[str, ...] = tuple(self._limitations())
+
+    @property
+    def head_limits(self) -> HeadLimits:
+        """Largest yaw, pitch and roll in degrees; commands saturate softly before them."""
+        return self._model.limits
+
+    def render(self, parameters: NDArray[np.float32]) -> NDArray[np.uint8]:
+        """Parameters [P] -> RGB uint8 [H, W, 3] of the portrait's size.  Neutral parameters give the picture itself."""
+        vector = np.asarray(parameters, np.float32)
+        if vector.shape != (len(PARAMETERS),):
+            raise ValueError(
+                f"parameters have shape {vector.shape}; expected ({len(PARAMETERS)},), one frame's vector."
+            )
+        frame = self._portrait.image.copy()
+        x0, y0, x1, y1 = self._box
+        self._draw(frame[y0:y1, x0:x1], self._pose(clamp(vector)))
+        return frame
+
+    def _pose(self, parameters: NDArray[np.float32]) -> Pose:
+        pose = Pose(*(float(v) for v in parameters))
+        if not self._mouth_moves:
+            pose = pose._replace(**dict.fromkeys(MOUTH_PARAMETERS, 0.0))
+        if not self._eyes_move:
+            pose = pose._replace(blink_l=0.0, blink_r=0.0)
+        return self._model.limits.soften(pose)
+
+    def _draw(self, frame: NDArray[np.uint8], pose: Pose) -> None:
+        """Animate the work box in place; `frame` holds the untouched picture."""
+        m = self._model
+        weights = coefficients(pose, moves_gaze=self._eyes_move)
+        warp = warp_for(pose, weights, m.fields, m.head, m.grid)
+        positions = cv2.resize(warp.back, (m.grid.width, m.grid.height), interpolation=cv2.INTER_LINEAR) + m.pixels
+        box = _moving_box(warp, m.grid)
+        if box is not None:
+            x0, y0, x1, y1 = box
+            frame[y0:y1, x0:x1] = m.source.sample(positions[y0:y1, x0:x1])
+        m.eyelids.draw(frame, positions, (pose.blink_r, pose.blink_l))
+        m.layers.draw(frame, pose, weights, warp, m.fields, m.grid)
+
+    def _limitations(self) -> list[str]:
+        notes = []
+        if not self._mouth_moves:
+            notes.append(
+                "No clear lip line was found (covered mouth, or a dense beard): the lips stay closed, head and eyes move."
+            )
+        if self.style == "statue":
+            notes.append(
+                "The picture looks like a statue: teeth are of the same stone, it does not blink or look around."
+            )
+        return notes
+
+
+def _measure(
+    image: NDArray[np.uint8], points: NDArray[np.float64], contours: NDArray[np.float64], style: str, progress: Progress
+) -> _Model:
+    steps = 6
+    progress("portrait", 0, steps)
+    source, head = SourcePicture.of(image), head_frame(points)
+    mouth = mouth_shape(image, points, head)
+    progress("portrait", 1, steps)
+    skin = skin_lab(image, points, head.iod)
+    eyes = eye_shapes(image, points, contours, head, skin)
+    palette = read_palette(image, points, mouth, eyes, style)
+    progress("portrait", 2, steps)
+    grid = Grid.over(source.width, source.height)
+    fields = build_fields(points, head, mouth, eyes, grid, depth_map(points, head, grid))
+    limits = head_limits(fields, head, grid)
+    progress("portrait", 3, steps)
+    box = mouth_box(mouth)
+    around_mouth = pixel_grid(*box)
+    cavity = Cavity(
+        mouth,
+        head,
+        palette,
+        draw_interior(palette, mouth.half_width, head.iod),
+        cut_interior(image, mouth, around_mouth, box[:2]),
+    )
+    layers = MouthLayers.prepare(source, mouth, cavity, around_mouth)
+    progress("portrait", 4, steps)
+    eyelids = Eyelids(source, eyes, lid_skin(image, eyes, head.iod, skin), head.iod)
+    progress("portrait", 5, steps)
+    pixels = pixel_grid(0, 0, source.width, source.height)
+    progress("portrait", 6, steps)
+    return _Model(source, head, mouth, palette, grid, fields, limits, layers, eyelids, pixels)
+
+
+def _work_box(portrait: Portrait) -> tuple[int, int, int, int]:
+    """Square of WORK_SPAN IOD round the face, inside the picture; the whole picture when that is most of it."""
+    head = head_frame(portrait.landmarks)
+    if not np.isfinite(head.iod) or head.iod < 4:
+        raise PortraitError(
+            f"{portrait.name}: the eyes are {head.iod:.1f} px apart; at least 4 px are needed. Use a larger picture of the face."
+        )
+    width, height = portrait.width, portrait.height
+    points = np.asarray(portrait.landmarks, np.float64)
+    reach = WORK_SPAN * max(head.iod, float(np.linalg.norm(points[10, :2] - points[152, :2])) / 2.1) / 2
+    center = points[:, :2].mean(0)
+    x0, y0 = np.maximum(np.floor(center - reach).astype(int), 0)
+    x1, y1 = np.minimum(np.ceil(center + reach).astype(int), [width, height])
+    if (x1 - x0) * (y1 - y0) > WHOLE_PICTURE * width * height:
+        return 0, 0, width, height
+    return int(x0), int(y0), int(x1), int(y1)
+
+
+def _moving_box(warp: Warp, grid: Grid) -> tuple[int, int, int, int] | None:
+    """Pixels that move visibly; everything else is left as it is."""
+    moving = np.abs(warp.back).max(2) > VISIBLE
+    rows, columns = np.flatnonzero(moving.any(1)), np.flatnonzero(moving.any(0))
+    if not len(rows):
+        return None
+    return (
+        int(max((columns[0] - 1.5) * grid.step_x, 0)),
+        int(max((rows[0] - 1.5) * grid.step_y, 0)),
+        int(min((columns[-1] + 2.5) * grid.step_x + 1, grid.width)),
+        int(min((rows[-1] + 2.5) * grid.step_y + 1, grid.height)),
+    )

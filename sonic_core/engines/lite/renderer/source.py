@@ -1,0 +1,44 @@
+"""SourcePicture: the portrait prepared for sampling between its pixels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from .geometry import remap
+
+
+@dataclass(frozen=True)
+class SourcePicture:
+    """image: RGB uint8 [H, W, 3].  doubled: twice the size by Lanczos, the original samples at the even positions.
+
+    Bilinear samples of `doubled` reproduce the image exactly at whole positions and come close to Lanczos quality between
+    (a quarter-pixel shift: 44.1 dB against 39.5 of plain bilinear), at the price of bilinear.
+    """
+
+    image: NDArray[np.uint8]
+    doubled: NDArray[np.uint8]
+
+    @classmethod
+    def of(cls, image: NDArray[np.uint8]) -> SourcePicture:
+        image = np.ascontiguousarray(image)
+        height, width = image.shape[:2]
+        matrix = np.array([[0.5, 0, 0], [0, 0.5, 0]])
+        flags = cv2.INTER_LANCZOS4 | cv2.WARP_INVERSE_MAP
+        doubled = cv2.warpAffine(image, matrix, (2 * width, 2 * height), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+        return cls(image, doubled)
+
+    @property
+    def height(self) -> int:
+        return self.image.shape[0]
+
+    @property
+    def width(self) -> int:
+        return self.image.shape[1]
+
+    def sample(self, positions: NDArray[np.float32]) -> NDArray[np.uint8]:
+        """RGB uint8 at positions [h, w, 2], px of the image."""
+        return remap(self.doubled, positions * np.float32(2))

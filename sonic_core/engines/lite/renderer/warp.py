@@ -1,0 +1,117 @@
+"""From a pose to the map that says which source pixel each output pixel shows: fields summed, head turned, inverted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..parameters import Pose, neutral
+from .fields import FieldLayer, Fields, coefficients
+from .geometry import remap
+from .grid import Grid
+from .head import HeadFrame
+
+INVERSE_STEPS = 7
+DAMPING = 0.72  # converges for -1 < f' < 1.8; undamped iteration diverges on the brow
+PROBE = 5.0  # degrees at which folds are looked for
+ANGLES = ("yaw", "pitch", "roll")
+
+
+@dataclass(frozen=True)
+class HeadLimits:
+    """Largest head angles in degrees that this crop takes without folding."""
+
+    yaw: float
+    pitch: float
+    roll: float
+
+    def soften(self, pose: Pose) -> Pose:
+        """The pose with its head angles linear up to 70 % of the limit and saturating beyond."""
+        return pose._replace(**{name: _saturate(getattr(pose, name), getattr(self, name)) for name in ANGLES})
+
+
+def _saturate(value: float, limit: float) -> float:
+    size, knee = abs(value), 0.7 * limit
+    if size <= knee:
+        return value
+    return float(np.sign(value) * (knee + 0.3 * limit * np.tanh((size - knee) / (0.3 * limit))))
+
+
+@dataclass(frozen=True)
+class Warp:
+    """One frame's motion on the grid, px.  upper/lower: of the two layers.
+
+    upper_forward, lower_forward: displacement of source positions.  upper_back, lower_back: source minus output position.
+    back: [rows, columns, 2] of the whole grid, with the layer that each node shows.
+    """
+
+    upper_forward: NDArray[np.float32]
+    lower_forward: NDArray[np.float32]
+    upper_back: NDArray[np.float32]
+    lower_back: NDArray[np.float32]
+    back: NDArray[np.float32]
+
+    @property
+    def moves(self) -> bool:
+        return bool(self.back.any())
+
+
+def warp_for(pose: Pose, weights: NDArray[np.float32], fields: Fields, head: HeadFrame, grid: Grid) -> Warp:
+    """pose: with softened head angles.  weights: field coefficients."""
+    forward = [displacement(layer, pose, weights, head) for layer in (fields.upper, fields.lower)]
+    back = [
+        _inverse(shift, layer.nodes, grid) for shift, layer in zip(forward, (fields.upper, fields.lower), strict=True)
+    ]
+    # Both layers agree along the continued lip line, so the choice can be made per node.
+    side = remap(fields.lip_side, fields.lower.nodes + back[1] * grid.per_px)
+    chosen = back[0].copy()
+    region = fields.lower.region
+    chosen[region] = np.where(side[..., None] < 0, back[1], back[0][region])
+    return Warp(*forward, *back, chosen)
+
+
+def displacement(layer: FieldLayer, pose: Pose, weights: NDArray[np.float32], head: HeadFrame) -> NDArray[np.float32]:
+    """Forward displacement [rows, columns, 2] of a layer's nodes, px."""
+    shape = np.zeros(layer.basis.shape[1], np.float32)
+    for k in np.flatnonzero(weights):
+        shape += weights[k] * layer.basis[k]
+    shape = shape.reshape(-1, 3)
+    moved = shape[:, :2]
+    turn = (head.rotation(pose.yaw, pose.pitch, pose.roll) - np.eye(3))[:2].astype(np.float32)
+    shift = np.array([pose.tx, pose.ty], np.float32) * np.float32(head.iod)
+    if turn.any() or shift.any():
+        moved = moved + layer.weight * ((layer.lever + shape) @ np.ascontiguousarray(turn.T) + shift)
+    return np.ascontiguousarray((moved * layer.taper).reshape(*layer.shape, 2), np.float32)
+
+
+def _inverse(shift: NDArray[np.float32], nodes: NDArray[np.float32], grid: Grid) -> NDArray[np.float32]:
+    """Source minus output position of every node: damped fixed point of s = y - shift(s)."""
+    if not shift.any():
+        return np.zeros_like(shift)
+    back = -shift
+    for step in range(INVERSE_STEPS):
+        update = -remap(shift, nodes + back * grid.per_px)
+        back = update if step == 0 else back + np.float32(DAMPING) * (update - back)
+    return back
+
+
+def head_limits(fields: Fields, head: HeadFrame, grid: Grid) -> HeadLimits:
+    """The taper at the picture's edge is what folds first: measure how fast the map's determinant falls per axis."""
+    still = Pose(*(float(v) for v in neutral()))
+    weights = coefficients(still, moves_gaze=False)
+    limits = {}
+    for name in ANGLES:
+        least = min(
+            fold_measure(displacement(fields.upper, still._replace(**{name: angle}), weights, head), grid)
+            for angle in (-PROBE, PROBE)
+        )
+        limits[name] = float(np.clip(PROBE * 0.7 / max(1 - least, 0.05), 2, 15))
+    return HeadLimits(**limits)
+
+
+def fold_measure(shift: NDArray[np.float32], grid: Grid) -> float:
+    """Least determinant of the forward map's Jacobian; a fold has one below 0."""
+    dx, dy = np.gradient(shift, axis=1) / grid.step_x, np.gradient(shift, axis=0) / grid.step_y
+    return float(((1 + dx[..., 0]) * (1 + dy[..., 1]) - dx[..., 1] * dy[..., 0]).min())
