@@ -1,0 +1,184 @@
+"""The command line's manners: instant help, one message, exit codes, JSON that a program can read."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+from media_samples import chirp, moving_picture
+
+from sonic_core import cli
+from sonic_core.commands import COMMANDS, console, inspect
+from sonic_core.media.writer import write_video
+from sonic_core.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def video(tmp_path):
+    return write_video(moving_picture(0.4), chirp(0.4), tmp_path / "会说话的 肖像.mp4", metadata={"title": "肖像"})
+
+
+def run(*args: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "sonic_core", *args], capture_output=True, text=True, cwd=ROOT, encoding="utf-8"
+    )
+
+
+def code_of(*args: str) -> int:
+    """Exit code, also where argparse leaves by SystemExit."""
+    try:
+        return cli.main(args)
+    except SystemExit as leaving:
+        return leaving.code
+
+
+def test_help_names_every_command():
+    answer = run("--help")
+    assert answer.returncode == 0
+    assert all(f"\n    {name} " in answer.stdout for name in COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_of_a_command_loads_no_heavy_library(command):
+    code = (
+        "import sys; from sonic_core.cli import main\n"
+        f"try: main(['{command}', '--help'])\n"
+        "except SystemExit: pass\n"
+        "print([m for m in ('torch', 'cv2', 'av', 'numpy.linalg', 'transformers', 'diffusers') if m in sys.modules])"
+    )
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
+    loaded = set(json.loads(answer.stdout.splitlines()[-1].replace("'", '"')))
+    assert loaded <= {"numpy.linalg"}
+
+
+@pytest.mark.parametrize("command", ["generate", "demo", "motion"])
+def test_every_setting_is_an_option_with_its_default_and_range(command, capsys):
+    assert code_of(command, "--help") == 0
+    text = " ".join(capsys.readouterr().out.split())
+    for item in fields(Settings):
+        assert f"--{item.name.replace('_', '-')} " in text
+        assert f"Default {item.default}" in text
+
+
+def test_options_reach_the_settings():
+    from sonic_core.commands.options import settings_from
+
+    commands = {name: cli.import_module(f"sonic_core.commands.{name}") for name in COMMANDS}
+    args = cli.make_parser(commands).parse_args(
+        ["demo", "--seed", str(2**64 - 1), "--motion-scale", "0", "--framing", "paste_back", "--min-resolution", "768"]
+    )
+    expected = Settings(seed=2**64 - 1, motion_scale=0.0, framing="paste_back", min_resolution=768)
+    assert settings_from(args) == expected
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        (),
+        ("fly",),
+        ("generate",),
+        ("demo", "--framing", "wide"),
+        ("demo", "--seed", "x"),
+        ("demo", "--min-resolution", "64"),
+        ("demo", "--crf", "99"),
+        ("demo", "--engine", "warp"),
+    ],
+)
+def test_wrong_usage_is_2(args):
+    assert code_of(*args) == 2
+
+
+def test_error_is_one_message_without_traceback(tmp_path):
+    answer = run("inspect", str(tmp_path / "missing.mp4"))
+    assert answer.returncode == 1
+    assert answer.stdout == ""
+    assert answer.stderr.startswith("Error: Cannot read ")
+    assert len(answer.stderr.splitlines()) == 1
+
+
+def test_debug_shows_the_traceback(tmp_path):
+    answer = run("inspect", "--debug", str(tmp_path / "missing.mp4"))
+    assert answer.returncode == 1
+    assert "Traceback" in answer.stderr
+
+
+def test_unexpected_error_points_to_debug(monkeypatch, capsys):
+    def broken(args, console):
+        raise ZeroDivisionError("division by zero")
+
+    monkeypatch.setattr(inspect, "run", broken)
+    assert code_of("inspect", "a.mp4") == 1
+    assert (
+        "Unexpected ZeroDivisionError (run again with --debug to see where): division by zero"
+        in capsys.readouterr().err
+    )
+
+
+def test_ctrl_c_is_130(monkeypatch, capsys):
+    def interrupted(args, console):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(inspect, "run", interrupted)
+    assert code_of("inspect", "a.mp4") == 130
+    assert "Interrupted" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM")
+def test_stop_signal_interrupts_and_is_given_back(monkeypatch):
+    earlier = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(inspect, "run", lambda args, console: signal.raise_signal(signal.SIGTERM))
+    assert code_of("inspect", "a.mp4") == 130
+    assert signal.getsignal(signal.SIGTERM) is earlier
+
+
+def test_inspect_tells_what_the_file_holds(video, capsys):
+    assert code_of("inspect", str(video)) == 0
+    text = capsys.readouterr().out
+    for fact in ("h264 yuv420p, 96x64, 10 frames at 25 fps, 0.400 s", "matrix bt709", "aac, 44100 Hz", "title: 肖像"):
+        assert fact in text
+
+
+def test_json_is_all_that_stdout_carries(video):
+    answer = run("inspect", "--json", str(video))
+    report = json.loads(answer.stdout)
+    assert (report["command"], report["frames"], report["file"]) == ("inspect", 10, str(video))
+    assert "h264" in answer.stderr
+
+
+def test_json_tells_an_error_too(tmp_path):
+    answer = run("inspect", "--json", "--quiet", str(tmp_path / "missing.mp4"))
+    assert json.loads(answer.stdout)["error"] == "OutputError"
+
+
+def test_quiet_says_nothing(video):
+    answer = run("inspect", "--quiet", str(video))
+    assert (answer.returncode, answer.stdout, answer.stderr) == (0, "", "")
+
+
+def test_bar_shows_stage_count_and_remaining_time(capsys, monkeypatch):
+    monkeypatch.setattr(console, "SECONDS_BETWEEN_LOGGED_BARS", 0)
+    progress = console.Console()
+    for done in range(1, 4):
+        progress("encoding", done, 3)
+    progress.close()
+    drawn = capsys.readouterr().err
+    assert "Making the video: 100%" in drawn
+    assert "3/3 [" in drawn
+
+
+def test_console_without_the_letters_of_a_path_goes_on(video):
+    answer = subprocess.run(
+        [sys.executable, "-m", "sonic_core", "inspect", str(video)],
+        capture_output=True,
+        cwd=ROOT,
+        env={"PYTHONIOENCODING": "ascii", "PATH": ""},
+    )
+    assert answer.returncode == 0
+    assert rb"title: \u8096\u50cf" in answer.stdout
