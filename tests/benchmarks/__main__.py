@@ -1,0 +1,31 @@
+"""`python -m tests.benchmarks [NAME ...]`: run the benchmarks of this folder and print their tables.
+
+A benchmark is a module with TITLE and measure() -> list[Row].  The exit code is 1 when a target was missed.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from pathlib import Path
+
+from .table import markdown
+
+OTHERS = {"__init__", "__main__", "table", "clips"}
+
+
+def main(wanted: list[str]) -> int:
+    names = wanted or sorted(file.stem for file in Path(__file__).parent.glob("*.py") if file.stem not in OTHERS)
+    missed = 0
+    for name in names:
+        benchmark = import_module(f".{name}", __package__)
+        if not hasattr(benchmark, "measure"):
+            continue
+        rows = benchmark.measure()
+        missed += sum(not row.met for row in rows)
+        print(markdown(benchmark.TITLE, rows), flush=True)
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
