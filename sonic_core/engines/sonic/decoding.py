@@ -1,0 +1,62 @@
+"""The decoder: latents to key frames through SVD's temporal VAE, a few frames at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+from diffusers import AutoencoderKLTemporalDecoder
+from torch import Tensor
+
+from ...progress import Progress, ignore
+
+
+@dataclass(frozen=True)
+class ChunkedDecoder:
+    """Decodes a clip chunk by chunk; memory depends on the chunk, not on the clip.
+
+    chunk: frames decoded at once.  overlap: frames at a seam that both neighbours decode and that are blended from one to the other;
+    0 gives the seams of the published code, where the temporal decoder sees only its own chunk.
+    """
+
+    vae: AutoencoderKLTemporalDecoder
+    chunk: int = 8
+    overlap: int = 3
+
+    @torch.no_grad()
+    def __call__(self, latents: Tensor, progress: Progress = ignore) -> Iterator[Tensor]:
+        """latents [N, 4, h, w] -> N pictures [3, 8h, 8w], float32, about -1..1."""
+        spans = self.spans(len(latents))
+        tail: Tensor | None = None
+        for done, (start, end, emitted) in enumerate(spans, start=1):
+            frames = self._decode(latents[start:end])
+            if tail is not None:
+                rising = torch.arange(1, len(tail) + 1, device=frames.device).view(-1, 1, 1, 1) / (len(tail) + 1)
+                frames[: len(tail)] = tail + (frames[: len(tail)] - tail) * rising
+            progress("decoding", done, len(spans))
+            yield from frames[: emitted - start]
+            tail = frames[emitted - start :] if emitted < end else None
+
+    def spans(self, length: int) -> list[tuple[int, int, int]]:
+        """First frame, end, and end of what is final once it is decoded, for every chunk."""
+        chunk, overlap = max(1, self.chunk), min(self.overlap, max(1, self.chunk) - 1)
+        if not overlap:
+            return [(i, min(i + chunk, length), min(i + chunk, length)) for i in range(0, length, chunk)]
+        chunks = max(1, -(-(length - overlap) // (chunk - overlap)))
+        starts = [round(i * (length - chunk) / max(chunks - 1, 1)) for i in range(chunks)] if length > chunk else [0]
+        ends = [min(start + chunk, length) for start in starts]
+        return [(start, end, final) for (start, final), end in zip(pairwise([*starts, length]), ends, strict=True)]
+
+    def _decode(self, latents: Tensor) -> Tensor:
+        parameter = next(self.vae.parameters())
+        z = latents.to(parameter.device, parameter.dtype) / self.vae.config.scaling_factor
+        return self.vae.decode(z, num_frames=len(z)).sample.float()
+
+
+@torch.no_grad()
+def encode_picture(vae: AutoencoderKLTemporalDecoder, picture: Tensor) -> Tensor:
+    """The VAE's best latent [4, h, w] of a picture [1, 3, 8h, 8w] in -1..1, unscaled, float32."""
+    parameter = next(vae.parameters())
+    return vae.encode(picture.to(parameter.device, parameter.dtype)).latent_dist.mode()[0].float()

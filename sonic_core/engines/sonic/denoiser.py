@@ -1,0 +1,103 @@
+"""The denoiser: Sonic's UNet under three conditions, for one window of a clip."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from ...diffusion.schedule import continuous_timestep, denoised_from_v, scaled_input
+from .attention import AttentionContext
+from .unet import SonicUNet
+
+KEY_FPS = 12.5
+START_SCALE = (
+    0.18215  # of the reference latent in the start; fixed in the published code, whatever the VAE's config says
+)
+NOTHING, PICTURE, ALL = range(3)  # branches of guidance
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """All that the denoiser is told about N key frames.
+
+    image_latent: [4, h, w] of the reference picture, unscaled.  clip: [1, C] its CLIP embedding.  audio: [N, T, C] tokens.
+    silence: [1, T, C] tokens of silence.  buckets: [N, 2] motion of head and of expression, scaled.  mask: [1, 1, 8h, 8w], 0..1, or None.
+    """
+
+    image_latent: Tensor
+    clip: Tensor
+    audio: Tensor
+    silence: Tensor
+    buckets: Tensor
+    mask: Tensor | None
+    fps: float = KEY_FPS
+
+    def __len__(self) -> int:
+        return len(self.audio)
+
+
+def starting_latents(reference_latent: Tensor, noise: Tensor, sigma: float) -> Tensor:
+    """Where sampling begins: the still picture at every frame plus noise [N, 4, h, w] at level sigma, float32."""
+    return START_SCALE * reference_latent.float() + noise.float() * sigma
+
+
+@dataclass(frozen=True)
+class SonicDenoiser:
+    """Predictions of the three branches; the `Branches` of `diffusion.guidance` for one run.
+
+    Branches: 0 knows nothing (no CLIP, no image latent, silence), 1 the picture (silence), 2 picture and sound.
+    together: branches in one batch; otherwise one after the other, in a third of the memory.
+    """
+
+    unet: SonicUNet
+    conditions: Conditions
+    together: bool = True
+
+    def __call__(self, x: Tensor, sigma: float, frames: Tensor, branches: Sequence[int]) -> list[Tensor]:
+        """Denoised [W, 4, h, w] of each branch, float32.  x: [W, 4, h, w] at level sigma.  frames: [W] places in the clip."""
+        if self.together:
+            return self._predict(x, sigma, frames, branches)
+        return [self._predict(x, sigma, frames, (branch,))[0] for branch in branches]
+
+    def _predict(self, x: Tensor, sigma: float, frames: Tensor, branches: Sequence[int]) -> list[Tensor]:
+        dtype = self.unet.dtype
+        noisy = scaled_input(x, sigma).to(dtype)
+        image = self.conditions.image_latent.to(noisy).expand_as(noisy)
+        sample = torch.stack([torch.cat([noisy, image * (branch != NOTHING)], dim=1) for branch in branches])
+        timestep = torch.tensor([continuous_timestep(sigma)], dtype=torch.float32, device=x.device)
+        v = self.unet(sample, timestep, self._ids(frames, len(branches)), self._context(frames, branches))
+        return [denoised_from_v(part.float(), x, sigma) for part in v]
+
+    def _ids(self, frames: Tensor, branches: int) -> Tensor:
+        buckets = self.conditions.buckets
+        motion = buckets[frames].mean(dim=0)
+        ids = torch.cat([motion.new_tensor([self.conditions.fps]), motion])
+        return ids.expand(branches, 3).to(self.unet.device)
+
+    @cached_property
+    def _fixed(self) -> AttentionContext:
+        """What stays the same all through a run: the same tensor objects, so that their projections are made once."""
+        there = self.unet.device, self.unet.dtype
+        mask = self.conditions.mask
+        clip = self.conditions.clip.to(*there)
+        return AttentionContext(
+            clip=[torch.zeros_like(clip), clip],
+            audio=[self.conditions.silence.to(*there)],
+            mask=None if mask is None else mask.to(self.unet.device),
+            frames=1,
+            size=tuple(self.conditions.image_latent.shape[-2:]),
+        )
+
+    def _context(self, frames: Tensor, branches: Sequence[int]) -> AttentionContext:
+        (no_clip, clip), (silence,) = self._fixed.clip, self._fixed.audio
+        sound = self.conditions.audio[frames].to(silence) if ALL in branches else silence
+        return replace(
+            self._fixed,
+            clip=[no_clip if branch == NOTHING else clip for branch in branches],
+            audio=[sound if branch == ALL else silence for branch in branches],
+            frames=len(frames),
+        )

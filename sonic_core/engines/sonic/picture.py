@@ -1,0 +1,95 @@
+"""The picture's side of the conditioning: generated size, face mask, reference tensor and CLIP tensor, as Sonic was trained."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from ...errors import PortraitError
+
+SIZE_STEP = 64  # the UNet halves the latents three times and a latent is 8 pixels wide
+CLIP_SIZE = 224
+CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
+CLIP_DEVIATION = (0.26862954, 0.26130258, 0.27577711)
+
+
+def generated_size(width: int, height: int, short_side: int) -> tuple[int, int]:
+    """Width and height that the networks work at: short side near `short_side`, both multiples of 64 (halves round to even)."""
+    scale = short_side / min(width, height)
+    new_width, new_height = (SIZE_STEP * round(side * scale / SIZE_STEP) for side in (width, height))
+    if not new_width or not new_height:
+        raise PortraitError(
+            f"A picture of {width}x{height} cannot be brought to a short side of {short_side} px in steps of {SIZE_STEP}; "
+            f"use min_resolution {SIZE_STEP} or more."
+        )
+    return new_width, new_height
+
+
+def mask_rectangle(box: Sequence[float], width: int, height: int, growth: float = 1.1) -> tuple[int, int, int, int]:
+    """The face box x0, y0, x1, y1 grown by `growth` in width and height, cut to the picture, in whole pixels."""
+    x0, y0, x1, y1 = box
+    grown_width, grown_height = (x1 - x0) * growth, (y1 - y0) * growth
+    centre_x, centre_y = (x1 + x0) // 2, (y1 + y0) // 2
+    left, top = max(centre_x - grown_width // 2, 0), max(centre_y - grown_height // 2, 0)
+    right, bottom = min(centre_x + grown_width // 2, width), min(centre_y + grown_height // 2, height)
+    return int(left), int(top), int(right), int(bottom)
+
+
+def face_mask(box: Sequence[float], width: int, height: int, growth: float = 1.1) -> NDArray[np.uint8]:
+    """Where audio may act: 255 inside the grown face box, 0 outside, uint8 [height, width] at the picture's own size."""
+    left, top, right, bottom = mask_rectangle(box, width, height, growth)
+    mask = np.zeros((height, width), np.uint8)
+    mask[top:bottom, left:right] = 255
+    return mask
+
+
+def resize(image: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
+    """Lanczos resize of uint8 [H, W] or [H, W, 3]; soft edges and all, a mask goes through the same filter as its picture."""
+    if image.shape[:2] == (height, width):
+        return image
+    return np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.LANCZOS))
+
+
+def reference_tensor(image: NDArray[np.uint8]) -> Tensor:
+    """RGB uint8 [H, W, 3] -> float32 [1, 3, H, W] in -1..1, what the VAE encodes."""
+    pixels = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1).float() / 255
+    return ((pixels - 0.5) / 0.5)[None]
+
+
+def mask_tensor(mask: NDArray[np.uint8]) -> Tensor:
+    """uint8 [H, W] -> float32 [1, 1, H, W] in 0..1."""
+    return torch.from_numpy(np.ascontiguousarray(mask)).float()[None, None] / 255
+
+
+def clip_tensor(image: NDArray[np.uint8]) -> Tensor:
+    """RGB uint8 [H, W, 3] at the generated size -> float32 [1, 3, 224, 224], squashed to a square as in training."""
+    pixels = torch.from_numpy(resize(image, CLIP_SIZE, CLIP_SIZE).copy()).permute(2, 0, 1).double() / 255
+    mean, deviation = (torch.tensor(v, dtype=torch.float64).view(3, 1, 1) for v in (CLIP_MEAN, CLIP_DEVIATION))
+    return ((pixels - mean) / deviation).float()[None]
+
+
+def square_crop(box: Sequence[float], width: int, height: int, expand: float) -> tuple[int, int, int, int]:
+    """The square around a face box x0, y0, x1, y1 that Sonic's demonstration crops to; `expand` grows every side by that share."""
+    x0, y0, x1, y1 = box
+    grow_x, grow_y = expand * (x1 - x0), expand * (y1 - y0)
+    left, top = max(x0 - grow_x, 0), max(y0 - grow_y, 0)
+    right, bottom = min(x1 + grow_x, width), min(y1 + grow_y, height)
+    grown_width, grown_height = right - left, bottom - top
+    side, slack = min(grown_width, grown_height), abs(grown_height - grown_width) / 2
+    centre_x, centre_y = (left + right) / 2, (top + bottom) / 2
+    if grown_width > grown_height:
+        centre_x += _towards((x0 + x1) / 2 - centre_x, slack)
+    else:
+        centre_y += _towards((y0 + y1) / 2 - centre_y, slack)
+    corners = centre_x - side / 2, centre_y - side / 2, centre_x + side / 2, centre_y + side / 2
+    return tuple(round(corner) for corner in corners)
+
+
+def _towards(distance: float, limit: float) -> float:
+    return math.copysign(min(abs(distance), limit), distance)
