@@ -1,0 +1,77 @@
+"""The acoustic motion driver: from sound to animation parameters by rule, deterministic, with nothing learned.
+
+It is the baseline that learned motion has to beat, and the fallback where no weights are at hand.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...audio.clip import AudioClip
+from ...audio.resampling import to_mono_16k
+from ...progress import Progress, ignore
+from ...settings import Settings
+from .acoustic_features import FRAME_RATE, band_spectrum
+from .curve_filters import moving_max, smooth
+from .lip_gestures import LipGestures, read_lip_gestures
+from .liveliness import Prosody, add_liveliness
+from .parameters import PARAMETER_INDEX, PARAMETERS, clamp
+
+FPS = 25.0
+JAW_IN_SPEECH = 0.46  # of the jaw's range at the most open vowel
+REST_IN_SPEECH = 0.45  # a picture's own opening is half closed while it speaks
+LIP_SMOOTHING = 0.018  # s
+CLOSURE_REACH = 5  # analysis frames (25 ms) over which the tightest moment of a closure counts for a video frame
+STAGES = 3
+
+
+def acoustic_motion(
+    clip: AudioClip, frame_count: int, settings: Settings, fps: float = FPS, progress: Progress = ignore
+) -> NDArray[np.float32]:
+    """Animation parameters [frame_count, P]; row i shows the face at i / fps seconds of the recording, neutral after its end.
+
+    Reads `dynamic_scale` (mouth and expression), `motion_scale` (head) and `seed` of the settings.
+    """
+    mono = to_mono_16k(clip)
+    progress("audio", 1, STAGES)
+    spectrum = band_spectrum(mono)
+    progress("audio", 2, STAGES)
+    gestures = read_lip_gestures(spectrum)
+    track = mouth_track(gestures, frame_count, fps, settings.dynamic_scale)
+    prosody = Prosody(sampled(gestures.voice, frame_count, fps), sampled(gestures.stress, frame_count, fps), fps)
+    track = add_liveliness(track, prosody, settings.seed, settings.motion_scale, settings.dynamic_scale)
+    progress("audio", 3, STAGES)
+    return clamp(track)
+
+
+def mouth_track(gestures: LipGestures, frame_count: int, fps: float, scale: float) -> NDArray[np.float32]:
+    """Mouth parameters [frame_count, P] for gestures at 200 Hz; `scale` is the amplitude of everything but closures."""
+
+    def at_frames(curve: NDArray[np.float32], sigma: float = LIP_SMOOTHING) -> NDArray[np.float32]:
+        return sampled(smooth(curve, sigma), frame_count, fps)
+
+    close = sampled(moving_max(gestures.close, CLOSURE_REACH), frame_count, fps)
+    parted = 1 - close  # lips that touch are not pulled apart by anything
+    opening, hiss = at_frames(gestures.open), at_frames(gestures.hiss)
+    curves = {
+        "jaw": scale * JAW_IN_SPEECH * opening,
+        "pucker": scale * 0.75 * at_frames(gestures.round, 0.03),
+        "stretch": scale * 0.5 * at_frames(gestures.spread, 0.03) * (0.4 + 0.6 * parted),
+        "upraise": scale * (0.10 * opening + 0.14 * hiss) * parted,
+        "lowdep": scale * (0.12 * opening + 0.26 * hiss) * parted,
+        "tongue": np.minimum(scale, 1) * 0.8 * at_frames(gestures.tongue) * parted,
+        "close": close,
+        "press": min(scale, 1.0) * 0.6 * close,
+        "rest": min(scale, 1.0) * REST_IN_SPEECH * at_frames(gestures.voice, 0.08),
+    }
+    track = np.zeros((frame_count, len(PARAMETERS)), np.float32)
+    for name, curve in curves.items():
+        track[:, PARAMETER_INDEX[name]] = curve
+    return track
+
+
+def sampled(curve: NDArray[np.float32], frame_count: int, fps: float) -> NDArray[np.float32]:
+    """A curve at 200 Hz, read at i / fps seconds; 0 after its end."""
+    times = np.arange(frame_count) / fps
+    return np.interp(times, np.arange(len(curve)) / FRAME_RATE, curve, right=0.0).astype(np.float32)

@@ -1,0 +1,150 @@
+"""What the lips and tongue probably do, read off the spectrum of speech by rule: no learning, no dictionary.
+
+The rules are textbook acoustic phonetics (Stevens, Acoustic Phonetics, 1998): the first formant band grows as the jaw opens;
+rounding lowers the second formant; lips that are shut leave neither the first formant nor anything above 2.6 kHz, and
+unlike the tongue's closures (t, d, k, n) they open without a bright burst; fricatives live above 2.6 kHz.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .acoustic_features import FRAME_RATE, BandSpectrum
+from .curve_filters import (
+    forward_max,
+    moving_max,
+    moving_mean,
+    moving_min,
+    running_percentile,
+    shifted,
+    smooth,
+    smoothstep,
+)
+
+Curve = NDArray[np.float32]
+
+LOUD_PERCENTILE = 90
+LOUDNESS_WINDOW = 8.0  # s over which "loud" is judged, so that a far and a near speaker in one recording both count
+QUIETEST_VOICE_DBFS = -62.0  # below it is silence whatever the recording's own level
+VOICE_RANGE_DB = 33.0  # what lies further under the loud parts is not speech
+FLOOR_WINDOW = 2.5  # s over which the noise floor is tracked
+PAUSE_BRIDGED = 0.16  # s: a silent stop inside a word is not a pause
+CONSONANT_OPENING = 0.27  # of the range, between the lips of consonants that are made elsewhere
+
+
+@dataclass(frozen=True)
+class LipGestures:
+    """Curves 0..1, float32 [frames] at 200 Hz: all zero in silence.
+
+    voice: speech is going on.  open: lip opening without closures.  close: lips shut (p, b, m).  round, spread: oo against ee.
+    hiss: fricatives and bursts (s, sh, t).  tongue: tongue tip up (l, n, d, th).  stress: prosodic prominence.
+    """
+
+    voice: Curve
+    open: Curve
+    close: Curve
+    round: Curve
+    spread: Curve
+    hiss: Curve
+    tongue: Curve
+    stress: Curve
+
+
+def read_lip_gestures(spectrum: BandSpectrum) -> LipGestures:
+    """Gestures for every frame of the spectrum."""
+    voice = voice_activity(spectrum)
+    active = voice > 0.5
+    jaw_band = relative_level(spectrum, 500, 1050, active)  # first formant of open vowels
+    middle = relative_level(spectrum, 1100, 2600, active)
+    bright = relative_level(spectrum, 2600, 7800, active)
+    colour = second_formant(spectrum, active)
+
+    hiss = smoothstep((smooth(bright - jaw_band, 0.012) - 4) / 14) * voice
+    close = lip_closure(jaw_band, middle, bright, colour) * voice
+    vowel = smoothstep((smooth(jaw_band, 0.02) + 22) / 20) * (1 - hiss)
+    round_ = smoothstep((-0.15 - smooth(colour, 0.03)) / 1.5) * vowel_presence(jaw_band, hiss) * voice
+    spread = smoothstep((smooth(colour, 0.03) - 0.15) / 1.5) * (1 - hiss) * voice
+    opening = (CONSONANT_OPENING + (1 - CONSONANT_OPENING) * vowel) * (1 - 0.35 * round_)
+    tongue = (
+        smoothstep((smooth(colour, 0.03) + 0.5) / 1.5)
+        * smoothstep((-8 - smooth(jaw_band, 0.015)) / 8)
+        * (1 - hiss)
+        * voice
+    )
+    return LipGestures(
+        voice,
+        opening * smooth(voice, 0.02),
+        close,
+        round_,
+        spread,
+        hiss,
+        tongue * (1 - close),
+        stress(spectrum, voice),
+    )
+
+
+def voice_activity(spectrum: BandSpectrum) -> Curve:
+    """1 where somebody speaks, 0 in silence and in steady noise; short silences inside words are bridged."""
+    level = smooth(spectrum.level(200, 4000), 0.015)
+    floor = running_percentile(level, 4, FLOOR_WINDOW)
+    loud = running_percentile(level, 95, LOUDNESS_WINDOW)
+    above_floor = smoothstep((level - floor - 5) / 6)
+    loud_enough = smoothstep((level - np.maximum(loud - VOICE_RANGE_DB, QUIETEST_VOICE_DBFS)) / 6)
+    speaking = (above_floor * loud_enough > 0.3).astype(np.float32)
+    bridge = round(PAUSE_BRIDGED * FRAME_RATE)
+    return smooth(moving_min(moving_max(speaking, bridge), bridge), 0.012)
+
+
+def lip_closure(jaw_band: Curve, middle: Curve, bright: Curve, colour: Curve) -> Curve:
+    """Lips shut (p, b, m), 0..1: the sum of several weak cues, sharpened to the strongest moment nearby.
+
+    jaw_band, middle, bright: relative levels, dB.  colour: second formant, see `second_formant`.
+    """
+    quiet_above = -moving_mean(bright, odd_frames(0.02))
+    dip = moving_max(jaw_band, odd_frames(0.13)) - smooth(jaw_band, 0.01)
+    shift = round(0.035 * FRAME_RATE)
+    colour_around = 0.5 * (shifted(colour, shift) + shifted(colour, -shift))
+    silent = smoothstep((-24 - np.maximum(jaw_band, middle)) / 6)
+    burst = forward_max(smooth(bright, 0.005), 0.07)
+    colour_after = forward_max(shifted(smooth(colour, 0.01), -round(0.02 * FRAME_RATE)), 0.05)
+
+    evidence = np.clip((quiet_above - 18) / 6, -2.5, 2)  # nothing above 2.6 kHz
+    evidence += 2.0 * np.clip((dip - 14) / 8, -3, 0)  # the first formant dips
+    evidence += 0.5 * np.clip((-middle - 16) / 6, -2, 1)  # and so does the second
+    evidence -= 0.2 * np.clip(colour_around, -1.5, 1.5)  # lips pull the second formant down on the way in and out
+    evidence -= silent * 0.5 * np.clip((burst + 8) / 6, -0.5, 2)  # a bright burst after silence: the tongue's work
+    evidence -= silent * 0.8 * np.clip(colour_after - 0.3, -1, 2)  # so is a high second formant after it
+    evidence = smooth(evidence, 0.008)
+    evidence -= moving_max(evidence, odd_frames(0.12)) - evidence
+    return smoothstep((evidence - 0.6) / 1.6)
+
+
+def odd_frames(reach: float) -> int:
+    """Number of frames in a window that reaches `reach` seconds to both sides."""
+    return 2 * round(reach * FRAME_RATE) + 1
+
+
+def second_formant(spectrum: BandSpectrum, active: NDArray[np.bool_]) -> Curve:
+    """Where the energy between 850 and 2700 Hz sits, in units of 200 Hz from the speaker's median: low = rounded lips."""
+    centroid = spectrum.centroid(850, 2700)
+    return ((centroid - (np.median(centroid[active]) if active.any() else 1500)) / 200).astype(np.float32)
+
+
+def relative_level(spectrum: BandSpectrum, low_hz: float, high_hz: float, active: NDArray[np.bool_]) -> Curve:
+    """dB of a band against its own loud moments in speech nearby."""
+    level = spectrum.level(low_hz, high_hz)
+    return np.maximum(level - running_percentile(level, LOUD_PERCENTILE, LOUDNESS_WINDOW, active), -60)
+
+
+def vowel_presence(jaw_band: Curve, hiss: Curve) -> Curve:
+    return smoothstep((smooth(jaw_band, 0.02) + 30) / 16) * (1 - hiss)
+
+
+def stress(spectrum: BandSpectrum, voice: Curve) -> Curve:
+    """Syllables that stand out, 0..1: loudness over a syllable against the phrase around it."""
+    level = spectrum.level(200, 3000)
+    loud = running_percentile(level, LOUD_PERCENTILE, LOUDNESS_WINDOW, voice > 0.5)
+    return smooth(np.clip((level - loud + 14) / 16, 0, 1) * voice, 0.06)

@@ -1,0 +1,35 @@
+"""Motion as named curves, for JSON files, charts and scoring."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .parameters import PARAMETER_INDEX, PARAMETER_NAMES
+
+FV_CLOSES = 0.92  # share of the opening that the lower lip under the teeth takes away (as in the renderer)
+
+
+def lip_opening(track: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Opening between the lips [T] that a track [T, P] commands, in units of the jaw's range, whatever the picture's mouth is like."""
+    jaw, close, fv = (track[:, PARAMETER_INDEX[name]] for name in ("jaw", "close", "fv"))
+    return jaw * (1 - np.maximum(close, FV_CLOSES * fv))
+
+
+def rounding(track: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Rounded (positive) against spread (negative) lips [T]."""
+    return track[:, PARAMETER_INDEX["pucker"]] - track[:, PARAMETER_INDEX["stretch"]]
+
+
+def motion_curves(track: NDArray[np.float32], fps: float) -> dict[str, Any]:
+    """A track [T, P] as plain lists by name, with `open` and `round`; frame i is at t0 + i / fps seconds."""
+    curves = {"open": lip_opening(track), "round": rounding(track)}
+    curves |= {name: track[:, i] for i, name in enumerate(PARAMETER_NAMES)}
+    return {
+        "fps": float(fps),
+        "t0": 0.0,
+        "closed_value": 0.0,
+        **{name: np.round(curve.astype(np.float64), 5).tolist() for name, curve in curves.items()},
+    }
