@@ -69,33 +69,33 @@ function showDuration(node) {
   const widget = (name) => node.widgets?.find((item) => item.name === name);
   const file = widget("audio");
   if (!file) return;
-  const line = node.addWidget("text", "recording", word("none"), () => {}, { serialize: false, read_only: true });
+  let shown = word("none");
+  const line = node.addWidget("text", "recording", shown, () => show(shown), { serialize: false, read_only: true });
   line.serialize = false;
-  line.disabled = true;
   line.label = word("recording");
+  const show = (text) => {
+    line.value = shown = text;
+    node.setDirtyCanvas?.(true, true);
+  };
   const probe = new Audio();
   probe.preload = "metadata";
 
   const write = () => {
     const whole = probe.duration;
-    if (!Number.isFinite(whole)) {
-      line.value = word("none");
-    } else {
-      const rest = Math.max(0, whole - (widget("start")?.value ?? 0));
-      const length = widget("length")?.value ?? 0;
-      const used = length > 0 ? Math.min(length, rest) : rest;
-      line.value = used < whole - 0.005 ? `${used.toFixed(2)} s ${word("of")} ${whole.toFixed(2)} s` : `${whole.toFixed(2)} s`;
-    }
-    node.setDirtyCanvas?.(true, true);
+    if (!Number.isFinite(whole)) return show(word("none"));
+    const rest = Math.max(0, whole - (widget("start")?.value ?? 0));
+    const length = widget("length")?.value ?? 0;
+    const used = length > 0 ? Math.min(length, rest) : rest;
+    show((used < whole - 0.005 ? `${used.toFixed(2)} s ${word("of")} ` : "") + `${whole.toFixed(2)} s`);
   };
   const load = () => {
     const [, path, type] = /^(.*?)(?: \[(input|output|temp)\])?$/.exec(String(file.value ?? ""));
     if (!path) return;
     const cut = path.lastIndexOf("/");
-    const next = viewUrl({ filename: path.slice(cut + 1), subfolder: path.slice(0, Math.max(0, cut)), type: type ?? "input" });
-    if (probe.src.endsWith(next)) return write();
-    line.value = word("none");
-    probe.src = next;
+    const url = viewUrl({ filename: path.slice(cut + 1), subfolder: path.slice(0, Math.max(0, cut)), type: type ?? "input" });
+    if (probe.src.endsWith(url)) return write();
+    show(word("none"));
+    probe.src = url;
   };
   probe.addEventListener("loadedmetadata", write);
   after(file, "callback", load);
