@@ -26,7 +26,6 @@ __all__ = ["Encoding", "write_video"]
 # BT.709 and limited range, by their numbers in H.273 (matrix, primaries and transfer are all 1); ranges as FFmpeg counts them.
 BT709 = 1
 LIMITED_RANGE = 1
-FULL_RANGE = 2
 # mp4 counts frames in a time base; rates such as 29.97 become the fraction they stand for.
 LARGEST_FPS_DENOMINATOR = 1001
 
@@ -159,13 +158,14 @@ class _PictureTrack:
 
     def encode(self, frame: Frame) -> list[av.Packet]:
         picture = av.VideoFrame.from_ndarray(_fit(frame, self.stream.width, self.stream.height), format="rgb24")
+        # Names and not numbers: the one way that every PyAV from 14 on understands.
         picture = self.reformatter.reformat(
             picture,
             format="yuv420p",
             interpolation="AREA",  # mean of the four pixels that share a chroma sample
-            dst_colorspace=BT709,
-            src_color_range=FULL_RANGE,
-            dst_color_range=LIMITED_RANGE,
+            dst_colorspace="ITU709",
+            src_color_range="JPEG",
+            dst_color_range="MPEG",
         )
         picture.pts = self.count
         picture.time_base = self.stream.codec_context.time_base
