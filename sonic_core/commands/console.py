@@ -13,10 +13,10 @@ from tqdm import tqdm
 from ..progress import Preview
 
 STAGES = {
-    "portrait": "Looking at the face",
-    "audio": "Listening",
+    "portrait": "Reading the face",
+    "audio": "Listening to the audio",
     "sampling": "Finding the motion",
-    "rendering": "Preparing the picture",
+    "rendering": "Drawing",
     "encoding": "Making the video",
 }
 # A bar that goes into a log file is drawn anew on each line: seldom is enough there.
@@ -46,6 +46,7 @@ class Console:
                 desc=STAGES.get(stage, stage.capitalize()),
                 unit=" frames" if stage == "encoding" else " steps",
                 file=sys.stderr,
+                leave=stage == "encoding" or not sys.stderr.isatty(),
                 mininterval=0.1 if sys.stderr.isatty() else SECONDS_BETWEEN_LOGGED_BARS,
                 dynamic_ncols=sys.stderr.isatty(),
             )

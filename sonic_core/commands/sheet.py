@@ -41,7 +41,7 @@ def run(args: argparse.Namespace, console: Console) -> dict[str, Any]:
     portrait = load_portrait(args.image, args.face_index, progress=console)
     for line in describe_portrait(portrait):
         console.say(line)
-    sheet = contact_sheet(portrait, args.style)
+    sheet = contact_sheet(portrait, args.style, progress=console)
     # Not cv2.imwrite: on Windows it knows no name outside the system's code page.
     _, content = cv2.imencode(args.output.suffix, cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
     path = write_complete(args.output, content.tobytes(), args.overwrite)
