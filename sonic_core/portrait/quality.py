@@ -46,7 +46,7 @@ def check_quality(
     low, high = landmarks[:, :2].min(0), landmarks[:, :2].max(0)
     face_px = float(min(high - low))
     height, width = image.shape[:2]
-    mouth = read_mouth(image, landmarks, pose)
+    mouth = read_mouth(image, landmarks, pose, crop)
     report = QualityReport(
         face_px=face_px,
         eye_distance_px=pose.eye_distance,
