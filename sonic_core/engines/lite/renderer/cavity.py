@@ -20,6 +20,11 @@ from .photo_interior import PhotoInterior
 REST_PICTURE = 0.30  # mouth coefficient over which the untouched resting pixels give way to the speaking cut-out
 
 
+def speaking(strength: float) -> float:
+    """0 at rest, 1 in speech.  strength: largest mouth coefficient."""
+    return float(smoothstep(strength / REST_PICTURE))
+
+
 @dataclass(frozen=True)
 class Cavity:
     """All that is needed to paint the inside of the mouth for any pose."""
@@ -37,11 +42,13 @@ class Cavity:
         above: NDArray[np.float32],
         below: NDArray[np.float32],
         gap: NDArray[np.float32],
+        from_corner: NDArray[np.float32],
         strength: float,
     ) -> NDArray[np.float32]:
         """Linear RGB [h, w, 3] of the box x0, y0, x1, y1.
 
         above, below: signed px from the upper and lower lip edge (+ above).  gap: opening, px.
+        from_corner: px from the nearer end of the mouth, along it.
         strength: largest mouth coefficient.
         """
         palette, unit = self.palette, self.interior.unit
@@ -49,6 +56,12 @@ class Cavity:
         depth = smoothstep(np.minimum(under_upper, over_lower) / (0.22 * unit))
         canvas = palette.cavity * (1.8 - 1.1 * depth)[..., None]
         canvas = canvas + 0.10 * palette.mucosa * np.exp(-over_lower / (0.10 * unit))[..., None]
+
+        # Teeth stand back from the lips: dark under the upper lip, in the corridor to the corners, and behind rounded lips.
+        corridor = 0.12 + 0.88 * smoothstep(from_corner / (0.62 * self.mouth.half_width))
+        teeth_light = (0.40 + 0.60 * smoothstep(under_upper / (0.20 * unit))) * corridor * (1 - 0.55 * pose.pucker)
+        if palette.cartoon:  # flat paint
+            teeth_light = 0.55 + 0.45 * teeth_light
 
         middle = len(self.mouth.a) // 2
         upper_lip, lower_lip = self.mouth.upper[middle], self.mouth.lower[middle]
@@ -66,14 +79,15 @@ class Cavity:
                 interior.lower_teeth,
                 self._placed(pose, box, lower_lip + 0.01 * unit, 1.0),
                 (0.35 + 0.65 * smoothstep(under_upper / (0.45 * unit)))
-                * (0.45 + 0.55 * smoothstep(over_lower / (0.10 * unit))),
+                * (0.45 + 0.55 * smoothstep(over_lower / (0.10 * unit)))
+                * corridor,
             )
         if self.photo is None or not self.photo.replaces_teeth:
             canvas = _over(
                 canvas,
                 interior.upper_teeth,
                 self._placed(pose, box, upper_lip + (0.085 if palette.cartoon else 0.115) * unit, 0.0),
-                0.55 + 0.45 * smoothstep(under_upper / (0.16 * unit)),
+                teeth_light,
             )
         if self.photo is not None:
             canvas = self._over_photo(canvas, pose, box, float(gap.max()), strength)
@@ -102,7 +116,7 @@ class Cavity:
         points = head.moved(pose, origin + np.eye(4, 3, -1)[:3])[:, :2]
         matrix = np.stack([points[1] - points[0], points[2] - points[0]], 1)
         offset = points[0] + matrix @ (np.asarray(photo.origin, float) - origin[:2]) - box[:2]
-        active = float(smoothstep(strength / REST_PICTURE))
+        active = speaking(strength)
         sprite = photo.speaking if active >= 1 else photo.speaking * active + photo.resting * (1 - active)
         height, width = canvas.shape[:2]
         layer = cv2.warpAffine(
@@ -110,7 +124,8 @@ class Cavity:
         )
         if not photo.replaces_teeth:
             layer = layer * (1 - smoothstep((widest - self.mouth.gap.max()) / (0.05 * self.mouth.iod)))
-        return layer[..., :3] + canvas * (1 - layer[..., 3:])
+        rounded = np.float32(1 - 0.96 * smoothstep(1.25 * pose.pucker) * active)  # rounded lips shade the teeth
+        return layer[..., :3] * rounded + canvas * (1 - layer[..., 3:])
 
 
 def _over(canvas: NDArray, sprite: NDArray[np.float32], matrix: NDArray, shade: NDArray) -> NDArray:

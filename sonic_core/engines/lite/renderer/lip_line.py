@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from .geometry import cheapest_path, running, smooth_curve, smoothstep
 
 CLEAR_LIP_LINE = 0.8  # clarity below this: the mouth is covered.  Uncovered mouths measured 1.36 to 3.2, a mask 0.0.
+EDGE_PRIOR = 0.055  # IOD; how far the edges of an open mouth are looked for from the mesh
 CLOSED_GAP = 0.055  # IOD; mesh gap above which the mouth counts as open
 
 
@@ -145,7 +146,7 @@ def open_lip_edges(
     edges = []
     for edge, sign in ((upper, -1), (lower, 1)):
         gain = trust * np.clip(sign * red_step, -0.5, 1.5) + (1 - 0.75 * trust) * light_step
-        prior = ((strip.offsets[:, None] - (edge - mid)[None]) / (0.030 * strip.iod)) ** 2
+        prior = ((strip.offsets[:, None] - (edge - mid)[None]) / (EDGE_PRIOR * strip.iod)) ** 2
         path = cheapest_path(-gain + 0.5 * prior, penalty=0.25)
         edges.append(mid + smooth_curve(strip.offsets[path], 5))
     top, bottom = edges
@@ -154,16 +155,19 @@ def open_lip_edges(
     return LipLine(np.where(crossed, center, top), np.where(crossed, center, bottom), 1.0, (1.0, 1.0))
 
 
-def contact_widths(strip: LipStrip, seam: NDArray) -> tuple[float, float]:
-    """How far above and below the seam the dark contact line of the lips reaches, px: neither lip may carry it away."""
+def contact_widths(strip: LipStrip, upper: NDArray, lower: NDArray) -> tuple[float, float]:
+    """How far into each lip the dark contact line, or the pale rim of teeth, reaches from its edge, px.
+
+    Neither lip may carry that strip away when the mouth opens.
+    """
     distances = np.arange(0, 0.06 * strip.iod, 0.25)
     widths = []
-    for sign in (-1, 1):
-        profile = np.array([np.median(strip.at(seam + sign * d)[strip.middle, 0]) for d in distances])
-        dark, light = profile[0], profile.max()
+    for edge, sign in ((upper, -1), (lower, 1)):
+        profile = np.array([np.median(strip.at(edge + sign * d)[strip.middle, 0]) for d in distances])
+        lip = profile.max() if profile[0] < np.median(profile) else profile.min()
         width = 0.35 + 0.010 * strip.iod
-        if light - dark > 4:
-            recovered = distances[np.argmax(profile > dark + 0.55 * (light - dark))]
-            width = float(np.clip(recovered, 0.008 * strip.iod, 0.035 * strip.iod))
+        if abs(lip - profile[0]) > 4:
+            recovered = np.abs(profile - profile[0]) > 0.55 * abs(lip - profile[0])
+            width = float(np.clip(distances[np.argmax(recovered)], 0.008 * strip.iod, 0.035 * strip.iod))
         widths.append(width)
     return widths[0], widths[1]

@@ -170,7 +170,7 @@ def _press(layer: MouthLayer, head: HeadFrame) -> NDArray:
 def _pucker(layer: MouthLayer, mouth: MouthShape, head: HeadFrame) -> NDArray:
     """Towards the middle, forward, lips fuller; corners of a smile come down to the lip line."""
     iod, half = mouth.iod, mouth.half_width
-    inward = np.clip(1 - 0.30 * iod / half, 0.15, 0.34)
+    inward = np.clip(1 - 0.30 * iod / half, 0.15, 0.34 + 0.10 * mouth.smile)
     fall = np.where(layer.reach < 1, layer.u, np.sign(layer.u) * np.exp(-(((layer.reach - 1) / 0.95) ** 2)))
     near = 1 - smoothstep((layer.distance - 0.05) / (0.75 if layer.is_lower else 0.55))
     field = _along(-inward * half * fall * near * layer.face, head.right)
@@ -178,8 +178,9 @@ def _pucker(layer: MouthLayer, mouth: MouthShape, head: HeadFrame) -> NDArray:
     middle = float(mouth.at(mouth.seam, 0.0))
     lift = np.where(layer.a < 0, middle - mouth.lower[0], middle - mouth.lower[-1])
     towards_corner = np.where(layer.reach < 1, layer.u**2, np.exp(-(((layer.reach - 1) / 0.7) ** 2)))
-    field += _along(0.75 * np.clip(lift, 0, 0.2 * iod) * towards_corner * near * layer.face, head.down)
-    fuller = -layer.sign * 0.16 * layer.height * layer.vermilion * np.exp(-((layer.reach / 0.75) ** 2))
+    field += _along((0.75 + 0.20 * mouth.smile) * np.clip(lift, 0, 0.25 * iod) * towards_corner * near * layer.face, head.down)
+    fullness = 0.16 + 0.34 * mouth.smile  # a smile has stretched the lips thin
+    fuller = -layer.sign * fullness * layer.height * layer.vermilion * np.exp(-((layer.reach / 0.75) ** 2))
     return field + _along(fuller, head.down)
 
 

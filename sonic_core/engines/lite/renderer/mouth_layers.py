@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..parameters import Pose
-from .cavity import Cavity
+from .cavity import Cavity, speaking
 from .fields import MOUTH_FIELDS, Fields
 from .geometry import clipped_box, pixel_grid, remap, smoothstep
 from .grid import Grid
@@ -64,8 +64,7 @@ class MouthLayers:
 
         cut_upper, cut_lower = mouth.contact
         a, _ = mouth.frame.to_mouth(upper_map[..., 0], upper_map[..., 1])
-        own_gap = mouth.at(mouth.gap, a) if mouth.shows_inside else 0.0
-        opened = smoothstep((gap - own_gap) / (2.5 * (cut_upper + cut_lower) + 1))
+        opened = self._opened(a, gap, strength)
         softness = 1 + 0.010 * mouth.iod * opened
         upper_cover = np.clip((above - cut_upper * opened) / softness + 0.5, 0, 1)
         lower_cover = np.clip((-below - cut_lower * opened) / softness + 1.5 - opened, 0, 1)
@@ -76,7 +75,7 @@ class MouthLayers:
         upper_lip, lower_lip = (to_linear(self.source.sample(m)) for m in (upper_map, lower_map))
         inside: NDArray | float = 0.0
         if ((1 - upper_cover) * (1 - lower_cover) * free).max() > 0.004:
-            inside = self.cavity.paint(pose, box, above, below, gap, strength)
+            inside = self.cavity.paint(pose, box, above, below, gap, to_end, strength)
         if widest > 3 * (cut_upper + cut_lower) and (free < 1).any():
             web = self._corner_web(upper_map, lower_map, above, below)
             inside = inside * free[..., None] + web * (1 - free)[..., None]
@@ -90,6 +89,15 @@ class MouthLayers:
         if blend < 1:
             result = to_linear(frame[y0:y1, x0:x1]) * (1 - blend) + result * blend
         frame[y0:y1, x0:x1] = to_srgb(result)
+
+    def _opened(self, a: NDArray, gap: NDArray, strength: float) -> NDArray:
+        """0 where the lips are as pictured or touch, 1 where they have parted."""
+        scale = 2.5 * sum(self.mouth.contact) + 1
+        if not self.mouth.shows_inside:
+            return smoothstep(gap / scale)
+        active = speaking(strength)
+        as_pictured = smoothstep((gap - self.mouth.at(self.mouth.gap, a)) / scale)
+        return active * smoothstep(gap / scale) + (1 - active) * as_pictured
 
     def _box(self, warp: Warp, fields: Fields, grid: Grid) -> tuple[int, int, int, int]:
         """Output box of the lips: their source points pushed forward."""

@@ -17,7 +17,7 @@ from .mouth_shape import MouthShape
 
 # Skin of a neutral photograph relative to its green channel, and the warmth of teeth (linear RGB).
 NEUTRAL_SKIN = np.array([1.55, 1.0, 0.74])
-TOOTH_WARMTH = np.array([1.035, 0.985, 0.84])
+TOOTH_WARMTH = np.array([1.05, 0.975, 0.84])
 MUCOSA = np.array([2.2, 0.55, 0.62])
 
 
@@ -121,7 +121,7 @@ def _illuminant(skin: NDArray, sclera: NDArray) -> NDArray:
     tint = (
         0.35 * white / max(white[1], 1e-3) + 0.35 + 0.30 * np.clip(skin / max(skin[1], 1e-3) / NEUTRAL_SKIN, 0.35, 1.6)
     )
-    tint = np.clip(tint / tint[1], [1.0, 1.0, 0.60], [1.30, 1.0, 0.98])
+    tint = np.clip(tint / tint[1], [1.0, 1.0, 0.50], [1.50, 1.0, 0.98])
     return tint / luminance(tint)
 
 
