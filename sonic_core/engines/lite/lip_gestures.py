@@ -30,7 +30,7 @@ LOUD_PERCENTILE = 90
 LOUDNESS_WINDOW = 8.0  # s over which "loud" is judged, so that a far and a near speaker in one recording both count
 QUIETEST_VOICE_DBFS = -62.0  # below it is silence whatever the recording's own level
 VOICE_RANGE_DB = 33.0  # what lies further under the loud parts is not speech
-FLOOR_WINDOW = 2.5  # s over which the noise floor is tracked
+FLOOR_WINDOW = 6.0  # s over which the noise floor is tracked: longer than a sung note
 PAUSE_BRIDGED = 0.16  # s: a silent stop inside a word is not a pause
 CONSONANT_OPENING = 0.27  # of the range, between the lips of consonants that are made elsewhere
 
@@ -62,18 +62,23 @@ def read_lip_gestures(spectrum: BandSpectrum) -> LipGestures:
     bright = relative_level(spectrum, 2600, 7800, active)
     colour = second_formant(spectrum, active)
 
-    hiss = smoothstep((smooth(bright - jaw_band, 0.012) - 4) / 14) * voice
+    voicing = relative_level(spectrum, 80, 400, active)
+    hiss = smoothstep((smooth(bright - np.maximum(jaw_band, voicing - 4), 0.012) - 3) / 12) * voice  # ee is bright, too
     close = lip_closure(jaw_band, middle, bright, colour) * voice
-    vowel = smoothstep((smooth(jaw_band, 0.02) + 22) / 20) * (1 - hiss)
-    round_ = smoothstep((-0.15 - smooth(colour, 0.03)) / 1.5) * vowel_presence(jaw_band, hiss) * voice
-    spread = smoothstep((smooth(colour, 0.03) - 0.15) / 1.5) * (1 - hiss) * voice
-    opening = (CONSONANT_OPENING + (1 - CONSONANT_OPENING) * vowel) * (1 - 0.35 * round_)
-    tongue = (
-        smoothstep((smooth(colour, 0.03) + 0.5) / 1.5)
-        * smoothstep((-8 - smooth(jaw_band, 0.015)) / 8)
-        * (1 - hiss)
-        * voice
-    )
+    roundness = -smooth(
+        colour + 0.05 * (np.clip(bright, -40, 0) + 22), 0.03
+    )  # rounding darkens all that lies above, too
+    sharp = smooth(spectrum.level(4500, 7800) - spectrum.level(2600, 4500), 0.02)  # s is, sh is not
+    round_ = smoothstep((roundness - 0.15) / 1.5) * vowel_presence(jaw_band, hiss) * voice
+    round_ = np.maximum(round_, 0.5 * hiss * smoothstep((-3 - sharp) / 8))
+    spread = smoothstep((-roundness - 0.15) / 1.5) * (1 - hiss) * voice
+    spread = np.maximum(spread, 0.5 * hiss * smoothstep((sharp + 3) / 8))
+    opening = jaw_opening(spectrum, jaw_band, active) * (1 - 0.15 * round_)
+    front = relative_level(spectrum, 2000, 3500, active)
+    tongue = smoothstep((smooth(colour, 0.03) + 0.5) / 1.5) * smoothstep((-8 - smooth(jaw_band, 0.015)) / 8)
+    tongue *= (
+        smoothstep((-8 - smooth(front, 0.015)) / 8) * (1 - hiss) * voice
+    )  # ee has a strong third formant, n has not
     return LipGestures(
         voice,
         opening * smooth(voice, 0.02),
@@ -98,6 +103,15 @@ def voice_activity(spectrum: BandSpectrum) -> Curve:
     return smooth(moving_min(moving_max(speaking, bridge), bridge), 0.012)
 
 
+def jaw_opening(spectrum: BandSpectrum, jaw_band: Curve, active: NDArray[np.bool_]) -> Curve:
+    """How far the jaw drops while lips are apart, 0..1: open vowels are loud around 0.5-1 kHz and weak below 0.4 kHz."""
+    below = relative_level(spectrum, 80, 400, active)
+    centroid = spectrum.centroid(300, 3000)
+    brightness = (centroid - (np.median(centroid[active]) if active.any() else 1000)) / 200
+    openness = smooth(jaw_band - 0.2 * below + brightness, 0.036)
+    return CONSONANT_OPENING + (1 - CONSONANT_OPENING) * smoothstep((openness + 24) / 26)
+
+
 def lip_closure(jaw_band: Curve, middle: Curve, bright: Curve, colour: Curve) -> Curve:
     """Lips shut (p, b, m), 0..1: the sum of several weak cues, sharpened to the strongest moment nearby.
 
@@ -114,11 +128,11 @@ def lip_closure(jaw_band: Curve, middle: Curve, bright: Curve, colour: Curve) ->
     evidence = np.clip((quiet_above - 18) / 6, -2.5, 2)  # nothing above 2.6 kHz
     evidence += 2.0 * np.clip((dip - 14) / 8, -3, 0)  # the first formant dips
     evidence += 0.5 * np.clip((-middle - 16) / 6, -2, 1)  # and so does the second
-    evidence -= 0.2 * np.clip(colour_around, -1.5, 1.5)  # lips pull the second formant down on the way in and out
+    evidence -= 0.5 * np.clip(colour_around, -1.5, 1.5)  # lips pull the second formant down on the way in and out
     evidence -= silent * 0.5 * np.clip((burst + 8) / 6, -0.5, 2)  # a bright burst after silence: the tongue's work
     evidence -= silent * 0.8 * np.clip(colour_after - 0.3, -1, 2)  # so is a high second formant after it
     evidence = smooth(evidence, 0.008)
-    evidence -= moving_max(evidence, odd_frames(0.12)) - evidence
+    evidence -= 1.5 * (moving_max(evidence, odd_frames(0.12)) - evidence)
     return smoothstep((evidence - 0.6) / 1.6)
 
 
