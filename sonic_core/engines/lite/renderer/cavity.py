@@ -124,8 +124,10 @@ class Cavity:
         )
         if not photo.replaces_teeth:
             layer = layer * (1 - smoothstep((widest - self.mouth.gap.max()) / (0.05 * self.mouth.iod)))
-        rounded = np.float32(1 - 0.96 * smoothstep(1.25 * pose.pucker) * active)  # rounded lips shade the teeth
-        return layer[..., :3] * rounded + canvas * (1 - layer[..., 3:])
+        # Rounded lips shade the teeth; what light is left comes through flesh.
+        shaded = 0.96 * float(smoothstep(1.15 * pose.pucker)) ** 1.5 * active
+        light = (1 - shaded) ** np.array([0.85, 1.1, 1.1], np.float32)
+        return layer[..., :3] * light + canvas * (1 - layer[..., 3:])
 
 
 def _over(canvas: NDArray, sprite: NDArray[np.float32], matrix: NDArray, shade: NDArray) -> NDArray:

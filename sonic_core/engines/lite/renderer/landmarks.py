@@ -37,4 +37,5 @@ MIRROR_PAIRS = (
 
 CHEEKS = (50, 280, 205, 425, 101, 330, 36, 266, 118, 347)
 CHEEKS_NOSE_FOREHEAD = (50, 280, 205, 425, 101, 330, 6, 197, 151, 9)
-NOSE_WING_RIGHT, NOSE_WING_LEFT = 129, 358
+# Nasolabial folds from beside the nose to beside the mouth corner.
+NASOLABIAL = ((203, 206, 216, 212), (423, 426, 436, 432))

@@ -178,7 +178,9 @@ def _pucker(layer: MouthLayer, mouth: MouthShape, head: HeadFrame) -> NDArray:
     middle = float(mouth.at(mouth.seam, 0.0))
     lift = np.where(layer.a < 0, middle - mouth.lower[0], middle - mouth.lower[-1])
     towards_corner = np.where(layer.reach < 1, layer.u**2, np.exp(-(((layer.reach - 1) / 0.7) ** 2)))
-    field += _along((0.75 + 0.20 * mouth.smile) * np.clip(lift, 0, 0.25 * iod) * towards_corner * near * layer.face, head.down)
+    field += _along(
+        (0.75 + 0.20 * mouth.smile) * np.clip(lift, 0, 0.25 * iod) * towards_corner * near * layer.face, head.down
+    )
     fullness = 0.16 + 0.34 * mouth.smile  # a smile has stretched the lips thin
     fuller = -layer.sign * fullness * layer.height * layer.vermilion * np.exp(-((layer.reach / 0.75) ** 2))
     return field + _along(fuller, head.down)

@@ -27,6 +27,7 @@ from .mouth_layers import MouthLayers, mouth_box
 from .mouth_shape import MouthShape, mouth_shape
 from .palette import Palette, read_palette, skin_lab
 from .photo_interior import cut_interior
+from .relight import Relight
 from .skin_fill import lid_skin
 from .source import SourcePicture
 from .warp import HeadLimits, Warp, head_limits, warp_for
@@ -50,6 +51,7 @@ class _Model:
     limits: HeadLimits
     layers: MouthLayers
     eyelids: Eyelids
+    relight: Relight
     pixels: NDArray[np.float32]
 
 
@@ -116,6 +118,7 @@ class PortraitRenderer:
             frame[y0:y1, x0:x1] = m.source.sample(positions[y0:y1, x0:x1])
         m.eyelids.draw(frame, positions, (pose.blink_r, pose.blink_l))
         m.layers.draw(frame, pose, weights, warp, m.fields, m.grid)
+        m.relight.draw(frame, pose, warp, positions, m.fields, m.grid)
 
     def _limitations(self) -> list[str]:
         notes = []
@@ -159,9 +162,10 @@ def _measure(
     progress("portrait", 4, steps)
     eyelids = Eyelids(source, eyes, lid_skin(image, eyes, head.iod, skin), head.iod)
     progress("portrait", 5, steps)
+    relight = Relight.prepare(image, points, head, mouth, fields, grid)
     pixels = pixel_grid(0, 0, source.width, source.height)
     progress("portrait", 6, steps)
-    return _Model(source, head, mouth, palette, grid, fields, limits, layers, eyelids, pixels)
+    return _Model(source, head, mouth, palette, grid, fields, limits, layers, eyelids, relight, pixels)
 
 
 def _work_box(portrait: Portrait) -> tuple[int, int, int, int]:
