@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import islice
 
 import numpy as np
 import torch
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..frames import Frame
 from ..portrait.crop import SquareCrop, as_batch
-from ..portrait.detection import detect_faces
+from ..portrait.detection import search_faces
 from ..portrait.mesh import MeshFit, fit_mesh
 from ..portrait.networks import FaceNetworks, load_networks
 
@@ -19,7 +20,7 @@ _FOLLOW, _FOLLOW_SIZE = 0.5, 0.125
 """Share of the new crop in the next one: a jittering crop is the largest source of landmark noise. The size is steadier than the place."""
 _JUMP = 0.1
 _SEARCH_EVERY = 5
-"""Frames between detections while no face is seen."""
+"""Frames between searches while no face is seen; the first search tries everything, later ones look at the whole picture only."""
 
 
 class MeshTracker:
@@ -47,14 +48,16 @@ class MeshTracker:
         self._missed += 1
         if self._missed % _SEARCH_EVERY != 1:
             return False
-        faces = detect_faces(self._networks.detector, frame)
-        if not faces:
-            return False
-        fit = fit_mesh(self._networks.mesh, frame, max(faces, key=lambda face: face.size))
-        if fit.score < MIN_SCORE:
-            return False
-        self._crop, self._missed = fit.crop, 0
-        return True
+        efforts = search_faces(self._networks.detector, frame)
+        if self._missed > 1:
+            efforts = islice(efforts, 1)
+        for faces in efforts:
+            fits = [fit_mesh(self._networks.mesh, frame, face) for face in faces]
+            fits = [fit for fit in fits if fit.score >= MIN_SCORE]
+            if fits:
+                self._crop, self._missed = max(fits, key=lambda fit: fit.crop.size).crop, 0
+                return True
+        return False
 
     def _read(self, frame: Frame, crop: SquareCrop) -> MeshFit:
         network = self._networks.mesh
