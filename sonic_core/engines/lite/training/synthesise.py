@@ -68,7 +68,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--sources", default=",".join(SOURCES), help="comma-separated; default: all")
     parser.add_argument("--scale", type=float, default=1.0, help="times the minutes of the table")
-    parser.add_argument("--first", type=int, default=0, help="number of the first sentence; 100000 and up are for evaluation")
+    parser.add_argument(
+        "--first", type=int, default=0, help="number of the first sentence; 100000 and up are for evaluation"
+    )
     args = parser.parse_args()
     espeak = voices.Espeak()
     for name in args.sources.split(","):
@@ -87,7 +89,7 @@ def _spoken(folder: Path, source: Source, espeak: voices.Espeak, name: str, firs
     """Seconds of each sentence, made now or found on disk."""
     speak: voices.Speak | None = None
     texts = sentences(source.language, seed=sum(map(ord, name)) + first)
-    for index, text in zip(count(first), texts):  # noqa: B905  both are endless
+    for index, text in zip(count(first), texts):
         path = folder / f"{index:06d}.json"
         if path.exists():
             yield json.loads(path.read_text())["duration"]
@@ -108,7 +110,12 @@ def _write(path: Path, utterance: voices.Utterance, text: str, language: str) ->
     phones = [asdict(p) for p in utterance.phones]
     for p in phones:
         p["start"], p["end"] = round(p["start"], 4), round(p["end"], 4)
-    about = {"speaker": utterance.speaker, "language": language, "text": text, "duration": len(utterance.samples) / voices.RATE}
+    about = {
+        "speaker": utterance.speaker,
+        "language": language,
+        "text": text,
+        "duration": len(utterance.samples) / voices.RATE,
+    }
     path.write_text(json.dumps({**about, "labelled": True, "phones": phones}, ensure_ascii=False))
 
 

@@ -17,7 +17,8 @@ from wave import open as open_wave
 import numpy as np
 from numpy.typing import NDArray
 
-from .phones import FESTIVAL, RUSSIAN, Phone, contiguous, phones_from_ipa
+from ..lip_reader import PHONES
+from .phones import FESTIVAL, Phone, contiguous, phones_from_ipa
 
 RATE = 16_000
 Speech = NDArray[np.int16]
@@ -84,16 +85,56 @@ def festival(voice: str, names: dict[str, str] = FESTIVAL) -> Speak:
 class Espeak:
     """libespeak-ng by ctypes: phonemes of a text, or speech with phoneme events."""
 
-    VARIANTS = (
-        "m1 m2 m3 m4 m5 m6 m7 m8 f1 f2 f3 f4 f5 klatt klatt2 klatt3 klatt4 Andy Annie Denis Diogo Gene Jacky Lee Michael Mario "
-        "Steph adam anika belinda benjamin david edward linda max michel norbert paul steph travis victor zac"
-    ).split()
+    VARIANTS = [
+        "m1",
+        "m2",
+        "m3",
+        "m4",
+        "m5",
+        "m6",
+        "m7",
+        "m8",
+        "f1",
+        "f2",
+        "f3",
+        "f4",
+        "f5",
+        "klatt",
+        "klatt2",
+        "klatt3",
+        "klatt4",
+        "Andy",
+        "Annie",
+        "Denis",
+        "Diogo",
+        "Gene",
+        "Jacky",
+        "Lee",
+        "Michael",
+        "Mario",
+        "Steph",
+        "adam",
+        "anika",
+        "belinda",
+        "benjamin",
+        "david",
+        "edward",
+        "linda",
+        "max",
+        "michel",
+        "norbert",
+        "paul",
+        "steph",
+        "travis",
+        "victor",
+        "zac",
+    ]
 
     class _Event(ctypes.Structure):
         class _Id(ctypes.Union):
-            _fields_ = [("number", ctypes.c_int), ("name", ctypes.c_char_p), ("string", ctypes.c_char * 8)]  # noqa: RUF012
+            _fields_ = [("number", ctypes.c_int), ("name", ctypes.c_char_p), ("string", ctypes.c_char * 8)]
 
-        _fields_ = [  # noqa: RUF012
+        _fields_ = [
             ("type", ctypes.c_int), ("uid", ctypes.c_uint), ("text_position", ctypes.c_int), ("length", ctypes.c_int),
             ("audio_position", ctypes.c_int), ("sample", ctypes.c_int), ("user", ctypes.c_void_p), ("id", _Id),
         ]  # fmt: skip
@@ -106,7 +147,9 @@ class Espeak:
         self._library.espeak_TextToPhonemes.restype = ctypes.c_char_p
         self._waves: list[NDArray[np.int16]] = []
         self._events: list[tuple[int, str]] = []
-        listener = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.POINTER(self._Event))
+        listener = ctypes.CFUNCTYPE(
+            ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.POINTER(self._Event)
+        )
         self._listener = listener(self._heard)  # kept: the library holds only its address
         self._library.espeak_SetSynthCallback(self._listener)
 
@@ -181,11 +224,19 @@ def piper_joe(espeak: Espeak) -> Speak:
         symbols = ["^", *[c for c in espeak.phonemes(text, "en-us") if c in ids], "$"]
         tokens = [t for s in symbols for t in (ids[s][0], 0)][:-1]  # a blank between any two
         scales = np.array([rng.uniform(0.5, 0.9), rng.uniform(0.75, 1.3), rng.uniform(0.6, 1.0)], np.float32)
-        wave, frames = session.run(None, {"input": np.array([tokens]), "input_lengths": np.array([len(tokens)]), "scales": scales})
+        wave, frames = session.run(
+            None, {"input": np.array([tokens]), "input_lengths": np.array([len(tokens)]), "scales": scales}
+        )
         times = np.r_[0, np.cumsum(frames.ravel())] * 256 / 22_050
-        edges = [0.0] + [float(times[2 * i + 1] + times[2 * i + 2]) / 2 for i in range(len(symbols) - 1)] + [float(times[-1])]
+        edges = (
+            [0.0]
+            + [float(times[2 * i + 1] + times[2 * i + 2]) / 2 for i in range(len(symbols) - 1)]
+            + [float(times[-1])]
+        )
         timed = list(zip(symbols, edges[:-1], edges[1:], strict=True))
-        return _utterance(_at_16k(_to_int16(wave.ravel()), 22_050), phones_from_ipa(_spaces_shared(timed), True), "piper-joe")
+        return _utterance(
+            _at_16k(_to_int16(wave.ravel()), 22_050), phones_from_ipa(_spaces_shared(timed), True), "piper-joe"
+        )
 
     return speak
 
@@ -303,18 +354,21 @@ def _closures_given_back(phones: list[Phone], samples: Speech, longest: float = 
 
 
 def _utterance(
-    samples: Speech, phones: list[Phone], speaker: str, shift: float = 0.0, expected: float | None = None, tolerance: float = 0.0
+    samples: Speech,
+    phones: list[Phone],
+    speaker: str,
+    shift: float = 0.0,
+    expected: float | None = None,
+    tolerance: float = 0.0,
 ) -> Utterance | None:
     """None where labels and waveform disagree in length by more than `tolerance` s."""
     duration = len(samples) / RATE
-    if expected is not None and abs(duration - expected) > tolerance or len(phones) < 4:
+    if (expected is not None and abs(duration - expected) > tolerance) or len(phones) < 4:
         return None
     return Utterance(samples, contiguous(phones, duration, shift), speaker)
 
 
 def _festival_phone(name: str, names: dict[str, str] = FESTIVAL) -> str:
-    from .phones import PHONES
-
     name = name.strip()
     phone = names.get(name, name.upper())
     return phone if phone in PHONES else "SIL"

@@ -1,0 +1,110 @@
+"""MotionDenoiser: a small transformer that sees noisy motion of a few seconds and what is being said, and tells the clean motion."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ...audio.encoders import WEIGHTS
+from ...errors import ModelMissingError
+from .motion_space import CHANNELS, CONDITIONS, MotionSpace
+
+
+class MotionDenoiser(nn.Module):
+    """Transformer with rotary positions; the noise level steers every layer by scale, shift and gate (DiT, Peebles and Xie 2023).
+
+    Trained by flow matching: x = (1 - sigma) * motion + sigma * noise; it predicts the motion itself.
+    """
+
+    def __init__(self, width: int = 128, depth: int = 5, heads: int = 4) -> None:
+        super().__init__()
+        channels = len(CHANNELS)
+        self.noisy = nn.Linear(2 * channels + 1, width)  # noisy motion, known motion, whether it is known
+        self.heard = nn.Linear(CONDITIONS, width)
+        self.nothing_heard = nn.Parameter(torch.zeros(width))
+        self.near = nn.Conv1d(width, width, 7, padding=3, groups=width)
+        self.noise_level = nn.Sequential(nn.Linear(64, width), nn.SiLU(), nn.Linear(width, 6 * width))
+        self.layers = nn.ModuleList(_Layer(width, heads) for _ in range(depth))
+        self.norm = nn.LayerNorm(width)
+        self.out = nn.Linear(width, channels)
+        self.register_buffer("mean", torch.zeros(channels))
+        self.register_buffer("scale", torch.ones(channels))
+
+    @property
+    def space(self) -> MotionSpace:
+        return MotionSpace(self.mean, self.scale)
+
+    def forward(self, x: Tensor, sigma: Tensor, heard: Tensor | None, known: Tensor, is_known: Tensor) -> Tensor:
+        """x: [B, W, C] noisy latents.  sigma: [B] in 0..1.  heard: [B, W, CONDITIONS], None = nothing.
+
+        known: [B, W, C] latents of frames that are settled already (the end of what came before), is_known: [B, W] 0 or 1.
+        Returns the clean latents [B, W, C].
+        """
+        mask = is_known[..., None]
+        audio = self.heard(heard) if heard is not None else self.nothing_heard.expand(*x.shape[:2], -1)
+        h = self.noisy(torch.cat([x, known * mask, mask], -1)) + audio
+        h = h + self.near(h.transpose(1, 2)).transpose(1, 2)
+        steering = self.noise_level(_wave(sigma)).unflatten(-1, (6, -1))[:, :, None]
+        turn = _rotations(x.shape[1], h.shape[-1] // self.layers[0].heads)
+        for layer in self.layers:
+            h = layer(h, steering, turn)
+        return self.out(self.norm(h))
+
+    @classmethod
+    def load(cls, path: Path = WEIGHTS / "motion_denoiser.safetensors") -> MotionDenoiser:
+        """The weights of the package, or of a file made by training/train_motion.py."""
+        from safetensors import safe_open
+
+        if not path.is_file():
+            raise ModelMissingError(
+                f"The motion denoiser's weights are missing: {path}. They are part of the package; install it again."
+            )
+        with safe_open(path, "pt") as file:
+            shape = {k: int(v) for k, v in file.metadata().items() if k in ("width", "depth", "heads")}
+            denoiser = cls(**shape)
+            denoiser.load_state_dict({k: file.get_tensor(k).float() for k in file.keys()})  # noqa: SIM118  not a dict
+        return denoiser.eval().requires_grad_(False)
+
+
+class _Layer(nn.Module):
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.norm1 = nn.LayerNorm(width, elementwise_affine=False)
+        self.norm2 = nn.LayerNorm(width, elementwise_affine=False)
+        self.steering = nn.Parameter(torch.zeros(6, 1, width))
+        self.qkv, self.mix = nn.Linear(width, 3 * width), nn.Linear(width, width)
+        self.up, self.down = nn.Linear(width, 3 * width), nn.Linear(3 * width, width)
+
+    def forward(self, h: Tensor, steering: Tensor, turn: tuple[Tensor, Tensor]) -> Tensor:
+        shift1, scale1, gate1, shift2, scale2, gate2 = (steering + self.steering).unbind(1)
+        y = self.norm1(h) * (1 + scale1) + shift1
+        q, k, v = (t.unflatten(-1, (self.heads, -1)).transpose(1, 2) for t in self.qkv(y).chunk(3, -1))
+        attended = F.scaled_dot_product_attention(_turned(q, turn), _turned(k, turn), v)
+        h = h + (1 + gate1) * self.mix(attended.transpose(1, 2).flatten(2))
+        y = self.norm2(h) * (1 + scale2) + shift2
+        return h + (1 + gate2) * self.down(F.gelu(self.up(y)))
+
+
+def _wave(sigma: Tensor) -> Tensor:
+    """Sinusoids of the noise level, [B] -> [B, 64]."""
+    rates = torch.exp(torch.linspace(0, math.log(1000), 32, dtype=sigma.dtype))
+    angles = sigma[:, None] * rates
+    return torch.cat([angles.sin(), angles.cos()], -1)
+
+
+def _rotations(length: int, width: int) -> tuple[Tensor, Tensor]:
+    rates = torch.exp(-math.log(1000) * torch.arange(0, width, 2) / width)
+    angles = torch.arange(length)[:, None] * rates
+    return angles.cos(), angles.sin()
+
+
+def _turned(t: Tensor, turn: tuple[Tensor, Tensor]) -> Tensor:
+    """Rotary position embedding (Su et al. 2021) on [B, heads, W, width]."""
+    cos, sin = turn
+    even, odd = t[..., ::2], t[..., 1::2]
+    return torch.stack([even * cos - odd * sin, even * sin + odd * cos], -1).flatten(-2)

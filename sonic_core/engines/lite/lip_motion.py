@@ -1,0 +1,145 @@
+"""From what is heard to what the lips do: articulation at 50 Hz -> the renderer's mouth parameters at video rate.
+
+This is the mouth that the denoiser learns, and the mouth that stays when it is not used.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .lip_reader import PHONES, Articulation
+
+Curve = NDArray[np.float32]
+
+RATE = 50
+MOUTH = ("jaw", "close", "press", "pucker", "stretch", "upraise", "lowdep", "fv", "tongue", "rest")
+"""Parameters that lip_motion sets, in the order of its columns."""
+
+JAW_RANGE = 0.52  # jaw of a wide "ah"; loud speech peaks near 0.45 of the renderer's range
+REST_IN_SPEECH = 0.45  # share of the picture's own opening that speech takes away
+SHORTEST_REST = 0.16  # s: a shorter silence is the closure of a stop, not a pause
+GATE = 1.3  # closures at probability 1 / GATE shut the lips completely
+
+# Targets of what depends on single sounds: lower lip shows the teeth, upper lip rises, tongue tip up.
+_TEETH = {
+    "S": 0.5,
+    "Z": 0.5,
+    "SH": 0.55,
+    "ZH": 0.55,
+    "CH": 0.55,
+    "JH": 0.55,
+    "IY": 0.3,
+    "EY": 0.3,
+    "AE": 0.25,
+    "EH": 0.2,
+}
+_UPPER = {
+    "SH": 0.3,
+    "ZH": 0.3,
+    "CH": 0.3,
+    "JH": 0.3,
+    "S": 0.15,
+    "Z": 0.15,
+    "AE": 0.15,
+    "EH": 0.12,
+    "AA": 0.08,
+    "R": 0.12,
+}
+_TONGUE = {"L": 1.0, "TH": 1.0, "DH": 1.0, "T": 0.7, "D": 0.7, "N": 0.8, "S": 0.25, "Z": 0.25}
+
+
+def lip_motion(heard: Articulation, frame_count: int, fps: float = 25.0) -> NDArray[np.float32]:
+    """Mouth parameters `[frame_count, len(MOUTH)]` without the user's scales; frame i shows time i / fps."""
+    speech = speech_activity(heard)
+    shut = np.clip(GATE * heard.closure, 0, 1)
+    opening = heard.open * (1 - shut) * speech
+    opening = np.where(
+        heard.closure > 0.5, _neighbours(opening, np.minimum), opening
+    )  # a closure between two frames is seen
+    place = np.arange(frame_count) * RATE / fps
+    close = closures(heard, frame_count, fps)
+    close = np.maximum(close, _at(np.where(heard.closure > 0.5, shut, 0), place))
+    round_ = _at(_smooth(heard.round, 0.6) * speech, place)
+    bite = _at(_smooth(_neighbours(heard.labiodental, np.maximum), 0.8) * speech, place) * (1 - close)
+    columns = {
+        "jaw": JAW_RANGE * _at(opening, place),
+        "close": close,
+        "press": _press(heard, place) * close,
+        "pucker": np.clip(round_, 0, 1),
+        "stretch": 0.75 * np.clip(-round_, 0, 1),
+        "upraise": _expected(heard, _UPPER, place),
+        "lowdep": _expected(heard, _TEETH, place) * (1 - close),
+        "fv": bite,
+        "tongue": _expected(heard, _TONGUE, place),
+        "rest": REST_IN_SPEECH * _at(_smooth(speech, 4), place),
+    }
+    return np.stack([columns[name] for name in MOUTH], 1).astype(np.float32)
+
+
+def speech_activity(heard: Articulation) -> Curve:
+    """1 where somebody speaks, 0 in pauses of at least 0.16 s, with flanks of 60 ms; `[T]` at 50 Hz."""
+    active = 1 - heard.phones[:, PHONES.index("SIL")] > 0.5
+    result = np.ones(len(active), np.float32)
+    for start, end in runs(~active):
+        if end - start >= SHORTEST_REST * RATE or end - start == len(active):
+            result[start:end] = 0
+    return _smooth(_neighbours(result, np.maximum), 1.2)
+
+
+def closures(heard: Articulation, frame_count: int, fps: float) -> Curve:
+    """1 for at least two frames at every bilabial that was heard, with a soft flank of one frame; `[frame_count]`."""
+    close = np.zeros(frame_count, np.float32)
+    for start, end in closure_events(heard):
+        first, last = int(np.ceil(start * fps - 0.25)), int(np.floor(end * fps + 0.25))
+        if last - first < 1:  # nearest two frames to the middle
+            first = int(np.floor((start + end) / 2 * fps))
+            last = first + 1
+        close[max(0, first) : last + 1] = 1
+        for flank in (first - 1, last + 1):
+            if 0 <= flank < frame_count:
+                close[flank] = max(close[flank], FLANK)
+    return close
+
+
+FLANK = 0.2
+"""How far the lips are closed one frame before and after a closure, beyond what the opening itself does."""
+
+
+def closure_events(heard: Articulation) -> list[tuple[float, float]]:
+    """Start and end in seconds of every stretch in which a bilabial was heard."""
+    return [(start / RATE, (end - 1) / RATE) for start, end in runs(heard.closure > 0.5)]
+
+
+def runs(mask: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Half-open index ranges in which `mask` holds."""
+    edges = np.flatnonzero(np.diff(np.r_[False, mask, False].astype(np.int8)))
+    return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
+
+
+def _press(heard: Articulation, place: NDArray) -> Curve:
+    """Plosives press the lips together harder than m does."""
+    plosive = heard.phones[:, PHONES.index("P")] + heard.phones[:, PHONES.index("B")]
+    nasal = heard.phones[:, PHONES.index("M")]
+    return _at(_smooth(0.6 * plosive + 0.4 * nasal, 1.0), place)
+
+
+def _expected(heard: Articulation, targets: dict[str, float], place: NDArray) -> Curve:
+    weights = np.array([targets.get(p, 0.0) for p in PHONES], np.float32)
+    return _at(_smooth(heard.phones @ weights, 1.2), place)
+
+
+def _neighbours(curve: Curve, of: np.ufunc) -> Curve:
+    """Minimum or maximum over each value and its two neighbours."""
+    padded = np.pad(curve, 1, mode="edge")
+    return of(of(padded[:-2], padded[2:]), curve)
+
+
+def _at(curve: Curve, place: NDArray) -> Curve:
+    return np.interp(place, np.arange(len(curve)), curve).astype(np.float32)
+
+
+def _smooth(curve: Curve, sigma: float) -> Curve:
+    half = int(3 * sigma) + 1
+    kernel = np.exp(-0.5 * (np.arange(-half, half + 1) / sigma) ** 2)
+    return np.convolve(np.pad(curve, half, mode="edge"), kernel / kernel.sum(), "valid").astype(np.float32)

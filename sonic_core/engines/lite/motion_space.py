@@ -1,0 +1,58 @@
+"""The motion latents: what of the renderer's parameters the denoiser makes, scaled so that every channel counts alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from .lip_motion import MOUTH
+from .lip_reader import PHONES, Articulation
+from .parameters import PARAMETER_INDEX, PARAMETERS
+from .prosody import Prosody
+
+BEHAVIOUR = ("brow", "blink", "gaze_x", "gaze_y", "yaw", "pitch", "roll", "tx", "ty")
+CHANNELS = MOUTH + BEHAVIOUR
+"""Latent channels in order; `blink` moves both lids."""
+LIPS = slice(0, len(MOUTH))
+CONDITIONS = 2 * (4 + len(PHONES)) + 4
+"""Numbers per video frame that the denoiser hears: two 20 ms states of articulation and the prosody."""
+
+
+@dataclass(frozen=True)
+class MotionSpace:
+    """mean, scale: `[C]` float32 of the training motion."""
+
+    mean: Tensor
+    scale: Tensor
+
+    def encode(self, motion: NDArray[np.float32]) -> Tensor:
+        """Channels `[T, C]` in the renderer's units -> latents `[T, C]`."""
+        return (torch.from_numpy(motion) - self.mean) / self.scale
+
+    def decode(self, latents: Tensor) -> NDArray[np.float32]:
+        return (latents * self.scale + self.mean).numpy()
+
+
+def conditions(heard: Articulation, prosody: Prosody, frame_count: int, fps: float = 25.0) -> Tensor:
+    """What the denoiser hears, `[frame_count, CONDITIONS]`: the states at i / fps and 20 ms later, loudness, pitch, prominence."""
+    states = np.concatenate(
+        [np.stack([heard.open, heard.round, heard.closure, heard.labiodental], 1), heard.phones], 1
+    ).astype(np.float32)
+    place = np.arange(frame_count) * (50 / fps)
+    now = states[np.minimum(np.round(place).astype(int), len(states) - 1)]
+    soon = states[np.minimum(np.round(place).astype(int) + 1, len(states) - 1)]
+    manner = np.stack([prosody.loudness, prosody.pitch, prosody.voiced, prosody.prominence], 1)
+    return torch.from_numpy(np.concatenate([now, soon, manner], 1).astype(np.float32))
+
+
+def track_from_channels(motion: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Channels `[T, C]` -> the renderer's motion track `[T, P]`."""
+    track = np.tile(np.array([p.neutral for p in PARAMETERS], np.float32), (len(motion), 1))
+    for column, name in enumerate(CHANNELS):
+        for parameter in ("blink_l", "blink_r") if name == "blink" else (name,):
+            track[:, PARAMETER_INDEX[parameter]] = motion[:, column]
+    return track
