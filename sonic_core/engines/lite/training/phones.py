@@ -43,8 +43,8 @@ _IPA = {
 }  # fmt: skip
 _IPA_JOINED = {
     "aɪ": "AY", "eɪ": "EY", "oʊ": "OW", "əʊ": "OW", "aʊ": "AW", "ɔɪ": "OY", "ɔø": "OY", "ɑu": "AW", "au": "AW", "ai": "AY",
-    "ei": "EY", "ou": "OW", "tʃ": "CH", "dʒ": "JH", "tɕ": "CH", "dʑ": "JH", "ts": "S", "dz": "Z", "ts.": "CH", "s.": "SH", "i.": "IH", "iou": "OW",
-    "ɯᵝ": "UH",
+    "ei": "EY", "ou": "OW", "tʃ": "CH", "dʒ": "JH", "tɕ": "CH", "dʑ": "JH", "ts": "S", "dz": "Z", "ts.": "CH", "s.": "SH", "i.": "IH",
+    "iou": "OW", "ɯᵝ": "UH",
     "iə": "IY", "eə": "EH", "ɪə": "IH", "ʊə": "UH", "ɜɹ": "ER", "əɹ": "ER", "ph": "P", "th": "T", "kh": "K",
 }  # fmt: skip
 SHORTEST_SILENCE = 0.08

@@ -82,53 +82,15 @@ def festival(voice: str, names: dict[str, str] = FESTIVAL) -> Speak:
     return speak
 
 
+ESPEAK_VARIANTS = (
+    "m1", "m2", "m3", "m4", "m5", "m6", "m7", "m8", "f1", "f2", "f3", "f4", "f5", "klatt", "klatt2", "klatt3", "klatt4", "Andy",
+    "Annie", "Denis", "Diogo", "Gene", "Jacky", "Lee", "Michael", "Mario", "Steph", "adam", "anika", "belinda", "benjamin",
+    "david", "edward", "linda", "max", "michel", "norbert", "paul", "steph", "travis", "victor", "zac",
+)  # fmt: skip
+
+
 class Espeak:
     """libespeak-ng by ctypes: phonemes of a text, or speech with phoneme events."""
-
-    VARIANTS = [
-        "m1",
-        "m2",
-        "m3",
-        "m4",
-        "m5",
-        "m6",
-        "m7",
-        "m8",
-        "f1",
-        "f2",
-        "f3",
-        "f4",
-        "f5",
-        "klatt",
-        "klatt2",
-        "klatt3",
-        "klatt4",
-        "Andy",
-        "Annie",
-        "Denis",
-        "Diogo",
-        "Gene",
-        "Jacky",
-        "Lee",
-        "Michael",
-        "Mario",
-        "Steph",
-        "adam",
-        "anika",
-        "belinda",
-        "benjamin",
-        "david",
-        "edward",
-        "linda",
-        "max",
-        "michel",
-        "norbert",
-        "paul",
-        "steph",
-        "travis",
-        "victor",
-        "zac",
-    ]
 
     class _Event(ctypes.Structure):
         class _Id(ctypes.Union):
@@ -180,7 +142,7 @@ class Espeak:
         """Speak with one of `accents` and a random speaker variant, pitch, range and speed."""
 
         def speak(text: str, rng: random.Random) -> Utterance | None:
-            accent, variant = rng.choice(accents), rng.choice(self.VARIANTS)
+            accent, variant = rng.choice(accents), rng.choice(ESPEAK_VARIANTS)
             voice = f"{accent}+{variant}"
             if self._library.espeak_SetVoiceByName(voice.encode()) != 0:
                 return None
