@@ -58,13 +58,13 @@ def resize(image: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint
 
 def reference_tensor(image: NDArray[np.uint8]) -> Tensor:
     """RGB uint8 [H, W, 3] -> float32 [1, 3, H, W] in -1..1, what the VAE encodes."""
-    pixels = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1).float() / 255
+    pixels = torch.from_numpy(image.copy()).permute(2, 0, 1).float() / 255
     return ((pixels - 0.5) / 0.5)[None]
 
 
 def mask_tensor(mask: NDArray[np.uint8]) -> Tensor:
     """uint8 [H, W] -> float32 [1, 1, H, W] in 0..1."""
-    return torch.from_numpy(np.ascontiguousarray(mask)).float()[None, None] / 255
+    return torch.from_numpy(mask.copy()).float()[None, None] / 255
 
 
 def clip_tensor(image: NDArray[np.uint8]) -> Tensor:

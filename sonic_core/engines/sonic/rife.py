@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -72,14 +70,6 @@ class IFNet(nn.Module):
             mask = mask + (mask_a - mask_b) / 2
             warped = warp(first, flow[:, :2]), warp(second, flow[:, 2:])
         return warped, mask, flow
-
-
-def load_ifnet(weights: Mapping[str, Tensor]) -> IFNet:
-    """IFNet from the weights of `flownet.pkl`, with or without the `module.` prefix; its unused teacher block is left out."""
-    own = {key.removeprefix("module."): value.float() for key, value in weights.items() if "block_tea" not in key}
-    net = IFNet(own["block0.conv0.1.0.weight"].shape[0])
-    net.load_state_dict(own)
-    return net.eval()
 
 
 def warp(image: Tensor, flow: Tensor) -> Tensor:

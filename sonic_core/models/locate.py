@@ -1,0 +1,50 @@
+"""Where weights live: the models folders, and which of an engine's files are in them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from ..errors import ModelMissingError
+from .manifest import ModelFile
+
+FOLDER_VARIABLE = "SONIC_PORTRAIT_MODELS"
+
+
+def models_folders() -> tuple[Path, ...]:
+    """Folders searched when none is named: $SONIC_PORTRAIT_MODELS (several, as in PATH), ./models and ~/.sonic-portrait/models."""
+    named = os.environ.get(FOLDER_VARIABLE, "")
+    folders = [Path(part).expanduser() for part in named.split(os.pathsep) if part]
+    return (*folders, Path("models"), Path.home() / ".sonic-portrait" / "models")
+
+
+def locate(
+    files: Iterable[ModelFile], folders: Sequence[Path], chosen: Mapping[str, Path] | None = None
+) -> tuple[dict[str, Path], list[ModelFile]]:
+    """Paths of the files that exist, by key, and the needed ones that do not.  chosen: paths named by the user, which go first."""
+    found, missing = {}, []
+    for file in files:
+        path = (chosen or {}).get(file.key) or _first_existing(file, folders)
+        if path is not None and path.exists():
+            found[file.key] = path
+        elif not file.optional or (chosen or {}).get(file.key):
+            missing.append(file)
+    return found, missing
+
+
+def report_problems(
+    engine: str, missing: Sequence[ModelFile], faults: Sequence[str], folders: Sequence[Path]
+) -> ModelMissingError:
+    """One error that lists every missing and every unusable file with size, licence, source and destination."""
+    lines = [f"The {engine} engine cannot be loaded: {len(missing)} file(s) missing, {len(faults)} unusable."]
+    if missing:
+        lines += [f"Missing, to be put under {folders[0]}:", *(f"  {file.described()}" for file in missing)]
+    if faults:
+        lines += ["Unusable:", *(f"  {fault}" for fault in faults)]
+    lines.append(f"Searched: {', '.join(map(str, folders))}. Set {FOLDER_VARIABLE} to use another folder.")
+    return ModelMissingError("\n".join(lines))
+
+
+def _first_existing(file: ModelFile, folders: Sequence[Path]) -> Path | None:
+    return next((folder / place for folder in folders for place in file.places if (folder / place).exists()), None)
