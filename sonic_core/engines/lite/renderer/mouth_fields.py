@@ -151,7 +151,7 @@ def _closing(layer: MouthLayer, mouth: MouthShape, head: HeadFrame) -> dict[str,
     jaw_gap = JAW_GAP * mouth.iod * (1 - UPPER_LIP_RISE) * layer.opening * torn * layer.ear_falloff(mouth)
     own_gap = mouth.at(mouth.gap, layer.a) * torn
     sides = 1 - np.exp(-((layer.reach / 0.52) ** 3))
-    overlap = 0.014 * mouth.iod * smoothstep(own_gap / (0.02 * mouth.iod))
+    overlap = max(0.014 * mouth.iod, sum(mouth.contact)) * mouth.rim(layer.a) * torn
     return {
         "close_jaw": close(jaw_gap, 0.72),
         "close_rest": close(own_gap + overlap, 0.62),

@@ -65,9 +65,11 @@ class MouthLayers:
         cut_upper, cut_lower = mouth.contact
         a, _ = mouth.frame.to_mouth(upper_map[..., 0], upper_map[..., 1])
         opened = self._opened(a, gap, strength)
+        # A picture with parted lips has the rim of teeth or darkness at both edges: it must not show on closed lips either.
+        cut = np.maximum(opened, speaking(strength) * mouth.rim(a)) if mouth.shows_inside else opened
         softness = 1 + 0.010 * mouth.iod * opened
-        upper_cover = np.clip((above - cut_upper * opened) / softness + 0.5, 0, 1)
-        lower_cover = np.clip((-below - cut_lower * opened) / softness + 1.5 - opened, 0, 1)
+        upper_cover = np.clip((above - cut_upper * cut) / softness + 0.5, 0, 1)
+        lower_cover = np.clip((-below - cut_lower * cut) / softness + 1.5 - opened, 0, 1)
         widest = max(float(gap.max()), 0.0)
         to_end = np.minimum(a - mouth.a[0], mouth.a[-1] - a)
         free = 1 - opened * (1 - smoothstep(to_end / (0.07 * widest + 1e-3) - 0.10))  # 0 where skin webs the corner
@@ -84,6 +86,12 @@ class MouthLayers:
         reach = 0.035 * mouth.iod + 0.5
         upper_lip *= (1 - 0.30 * opened * np.exp(-np.clip(above - cut_upper, 0, None) / reach))[..., None]
         lower_lip *= (1 - 0.22 * opened * np.exp(-np.clip(-below - cut_lower, 0, None) / reach))[..., None]
+        if mouth.shows_inside:  # lips that meet need the line that the picture does not have
+            contact = np.exp(
+                -((np.minimum(above - cut_upper, 0) / (0.6 * reach)) ** 2)
+                - (np.maximum(above - cut_upper, 0) / (0.25 * reach))
+            )
+            lower_lip *= (1 - 0.5 * (cut - opened) * contact)[..., None]
         upper_cover, lower_cover = upper_cover[..., None], lower_cover[..., None]
         result = upper_cover * upper_lip + (1 - upper_cover) * (lower_cover * lower_lip + (1 - lower_cover) * inside)
         if blend < 1:

@@ -92,6 +92,10 @@ class MouthShape:
         """Curve values at positions a, constant beyond the ends."""
         return np.interp(a, self.a, values)
 
+    def rim(self, a: NDArray) -> NDArray:
+        """1 where the picture's lips are apart, so that their edges show a rim of what lies between them; 0 where they touch."""
+        return smoothstep(self.at(self.gap, a) / max(0.02 * self.iod, sum(self.contact)))
+
     def extended(self, curve: NDArray, a: NDArray) -> NDArray:
         """A lip curve at positions a, continued beyond the corners by a line that leans to the ears."""
         value = np.interp(a, self.a, curve)

@@ -104,7 +104,8 @@ def read_palette(
             mucosa, teeth = (np.full(3, float(luminance(c))) for c in (mucosa, teeth))
         cavity = 0.055 * mucosa + 0.0004
         if style == "cartoon":
-            teeth = np.clip(1.1 * sclera, 0, 0.92)
+            # Drawn eyes often lie in the shade of their lids.
+            teeth = np.clip(sclera * max(1.1, skin_light / max(sclera_light, 1e-3)), 0, 0.92)
     if mouth.shows_inside:
         inside = in_mouth((mouth.upper + np.linspace(0.1, 0.9, 15)[:, None] * mouth.gap)[:, middle])
         lab = lab_of(inside)

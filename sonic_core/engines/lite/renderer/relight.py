@@ -6,6 +6,7 @@ A warp alone keeps the light of the photograph; these low-frequency changes are 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -131,7 +132,7 @@ def _gains(x: NDArray, y: NDArray, p: NDArray, head: HeadFrame, mouth: MouthShap
 def _distance_to_line(x: NDArray, y: NDArray, line: NDArray) -> NDArray[np.float64]:
     """Distance in px of positions from a polyline [N, 2]."""
     best = np.full(np.shape(x), np.inf)
-    for start, end in zip(line[:-1], line[1:], strict=True):
+    for start, end in pairwise(line):
         step = end - start
         along = np.clip(((x - start[0]) * step[0] + (y - start[1]) * step[1]) / max(step @ step, 1e-9), 0, 1)
         best = np.minimum(best, np.hypot(x - start[0] - along * step[0], y - start[1] - along * step[1]))
@@ -154,7 +155,7 @@ def _unfolded(
 
     a, b = mouth.frame.to_mouth(x, y)
     upper, lower = mouth.at(mouth.outer_upper, a), mouth.at(mouth.outer_lower, a)
-    beyond = np.maximum(np.abs(a) - 0.96 * mouth.half_width, 0)
+    beyond = np.maximum(np.abs(a) - 0.87 * mouth.half_width, 0)
     off_lips = np.hypot(np.maximum(np.maximum(upper - b, b - lower), 0), beyond) / iod
     skin = smoothstep((off_lips - 0.01) / 0.04)
     lab = to_lab(patch, blur=max(0.01 * iod, 0.4))
@@ -168,8 +169,8 @@ def _unfolded(
         cv2.GaussianBlur(fine * weight[..., None], (0, 0), wide) / cv2.GaussianBlur(weight, (0, 0), wide)[..., None]
     )
     band = fine - coarse
-    zone = np.exp(-((np.minimum(*(_distance_to_line(x, y, line) for line in lines)) / (0.17 * iod)) ** 2)) * skin
-    change = -(0.85 * np.minimum(band, 0) + 0.35 * np.maximum(band, 0)) * zone[..., None]
+    zone = np.exp(-((np.minimum(*(_distance_to_line(x, y, line) for line in lines)) / (0.23 * iod)) ** 2)) * skin
+    change = -(0.95 * np.minimum(band, 0) + 0.35 * np.maximum(band, 0)) * zone[..., None]
     change = np.clip(change, -40, 90).astype(np.float32)
     fade = np.minimum.reduce([x - x0, y - y0, x1 - 1 - x, y1 - 1 - y]) / (0.08 * iod)
     return change * smoothstep(fade).astype(np.float32)[..., None], (int(x0), int(y0), int(x1), int(y1))
