@@ -51,10 +51,12 @@ def make_video(
     from ..audio.loading import load_audio
     from ..engines.registry import load_engine
     from ..media.probe import probe
+    from ..media.writer import check_output
     from ..pipeline import generate
     from ..portrait.analysis import load_portrait
 
     start = time.perf_counter()
+    check_output(output)
     engine = load_engine(args.engine)
     audio = load_audio(recording, trim_silence=trim_silence)
     portrait = load_portrait(image, settings.face_index, progress=console)

@@ -21,7 +21,7 @@ from .audio_track import open_audio_track
 from .encoding import Encoding
 from .pending_file import PendingFile, plain_output_errors
 
-__all__ = ["Encoding", "write_video"]
+__all__ = ["Encoding", "check_output", "write_video"]
 
 # BT.709 and limited range, by their numbers in H.273 (matrix, primaries and transfer are all 1); ranges as FFmpeg counts them.
 BT709 = 1
@@ -50,8 +50,7 @@ def write_video(
     """
     path = Path(path)
     encoding = encoding or Encoding()
-    if path.suffix.lower() != ".mp4":
-        raise OutputError(f"Cannot write {path}: the result is an mp4. Give a name that ends in .mp4.")
+    _check_name(path)
     _check_lengths(frames, audio)
     pending = PendingFile(path, overwrite)
     try:
@@ -59,6 +58,17 @@ def write_video(
         return pending.publish()
     finally:
         pending.discard()
+
+
+def check_output(path: Path) -> None:
+    """OutputError if a video cannot be written to `path`: asked before long work, not after it.  Makes missing folders."""
+    _check_name(path)
+    PendingFile(path).discard()
+
+
+def _check_name(path: Path) -> None:
+    if path.suffix.lower() != ".mp4":
+        raise OutputError(f"Cannot write {path}: the result is an mp4. Give a name that ends in .mp4.")
 
 
 def _check_lengths(frames: FrameStream, audio: AudioClip | None) -> None:

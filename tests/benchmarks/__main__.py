@@ -5,6 +5,8 @@ A benchmark is a module with TITLE and measure() -> list[Row].  The exit code is
 
 from __future__ import annotations
 
+import os
+import platform
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -16,6 +18,7 @@ OTHERS = {"__init__", "__main__", "table", "clips"}
 
 def main(wanted: list[str]) -> int:
     names = wanted or sorted(file.stem for file in Path(__file__).parent.glob("*.py") if file.stem not in OTHERS)
+    print(describe_machine(), flush=True)
     missed = 0
     for name in names:
         benchmark = import_module(f".{name}", __package__)
@@ -25,6 +28,12 @@ def main(wanted: list[str]) -> int:
         missed += sum(not row.met for row in rows)
         print(markdown(benchmark.TITLE, rows), flush=True)
     return 1 if missed else 0
+
+
+def describe_machine() -> str:
+    """What the figures below must be read with: wall times mean little on a machine that does other work."""
+    load = f", load average {os.getloadavg()[0]:.1f} before the run" if hasattr(os, "getloadavg") else ""
+    return f"{platform.machine()}, {os.cpu_count()} cores{load}, Python {platform.python_version()}\n"
 
 
 if __name__ == "__main__":

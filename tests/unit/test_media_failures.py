@@ -16,7 +16,7 @@ from sonic_core.errors import DurationMismatchError, OutputError, SettingsError
 from sonic_core.frames import FrameStream
 from sonic_core.media.encoding import Encoding
 from sonic_core.media.probe import probe
-from sonic_core.media.writer import write_video
+from sonic_core.media.writer import check_output, write_video
 
 
 class StopError(Exception):
@@ -101,7 +101,7 @@ def test_full_disk_is_said_plainly_and_leaves_nothing(tmp_path, limit_kb):
         from media_samples import chirp
         from sonic_core.errors import OutputError
         from sonic_core.frames import FrameStream
-        from sonic_core.media.writer import write_video
+        from sonic_core.media.writer import check_output, write_video
         noise = np.random.default_rng(0).integers(0, 255, (40, 128, 128, 3), dtype=np.uint8)
         resource.setrlimit(resource.RLIMIT_FSIZE, ({limit_kb} * 1024,) * 2)
         try:
@@ -149,6 +149,21 @@ def test_name_too_long_is_found_before_any_frame(tmp_path):
     with pytest.raises(OutputError, match="too long"):
         write_video(FrameStream(5, 64, 64, 25, frames), None, tmp_path / ("长" * 200 + ".mp4"))
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["a.avi", "长" * 200 + ".mp4", "file/a.mp4"])
+def test_impossible_output_is_told_before_the_work(tmp_path, name):
+    (tmp_path / "file").write_text("not a folder")
+    with pytest.raises(OutputError, match="Cannot write"):
+        check_output(tmp_path / name)
+
+
+def test_possible_output_leaves_no_trace_of_the_question(tmp_path):
+    (tmp_path / "earlier.mp4").write_bytes(b"kept")
+    check_output(tmp_path / "a.mp4")
+    check_output(tmp_path / "earlier.mp4")
+    assert [file.name for file in tmp_path.iterdir()] == ["earlier.mp4"]
+    assert (tmp_path / "earlier.mp4").read_bytes() == b"kept"
 
 
 def test_longest_name_works(tmp_path):
