@@ -28,6 +28,7 @@ Curve = NDArray[np.float32]
 
 LOUD_PERCENTILE = 90
 LOUDNESS_WINDOW = 8.0  # s over which "loud" is judged, so that a far and a near speaker in one recording both count
+PHRASE_WINDOW = 2.0  # s
 QUIETEST_VOICE_DBFS = -62.0  # below it is silence whatever the recording's own level
 VOICE_RANGE_DB = 33.0  # what lies further under the loud parts is not speech
 FLOOR_WINDOW = 6.0  # s over which the noise floor is tracked: longer than a sung note
@@ -60,7 +61,7 @@ def read_lip_gestures(spectrum: BandSpectrum) -> LipGestures:
     jaw_band = relative_level(spectrum, 500, 1050, active)  # first formant of open vowels
     middle = relative_level(spectrum, 1100, 2600, active)
     bright = relative_level(spectrum, 2600, 7800, active)
-    colour = second_formant(spectrum, active)
+    colour = second_formant(spectrum, active) * smoothstep((middle + 50) / 15)  # says nothing where nothing sounds
 
     voicing = relative_level(spectrum, 80, 400, active)
     hiss = smoothstep((smooth(bright - np.maximum(jaw_band, voicing - 4), 0.012) - 3) / 12) * voice  # ee is bright, too
@@ -93,7 +94,7 @@ def read_lip_gestures(spectrum: BandSpectrum) -> LipGestures:
 
 def voice_activity(spectrum: BandSpectrum) -> Curve:
     """1 where somebody speaks, 0 in silence and in steady noise; short silences inside words are bridged."""
-    level = smooth(spectrum.level(200, 4000), 0.015)
+    level = smooth(spectrum.level(200, 7000), 0.015)  # s and sh are speech, too
     floor = running_percentile(level, 4, FLOOR_WINDOW)
     loud = running_percentile(level, 95, LOUDNESS_WINDOW)
     above_floor = smoothstep((level - floor - 5) / 6)
@@ -108,8 +109,9 @@ def jaw_opening(spectrum: BandSpectrum, jaw_band: Curve, active: NDArray[np.bool
     below = relative_level(spectrum, 80, 400, active)
     centroid = spectrum.centroid(300, 3000)
     brightness = (centroid - (np.median(centroid[active]) if active.any() else 1000)) / 200
-    openness = smooth(jaw_band - 0.2 * below + brightness, 0.036)
-    return CONSONANT_OPENING + (1 - CONSONANT_OPENING) * smoothstep((openness + 24) / 26)
+    phrase = running_percentile(jaw_band, LOUD_PERCENTILE, PHRASE_WINDOW, active)  # weak phrases are articulated, too
+    openness = smooth(jaw_band - 0.5 * phrase - 0.2 * below + brightness, 0.036)
+    return CONSONANT_OPENING + (1 - CONSONANT_OPENING) * np.clip((openness + 25) / 27, 0, 1)
 
 
 def lip_closure(jaw_band: Curve, middle: Curve, bright: Curve, colour: Curve) -> Curve:

@@ -29,7 +29,7 @@ GLANCE = (0.32, 0.22)  # standard deviations of gaze_x and gaze_y
 LARGEST_GLANCE = 0.7
 EYES_STAY_ON_YOU = 1 / 8, 1 / 10  # gaze per degree of yaw and pitch that keeps looking at the camera
 
-HEAD_WANDER = {"yaw": (2.3, 0.11), "pitch": (1.1, 0.14), "roll": (1.0, 0.09), "tx": (0.010, 0.08), "ty": (0.005, 0.12)}
+HEAD_WANDER = {"yaw": (3.2, 0.17), "pitch": (1.5, 0.21), "roll": (1.4, 0.15), "tx": (0.015, 0.13), "ty": (0.006, 0.19)}
 """Amplitude (degrees, IOD) and slowest frequency (Hz) of the aimless part of head motion."""
 NOD_DEGREES = 3.2  # for one unit of stress
 BREATH = 0.004, 0.26  # IOD, Hz
@@ -116,7 +116,7 @@ def gaze(prosody: Prosody, seed: int, yaw: Curve, pitch: Curve) -> dict[str, Cur
     here = np.zeros(2)
     start = rng.uniform(*FIXATION)
     while len(times) and start < times[-1]:
-        back = rng.random() < 0.45  # people look back at whom they talk to
+        back = here.any() and rng.random() < 0.6  # people look back at whom they talk to
         target = np.zeros(2) if back else np.clip(rng.normal(0, GLANCE), -LARGEST_GLANCE, LARGEST_GLANCE)
         step = smoothstep((times - start) / SACCADE)
         x += step * (target[0] - here[0])
