@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 from collections.abc import Mapping
 from typing import Any, TextIO
@@ -57,12 +58,12 @@ class Console:
         """A line for the person in front of the screen."""
         if not self.quiet:
             self.close()
-            print(text, file=self._text, flush=True)
+            _print(text, sys.stderr if self.as_json else sys.stdout)
 
     def fail(self, error: BaseException, kind: str) -> None:
         """The one message of a command that did not work."""
         self.close()
-        print(f"{kind}: {error}" if str(error) else kind, file=sys.stderr, flush=True)
+        _print(f"{kind}: {error}" if str(error) else kind, sys.stderr)
         if self.as_json:
             self.report({"error": type(error).__name__, "message": str(error)})
 
@@ -70,7 +71,7 @@ class Console:
         """The machine's answer, on the last line of stdout."""
         self.close()
         if self.as_json:
-            print(json.dumps(values), flush=True)
+            _print(json.dumps(values), sys.stdout)
 
     def close(self) -> None:
         """Finish the bar that is being drawn."""
@@ -78,9 +79,14 @@ class Console:
             self.bar.close()
             self.bar = None
 
-    @property
-    def _text(self) -> TextIO:
-        return sys.stderr if self.as_json else sys.stdout
+
+def _print(text: str, stream: TextIO) -> None:
+    """A line to a reader that may have left, as `| head` does: the work goes on without one."""
+    try:
+        print(text, file=stream, flush=True)
+    except BrokenPipeError:
+        # Also what Python itself still flushes on its way out goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 class BarsAndWarnings(logging.Handler):

@@ -24,7 +24,7 @@ REASONS = {
     errno.EROFS: "the disk is read-only. Choose another folder.",
     errno.ENAMETOOLONG: "the name is too long. Choose a shorter one.",
     errno.ENOTDIR: "a part of the path is a file, not a folder.",
-    errno.ENOENT: "the folder has gone.",
+    errno.ENOENT: "the folder does not exist or takes no files. Choose another folder.",
 }
 
 

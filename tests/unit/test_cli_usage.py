@@ -182,3 +182,17 @@ def test_console_without_the_letters_of_a_path_goes_on(video):
     )
     assert answer.returncode == 0
     assert rb"title: \u8096\u50cf" in answer.stdout
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes of Unix")
+def test_reader_that_leaves_does_not_stop_the_work(video):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "sonic_core", "inspect", str(video)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=ROOT,
+    )
+    process.stdout.close()
+    text = process.stderr.read()
+    assert process.wait(timeout=60) == 0
+    assert text == b""
