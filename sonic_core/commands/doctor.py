@@ -7,19 +7,22 @@ import importlib
 import os
 import platform
 import time
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import __version__
+from .demo import PORTRAIT, SPEECH
 
 if TYPE_CHECKING:
     from .console import Console
 
 HELP = "show versions, devices, models found or missing, and what works here"
 PACKAGE = Path(__file__).parents[1]
-# Distribution name and, where the lite engine cannot do without it, the module to try.
-NEEDED = {
+FACE_WEIGHTS = PACKAGE / "portrait" / "weights" / "mediapipe_face.safetensors"
+# What the lite engine cannot do without: distribution and module.
+MODULES = {
     "torch": "torch",
     "numpy": "numpy",
     "opencv-python": "cv2",
@@ -29,16 +32,10 @@ NEEDED = {
     "pydub": "pydub",
     "tqdm": "tqdm",
 }
-USED_LATER = ("transformers", "diffusers", "huggingface_hub")
-# OpenCV comes under four names.
-ALIASES = {
-    "opencv-python": (
-        "opencv-python",
-        "opencv-python-headless",
-        "opencv-contrib-python",
-        "opencv-contrib-python-headless",
-    )
-}
+SONIC_PACKAGES = ("transformers", "diffusers", "huggingface_hub")
+OPENCV_NAMES = tuple(
+    f"opencv-{kind}" for kind in ("python", "python-headless", "contrib-python", "contrib-python-headless")
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,54 +43,50 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, console: Console) -> dict[str, Any]:
-    packages, problems = check_packages()
-    report: dict[str, Any] = {
+    failures = import_failures()
+    files = bundled_files()
+    problems = [
+        f"{name} cannot be imported ({why}). Install it: pip install -U {name}" for name, why in failures.items()
+    ]
+    problems += [f"{name} is missing. Install sonic-portrait again." for name, size in files.items() if not size]
+    if "av" not in failures and not has_h264():
+        problems.append("This build of PyAV has no H.264 encoder. Install PyAV from PyPI: pip install -U av")
+    speed = None
+    if not problems:
+        try:
+            speed = round(lite_speed(), 1)
+        except Exception as error:  # whatever it is, this is the place to tell it
+            problems.append(f"The lite engine failed on the bundled sample: {type(error).__name__}: {error}")
+    report = {
         "sonic_portrait": __version__,
         "python": platform.python_version(),
         "system": platform.platform(),
-        "packages": packages,
-        "devices": [] if "torch" in broken(problems) else devices(),
-        "bundled_files": bundled_files(),
+        "packages": {name: installed_version(name) for name in (*MODULES, *SONIC_PACKAGES)},
+        "devices": [] if "torch" in failures else devices(),
+        "bundled_files": files,
+        "sonic_weights": sonic_weights(),
+        "lite_frames_per_second": speed,
+        "problems": problems,
     }
-    problems += [
-        f"{name} is missing. Install sonic-portrait again."
-        for name, size in report["bundled_files"].items()
-        if not size
-    ]
-    if "av" not in broken(problems) and not has_h264():
-        problems.append("This build of PyAV has no H.264 encoder. Install PyAV from PyPI: pip install -U av")
-    report["lite_frames_per_second"] = None
-    if not problems:
-        try:
-            report["lite_frames_per_second"] = round(lite_speed(), 1)
-        except Exception as error:  # whatever it is, this is the place to tell it
-            problems.append(f"The lite engine failed on the bundled sample: {type(error).__name__}: {error}")
-    report["problems"] = problems
     report["works"] = what_works(report)
     for line in describe(report):
         console.say(line)
-    report["exit_code"] = 1 if problems else 0
-    return report
+    return {**report, "exit_code": 1 if problems else 0}
 
 
-def check_packages() -> tuple[dict[str, str | None], list[str]]:
-    """Version of each package (None = not installed), and a sentence for each one that the lite engine misses."""
-    versions: dict[str, str | None] = {name: installed_version(name) for name in (*NEEDED, *USED_LATER)}
-    problems = []
-    for name, module in NEEDED.items():
+def import_failures() -> dict[str, str]:
+    """Why each package that does not import does not."""
+    failures = {}
+    for name, module in MODULES.items():
         try:
             importlib.import_module(module)
         except (ImportError, OSError) as error:  # OSError: a shared library that does not load
-            problems.append(f"{name} cannot be imported ({error}). Install it: pip install -U {name}")
-    return versions, problems
-
-
-def broken(problems: list[str]) -> set[str]:
-    return {name for name in NEEDED if any(problem.startswith(f"{name} cannot") for problem in problems)}
+            failures[name] = str(error)
+    return failures
 
 
 def installed_version(name: str) -> str | None:
-    for alias in ALIASES.get(name, (name,)):
+    for alias in OPENCV_NAMES if name == "opencv-python" else (name,):
         try:
             return version(alias)
         except PackageNotFoundError:
@@ -116,11 +109,22 @@ def devices() -> list[str]:
 
 def bundled_files() -> dict[str, int]:
     """Weights and samples of the package, with their size in bytes; 0 = missing."""
-    from .demo import PORTRAIT, SPEECH
-
-    weights = {*PACKAGE.glob("**/*.safetensors"), PACKAGE / "portrait" / "weights" / "mediapipe_face.safetensors"}
-    files = [*sorted(weights), PORTRAIT, SPEECH]
+    files = [*sorted({*PACKAGE.glob("**/*.safetensors"), FACE_WEIGHTS}), PORTRAIT, SPEECH]
     return {file.relative_to(PACKAGE).as_posix(): file.stat().st_size if file.is_file() else 0 for file in files}
+
+
+def sonic_weights() -> dict[str, Any]:
+    """The published weights that the sonic engine reads: paths by key, descriptions of what is missing, folders searched."""
+    from ..models.locate import locate, models_folders
+    from ..models.manifest import SONIC_FILES
+
+    folders = models_folders()
+    found, missing = locate(SONIC_FILES, folders)
+    return {
+        "folders": [str(folder) for folder in folders],
+        "found": {key: str(path) for key, path in found.items()},
+        "missing": [file.described() for file in missing],
+    }
 
 
 def has_h264() -> bool:
@@ -131,13 +135,10 @@ def has_h264() -> bool:
 
 def lite_speed() -> float:
     """Frames per second of the lite engine on a second of the bundled sample, encoding not counted."""
-    from dataclasses import replace
-
     from ..audio.loading import load_audio
     from ..engines.registry import load_engine
     from ..portrait.analysis import load_portrait
     from ..settings import Settings
-    from .demo import PORTRAIT, SPEECH
 
     engine, settings = load_engine("lite"), Settings()
     audio = load_audio(SPEECH)
@@ -161,23 +162,30 @@ def what_works(report: dict[str, Any]) -> list[str]:
         f"It draws {report['lite_frames_per_second']:.0f} frames a second at 512 px; a video shows 25."
     ]
     if "sonic" not in ENGINES:
-        works.append("The sonic engine (published weights, GPU) is not part of this version.")
-    return works
+        return [*works, "The sonic engine (published weights, GPU) is not part of this version."]
+    if report["sonic_weights"]["missing"]:
+        return [*works, "The sonic engine lacks the weights listed above as missing."]
+    return [*works, "The weights of the sonic engine are all there."]
 
 
 def describe(report: dict[str, Any]) -> list[str]:
     """The report in lines."""
-    lines = [
-        f"sonic-portrait {report['sonic_portrait']}, Python {report['python']}, {report['system']}",
-        "",
-        "Packages",
-    ]
-    lines += [f"  {name:16} {found or 'not installed'}" for name, found in report["packages"].items()]
-    lines += ["", "Devices", *(f"  {device}" for device in report["devices"])]
-    lines += ["", "Bundled files"]
-    lines += [
-        f"  {name:48} {f'{size / 1e6:.1f} MB' if size else 'MISSING'}" for name, size in report["bundled_files"].items()
-    ]
-    if report["problems"]:
-        lines += ["", "Problems", *(f"  {problem}" for problem in report["problems"])]
+    weights = report["sonic_weights"]
+    sections = {
+        "Packages": [f"{name:16} {found or 'not installed'}" for name, found in report["packages"].items()],
+        "Devices": report["devices"],
+        "Bundled files": [
+            f"{name:56} {f'{size / 1e6:.1f} MB' if size else 'MISSING'}"
+            for name, size in report["bundled_files"].items()
+        ],
+        f"Weights of the sonic engine (searched in {', '.join(weights['folders'])})": [
+            *(f"found    {key}: {path}" for key, path in weights["found"].items()),
+            *(f"missing  {description}" for description in weights["missing"]),
+        ],
+        "Problems": report["problems"],
+    }
+    lines = [f"sonic-portrait {report['sonic_portrait']}, Python {report['python']}, {report['system']}"]
+    for title, entries in sections.items():
+        if entries:
+            lines += ["", title, *(f"  {entry}" for entry in entries)]
     return [*lines, "", *report["works"]]
