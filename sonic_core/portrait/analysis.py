@@ -56,7 +56,7 @@ def analyse(
         found = "1 face was" if len(faces) == 1 else f"{len(faces)} faces were"
         raise PortraitError(
             f"face_index is {face_index}, but {found} found in {picture.name}. "
-            f"Choose 0 to {len(faces) - 1}; 0 is the largest face."
+            f"{'Choose 0' if len(faces) == 1 else f'Choose 0 to {len(faces) - 1}'}; 0 is the largest face."
         )
     progress("portrait", 2, STEPS)
     fit = refine_mesh(networks.mesh, picture.image, faces[face_index])
@@ -72,7 +72,7 @@ def analyse(
         face_box=(float(low[0]), float(low[1]), float(high[0]), float(high[1])),
         face_index=face_index,
         score=fit.score,
-        report=check_quality(picture.image, fit.landmarks, fit.crop, len(faces)),
+        report=check_quality(picture.image, fit.landmarks, fit.crop, len(faces), picture.name),
         digest=digest,
         name=picture.name,
     )

@@ -19,6 +19,7 @@ ACCEPT = 0.5
 SAME_FACE = 0.3  # intersection over union
 MOSTLY_INSIDE = 0.7  # intersection over the smaller box
 TILINGS = (2, 3, 4)
+SMALL_FACE = 0.3  # of the longer side: the detector is made for faces larger than this
 CLOSE_MARGIN = 2.2  # side of the crop for a second look / longer side of the face box
 
 
@@ -47,10 +48,15 @@ class Detection:
 def search_faces(network: FaceDetector, image: NDArray[np.uint8]) -> Iterator[list[Detection]]:
     """Rounds of an ever closer search for faces in an RGB picture; take the first round that holds a real face.
 
-    First the whole picture (and its quarter turns, if that is unsure), then overlapping tiles for small faces, then tiles and turns.
+    First the whole picture (and its quarter turns, if that is unsure, and tiles, if its faces are so small that others may have been
+    missed), then overlapping tiles for small faces, then tiles and turns.
     Every detection is looked at again from near, which places its key points better and rights a face that lies on its side.
     """
-    yield _from_near(network, image, _in_whole_picture(network, image))
+    found = _from_near(network, image, _in_whole_picture(network, image))
+    if found and max(face.size for face in found) < SMALL_FACE * max(image.shape[:2]):
+        for count in TILINGS[:2]:
+            found = _distinct(found + _from_near(network, image, _in_tiles(network, image, count, turns=(0,))))
+    yield found
     for count in TILINGS:
         yield _from_near(network, image, _in_tiles(network, image, count, turns=(0,)))
     for count in TILINGS:

@@ -17,6 +17,7 @@ from ..errors import PortraitError
 
 MAX_PIXELS = 40_000_000
 MIN_SIDE = 32
+ORIENTATION = 0x0112  # EXIF tag
 BACKGROUND = 255  # shows through transparent parts, since video has no transparency
 FLOAT_TOLERANCE = 1 / 255  # resampling overshoots 0 and 1 a little
 
@@ -73,20 +74,13 @@ def _decoded(opened: Image.Image, name: str) -> Picture:
         notes.append(f"{name} has {opened.n_frames} pictures; the first is used.")
         opened.seek(0)
     profile = opened.info.get("icc_profile")
-    opened.draft("RGB", _draft_size(opened))
     upright = ImageOps.exif_transpose(opened)
-    if upright.size != opened.size or opened.getexif().get(0x0112, 1) != 1:
+    if opened.getexif().get(ORIENTATION, 1) != 1:
         notes.append(f"{name} was turned upright as its EXIF orientation says.")
     colours = _in_srgb(_eight_bit(upright, name), profile)
     pixels = np.array(colours)
     alpha = pixels[..., 3] if colours.mode == "RGBA" else None
     return Picture(np.ascontiguousarray(pixels[..., :3]), alpha, name, tuple(notes))
-
-
-def _draft_size(opened: Image.Image) -> tuple[int, int]:
-    """The size a JPEG decoder may shrink to on its own while it stays above the limit."""
-    scale = min(1.0, (MAX_PIXELS / (opened.width * opened.height)) ** 0.5)
-    return int(opened.width * scale), int(opened.height * scale)
 
 
 def _eight_bit(image: Image.Image, name: str) -> Image.Image:

@@ -15,6 +15,7 @@ from .head_pose import head_pose
 from .mouth import read_mouth
 from .portrait import QualityReport
 
+NEEDED = (33, 263, 61, 291, 17)  # outer eye corners, mouth corners, lower lip
 PROFILE_YAW = 50  # degrees
 TURNED_YAW = 35
 RAISED_PITCH = 30
@@ -24,28 +25,33 @@ TINY_EYE_DISTANCE = 22  # px
 COVERED_MOUTH = 0.8
 OPEN_MOUTH = 0.07  # of the eye distance
 NEAR_EDGE = 0.12  # of the face
-BLURRED = 0.25
+BLURRED = 0.35  # what a blur of a fiftieth of the eye distance leaves is 0.25
 
-SHARPNESS_SIDE = 160  # px: the face is looked at in this size
-SHARP_GRADIENT = 0.5  # fine detail / coarse detail of a sharp face
+SHARPNESS_SIDE = 320  # px: the face is looked at in its own size, at most in this
+BLUR_SCALES = (0.7, 1.4, 2.8)  # px
+BLURRED_DETAIL, SHARP_DETAIL = 0.30, 0.62  # detail between the first two scales / between the last two, on twelve faces
 
 
 def check_quality(
-    image: NDArray[np.uint8], landmarks: NDArray[np.float32], crop: SquareCrop, faces_found: int
+    image: NDArray[np.uint8], landmarks: NDArray[np.float32], crop: SquareCrop, faces_found: int, name: str
 ) -> QualityReport:
     """Measure the face with these landmarks [468, 3] in an RGB picture; `crop` is the upright square around it.
 
-    Raises PortraitError for a profile.
+    name: of the picture, for messages.  Raises PortraitError for a profile, and for a face whose eyes or mouth lie outside.
     """
     pose = head_pose(landmarks)
     if abs(pose.yaw) > PROFILE_YAW:
         raise PortraitError(
-            f"the face is turned {abs(pose.yaw):.0f} degrees to the side, nearly a profile; up to {PROFILE_YAW} can be animated. "
+            f"the face in {name} is turned {abs(pose.yaw):.0f} degrees to the side, nearly a profile; up to {PROFILE_YAW} can be animated. "
             "Use a picture in which both eyes and the whole mouth can be seen."
         )
     low, high = landmarks[:, :2].min(0), landmarks[:, :2].max(0)
     face_px = float(min(high - low))
     height, width = image.shape[:2]
+    if _outside(landmarks[list(NEEDED), :2], width, height):
+        raise PortraitError(
+            f"the edge of {name} cuts through the eyes or the mouth. Use a picture that shows the whole face, with some room around it."
+        )
     mouth = read_mouth(image, landmarks, pose, crop)
     report = QualityReport(
         face_px=face_px,
@@ -63,13 +69,17 @@ def check_quality(
 
 
 def sharpness(image: NDArray[np.uint8], crop: SquareCrop) -> float:
-    """0 (blurred) to 1: the share of fine among all detail of the face, looked at in its own size but at most in 160 px."""
+    """0 (blurred) to 1: how much finer detail the face has, compared with coarser detail."""
     side = int(np.clip(crop.size, 48, SHARPNESS_SIDE))
     grey = cv2.cvtColor(crop.read(image, side), cv2.COLOR_RGB2GRAY).astype(np.float32)
-    grey = grey[side // 6 : -(side // 6), side // 6 : -(side // 6)]
-    fine = grey - cv2.GaussianBlur(grey, (0, 0), 1)
-    coarse = cv2.GaussianBlur(grey, (0, 0), 1) - cv2.GaussianBlur(grey, (0, 0), 2)
-    return float(np.clip(fine.std() / max(float(coarse.std()), 1e-3) / SHARP_GRADIENT, 0, 1))
+    inner = slice(side // 5, side - side // 5)
+    first, second, third = (cv2.GaussianBlur(grey, (0, 0), sigma)[inner, inner] for sigma in BLUR_SCALES)
+    detail = float((first - second).std() / max(float((second - third).std()), 1e-3))
+    return float(np.clip((detail - BLURRED_DETAIL) / (SHARP_DETAIL - BLURRED_DETAIL), 0, 1))
+
+
+def _outside(points: NDArray[np.float32], width: int, height: int) -> bool:
+    return bool((points < 0).any() or (points > (width - 1, height - 1)).any())
 
 
 def _advice(report: QualityReport, short_side: int) -> Iterator[str]:

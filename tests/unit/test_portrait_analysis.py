@@ -1,0 +1,124 @@
+"""load_portrait on the bundled picture: turned, small, doubled, grey, and on pictures without a face."""
+
+import cv2
+import numpy as np
+import pytest
+from portrait_samples import SAMPLE, on_canvas, sample, turned
+
+from sonic_core.errors import PortraitError
+from sonic_core.portrait.analysis import load_portrait
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="module")
+def portrait(cache):
+    return load_portrait(SAMPLE, cache_dir=cache)
+
+
+def eye_distances(a: np.ndarray, b: np.ndarray, unit: float) -> float:
+    return float(np.linalg.norm(a - b, axis=-1).mean()) / unit
+
+
+def test_landmarks_lie_on_the_features(portrait):
+    mouth, nose, chin, forehead = (portrait.landmarks[i, :2] for i in (13, 1, 152, 10))
+    assert forehead[1] < nose[1] < mouth[1] < chin[1]
+    grey = sample().mean(2)
+    for iris in portrait.irises:  # the pupil is darker than the skin under the eye
+        x, y = iris[0].round().astype(int)
+        below = round(y + 0.35 * portrait.report.eye_distance_px)
+        assert grey[y - 1 : y + 2, x - 1 : x + 2].mean() < grey[below - 1 : below + 2, x - 1 : x + 2].mean() - 20
+
+
+def test_index_0_is_the_subjects_right_eye(portrait):
+    assert portrait.irises[0, 0, 0] < portrait.irises[1, 0, 0]
+    assert (
+        np.abs(portrait.irises[:, 0] - portrait.eye_contours[:, :16].mean(1)).max()
+        < 0.2 * portrait.report.eye_distance_px
+    )
+
+
+@pytest.mark.parametrize("degrees", [30, -60, 90, 135, 180])
+def test_a_turned_picture_gives_the_same_landmarks(portrait, cache, degrees):
+    image, matrix = turned(sample(), degrees)
+    found = load_portrait(image, cache_dir=cache)
+    expected = portrait.landmarks[:, :2] @ matrix[:, :2].T + matrix[:, 2]
+    assert eye_distances(found.landmarks[:, :2], expected, portrait.report.eye_distance_px) < 0.02
+    assert abs((found.report.roll - portrait.report.roll + degrees + 180) % 360 - 180) < 3
+    assert abs(found.report.yaw - portrait.report.yaw) < 4
+
+
+def test_a_face_of_64_px_is_found_in_a_large_picture(portrait, cache):
+    scale = 64 / portrait.report.face_px
+    small = cv2.resize(sample()[:400, 60:400], None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    found = load_portrait(on_canvas(small, 1200, 1600, 1000, 700), cache_dir=cache)
+    expected = (portrait.landmarks[:, :2] - (60, 0) + 0.5) * scale - 0.5 + (1000, 700)
+    assert eye_distances(found.landmarks[:, :2], expected, found.report.eye_distance_px) < 0.03
+
+
+def test_faces_are_sorted_by_size(cache):
+    small = cv2.resize(sample()[:400, 60:400], None, fx=0.6, fy=0.6, interpolation=cv2.INTER_AREA)
+    both = on_canvas(sample(), 600, 900, 350, 40)
+    both[100 : 100 + len(small), 20 : 20 + small.shape[1]] = small
+    first, second = (load_portrait(both, index, cache) for index in (0, 1))
+    assert first.report.faces_found == second.report.faces_found == 2
+    assert second.report.face_px == pytest.approx(0.6 * first.report.face_px, rel=0.05)
+    assert first.face_box[0] > second.face_box[2]
+    assert any("2 faces" in sentence for sentence in first.report.advice)
+    with pytest.raises(PortraitError, match="face_index is 2, but 2 faces were found"):
+        load_portrait(both, 2, cache)
+
+
+def test_a_grey_picture_gives_the_same_landmarks(portrait, cache):
+    found = load_portrait(cv2.cvtColor(sample(), cv2.COLOR_RGB2GRAY), cache_dir=cache)
+    assert eye_distances(found.landmarks, portrait.landmarks, portrait.report.eye_distance_px) < 0.04
+
+
+@pytest.mark.parametrize(
+    "picture",
+    [
+        np.full((300, 400, 3), 128, np.uint8),
+        np.random.default_rng(1).integers(0, 256, (512, 512, 3), np.uint8),
+        sample()[250:, :],
+    ],
+    ids=["plain", "noise", "spacesuit"],
+)
+def test_no_face_is_an_error_that_says_what_to_try(cache, picture):
+    with pytest.raises(PortraitError, match=r"no face was found .* seen from the front"):
+        load_portrait(picture, cache_dir=cache)
+
+
+def test_the_same_picture_gives_the_same_portrait(portrait, tmp_path):
+    again = load_portrait(SAMPLE, cache_dir=tmp_path)
+    assert np.array_equal(again.landmarks, portrait.landmarks)
+    assert again.report == portrait.report
+    assert again.digest == portrait.digest
+
+
+def test_a_remembered_portrait_equals_the_measured_one(portrait, cache, monkeypatch):
+    monkeypatch.setattr("sonic_core.portrait.analysis.load_networks", lambda: pytest.fail("measured again"))
+    again = load_portrait(SAMPLE, cache_dir=cache)
+    for name in ("landmarks", "eye_contours", "irises", "image"):
+        assert np.array_equal(getattr(again, name), getattr(portrait, name))
+    assert again.report == portrait.report
+    assert again.face_box == portrait.face_box
+
+
+def test_progress_is_told_and_may_stop_the_work(tmp_path):
+    class StoppedError(Exception):
+        pass
+
+    told = []
+
+    def stop_at_3(stage, done, total, preview=None):
+        told.append((stage, done, total))
+        if done == 3:
+            raise StoppedError
+
+    with pytest.raises(StoppedError):
+        load_portrait(SAMPLE, cache_dir=tmp_path, progress=stop_at_3)
+    assert told == [("portrait", i, 4) for i in range(4)]
+    assert list(tmp_path.iterdir()) == []

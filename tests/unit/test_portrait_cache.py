@@ -1,0 +1,105 @@
+"""The cache of measurements: never wrong, never in the way, never too large."""
+
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sonic_core.portrait.cache import ArrayCache, content_digest, default_cache_dir
+
+ARRAYS = {"a": np.arange(6, dtype=np.float32).reshape(2, 3), "text": np.array("words")}
+ROOT = Path(__file__).parents[2]
+
+
+def test_what_was_written_is_read(tmp_path):
+    cache = ArrayCache(tmp_path / "new" / "folder")
+    cache.write("key", ARRAYS)
+    found = cache.read("key")
+    assert np.array_equal(found["a"], ARRAYS["a"])
+    assert str(found["text"]) == "words"
+
+
+def test_an_unknown_key_is_none_and_creates_nothing(tmp_path):
+    assert ArrayCache(tmp_path / "cache").read("key") is None
+    assert not (tmp_path / "cache").exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut off", b"something else"])
+def test_a_damaged_file_is_ignored_and_written_anew(tmp_path, content):
+    cache = ArrayCache(tmp_path)
+    (tmp_path / "key.npz").write_bytes(content)
+    assert cache.read("key") is None
+    cache.write("key", ARRAYS)
+    assert np.array_equal(cache.read("key")["a"], ARRAYS["a"])
+
+
+def test_a_folder_that_cannot_be_made_does_not_stop_the_work(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    cache = ArrayCache(tmp_path / "file" / "cache")
+    cache.write("key", ARRAYS)
+    assert cache.read("key") is None
+
+
+def test_the_least_recently_used_go_first(tmp_path):
+    cache = ArrayCache(tmp_path, max_bytes=25_000)
+    for i in range(3):
+        cache.write(f"key{i}", {"a": np.zeros(1000, np.float64)})  # 8 kB each
+        os.utime(tmp_path / f"key{i}.npz", (1000 + i, 1000 + i))
+    assert cache.read("key0") is not None  # used now
+    cache.write("key3", {"a": np.zeros(1000, np.float64)})
+    assert {path.stem for path in tmp_path.iterdir()} == {"key0", "key2", "key3"}
+
+
+def test_several_writers_and_a_reader_never_see_half_a_file(tmp_path):
+    write = (
+        "import sys, numpy as np; from pathlib import Path; from sonic_core.portrait.cache import ArrayCache\n"
+        "for i in range(40): ArrayCache(Path(sys.argv[1])).write('key', {'a': np.full(20000, int(sys.argv[2]))})"
+    )
+    writers = [subprocess.Popen([sys.executable, "-c", write, str(tmp_path), str(i)], cwd=ROOT) for i in range(3)]
+    seen = set()
+    finished = threading.Event()
+    while not finished.is_set():
+        if all(writer.poll() is not None for writer in writers):
+            finished.set()
+        path = tmp_path / "key.npz"
+        if path.exists():
+            with np.load(path) as stored:  # raises when damaged
+                values = stored["a"]
+            assert len(values) == 20000
+            assert len(np.unique(values)) == 1
+            seen.add(int(values[0]))
+    assert all(writer.returncode == 0 for writer in writers)
+    assert seen
+    assert [path.name for path in tmp_path.iterdir()] == ["key.npz"]
+
+
+def test_the_environment_names_the_folder(monkeypatch, tmp_path):
+    monkeypatch.setenv("SONIC_PORTRAIT_CACHE", str(tmp_path / "here"))
+    assert default_cache_dir() == tmp_path / "here"
+    monkeypatch.delenv("SONIC_PORTRAIT_CACHE")
+    assert default_cache_dir().parent.name == "sonic-portrait"
+
+
+def test_importing_creates_nothing(tmp_path):
+    code = "import sonic_core.portrait.analysis"
+    env = {**os.environ, "SONIC_PORTRAIT_CACHE": str(tmp_path / "cache")}
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=env, check=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_digest_depends_on_pixels_shape_and_alpha():
+    image = np.arange(24, dtype=np.uint8).reshape(2, 4, 3)
+    other = image.copy()
+    other[1, 3, 2] ^= 1
+    digests = [
+        content_digest(image),
+        content_digest(other),
+        content_digest(image.reshape(4, 2, 3)),
+        content_digest(image, image[..., 0]),
+    ]
+    assert len(set(digests)) == 4
+    assert content_digest(image.copy()) == digests[0]

@@ -1,0 +1,188 @@
+"""Pictures of every kind that users bring, and what is said about those that cannot be used."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image, ImageCms
+
+from sonic_core.errors import PortraitError
+from sonic_core.portrait import loading
+from sonic_core.portrait.loading import load_picture
+
+HEIGHT, WIDTH = 48, 64
+Y, X = np.mgrid[:HEIGHT, :WIDTH]
+COLOURS = np.stack([X * 3 + 20, Y * 4 + 30, (X + Y) * 2], -1).astype(np.uint8)
+
+
+def encoded(image: Image.Image, format: str, **options) -> bytes:
+    stream = io.BytesIO()
+    image.save(stream, format, **options)
+    return stream.getvalue()
+
+
+def largest_difference(a: np.ndarray, b: np.ndarray) -> int:
+    return int(np.abs(a.astype(int) - b.astype(int)).max())
+
+
+def test_a_png_is_read_bit_exactly_from_path_bytes_and_array(tmp_path):
+    path = tmp_path / "colours.png"
+    Image.fromarray(COLOURS).save(path)
+    for source in (path, str(path), path.read_bytes(), COLOURS):
+        picture = load_picture(source)
+        assert np.array_equal(picture.image, COLOURS)
+        assert picture.alpha is None
+        assert picture.notes == ()
+    assert load_picture(path).name == "colours.png"
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        COLOURS.astype(np.float32) / 255,
+        COLOURS.astype(np.float64) / 255,
+        COLOURS.astype(np.uint16) * 257,
+        np.dstack([COLOURS, np.full((HEIGHT, WIDTH), 255, np.uint8)]),
+        np.ascontiguousarray(COLOURS[:, ::-1])[:, ::-1],
+    ],
+    ids=["float32", "float64", "uint16", "opaque alpha", "not contiguous"],
+)
+def test_arrays_of_other_types_give_the_same_pixels(array):
+    picture = load_picture(array)
+    assert np.array_equal(picture.image, COLOURS)
+    assert picture.image.flags.c_contiguous
+    assert picture.alpha is None
+
+
+@pytest.mark.parametrize("array", [COLOURS[..., 0], COLOURS[..., :1]], ids=["H W", "H W 1"])
+def test_a_grey_array_becomes_rgb(array):
+    assert np.array_equal(load_picture(array).image, np.repeat(COLOURS[..., :1], 3, 2))
+
+
+def test_exif_orientation_is_applied_and_told():
+    lying = Image.fromarray(np.rot90(COLOURS))
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned clockwise by a quarter
+    picture = load_picture(encoded(lying, "PNG", exif=exif))
+    assert np.array_equal(picture.image, COLOURS)
+    assert "EXIF" in picture.notes[0]
+
+
+def test_alpha_is_kept_and_laid_over_white():
+    alpha = np.zeros((HEIGHT, WIDTH), np.uint8)
+    alpha[10:30, 10:40], alpha[30:40] = 255, 128
+    picture = load_picture(encoded(Image.fromarray(np.dstack([COLOURS, alpha])), "PNG"))
+    assert np.array_equal(picture.alpha, alpha)
+    assert np.array_equal(picture.image[10:30, 10:40], COLOURS[10:30, 10:40])
+    assert (picture.image[:5] == 255).all()
+    assert largest_difference(picture.image[35], (COLOURS[35] * 128.0 + 255 * 127.0) / 255) <= 1
+    assert "transparent" in picture.notes[0]
+
+
+def test_a_grey_picture_with_alpha_is_read():
+    grey_alpha = Image.merge("LA", (Image.fromarray(COLOURS[..., 0]), Image.new("L", (WIDTH, HEIGHT), 77)))
+    picture = load_picture(encoded(grey_alpha, "PNG"))
+    assert (picture.alpha == 77).all()
+    assert (picture.image[..., 0] == picture.image[..., 2]).all()
+
+
+def test_a_palette_with_transparency_is_read():
+    palette = Image.fromarray(COLOURS).quantize(16)
+    expected = np.array(palette.convert("RGB"))
+    hidden = int(np.array(palette)[0, 0])
+    picture = load_picture(encoded(palette, "PNG", transparency=hidden))
+    shown = picture.alpha == 255
+    assert not shown[0, 0]
+    assert shown.any()
+    assert np.array_equal(picture.image[shown], expected[shown])
+
+
+def test_one_bit_pictures_are_read():
+    bits = Image.fromarray(((X // 8 + Y // 8) % 2 * 255).astype(np.uint8)).convert("1")
+    assert set(np.unique(load_picture(encoded(bits, "PNG")).image)) == {0, 255}
+
+
+def test_16_bit_grey_keeps_its_lightness():
+    grey = X.astype(np.uint16) * 1000
+    picture = load_picture(encoded(Image.fromarray(grey), "PNG"))
+    assert largest_difference(picture.image[..., 1], np.round(grey / 257)) <= 1
+
+
+def test_cmyk_is_converted():
+    cmyk = Image.fromarray(COLOURS).convert("CMYK")
+    picture = load_picture(encoded(cmyk, "TIFF"))
+    assert largest_difference(picture.image, COLOURS) <= 2
+
+
+def test_a_colour_profile_is_converted_to_srgb():
+    lab = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB"))
+    srgb = ImageCms.createProfile("sRGB")
+    assert np.array_equal(
+        load_picture(
+            encoded(Image.fromarray(COLOURS), "PNG", icc_profile=ImageCms.ImageCmsProfile(srgb).tobytes())
+        ).image,
+        COLOURS,
+    )
+    # A profile that does not fit the picture is ignored.
+    assert np.array_equal(
+        load_picture(encoded(Image.fromarray(COLOURS), "PNG", icc_profile=lab.tobytes())).image, COLOURS
+    )
+    assert np.array_equal(load_picture(encoded(Image.fromarray(COLOURS), "PNG", icc_profile=b"broken")).image, COLOURS)
+
+
+def test_the_first_picture_of_an_animation_is_used_and_told():
+    frames = [Image.fromarray(np.roll(COLOURS, 8 * i, 1)) for i in range(3)]
+    picture = load_picture(encoded(frames[0], "PNG", save_all=True, append_images=frames[1:]))
+    assert np.array_equal(picture.image, COLOURS)
+    assert "3 pictures" in picture.notes[0]
+
+
+def test_a_huge_picture_is_shrunk_and_told(monkeypatch):
+    monkeypatch.setattr(loading, "MAX_PIXELS", 1200)
+    picture = load_picture(COLOURS)
+    assert picture.image.shape == (30, 40, 3)
+    assert "from 64 x 48 to 40 x 30" in picture.notes[0]
+
+
+def test_values_a_little_outside_are_clipped_and_told():
+    values = COLOURS.astype(np.float32) / 255
+    values[0, 0], values[1, 1] = 1.2, -0.1
+    picture = load_picture(values)
+    assert tuple(picture.image[0, 0]) == (255, 255, 255)
+    assert "clipped" in picture.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        (b"no picture", "not a picture"),
+        (b"", "not a picture"),
+        (encoded(Image.fromarray(COLOURS), "PNG")[:150], "cannot be read"),
+        ("missing.png", "missing.png is not a file"),
+        (42, "given as int"),
+        (COLOURS.astype(np.float32), "expected floats from 0 to 1"),
+        (np.full((64, 64, 3), np.nan, np.float32), "NaN"),
+        (COLOURS.astype(np.int64), "values are int64"),
+        (np.zeros((2, 64, 64, 3), np.uint8), "shape 2x64x64x3"),
+        (np.zeros((64, 64, 2), np.uint8), "shape 64x64x2"),
+        (np.zeros((8, 64, 3), np.uint8), "64 x 8 pixels"),
+        (np.zeros((0, 64, 3), np.float32), "64 x 0 pixels"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_with_the_reason(source, reason):
+    with pytest.raises(PortraitError, match=reason):
+        load_picture(source)
+
+
+def test_an_unreadable_file_is_named(tmp_path):
+    path = tmp_path / "notes.png"
+    path.write_text("a text")
+    with pytest.raises(PortraitError, match=r"notes\.png is not a picture"):
+        load_picture(path)
+
+
+def test_the_array_of_the_caller_is_not_changed():
+    array = np.dstack([COLOURS, np.full((HEIGHT, WIDTH), 100, np.uint8)])
+    before = array.copy()
+    load_picture(array)
+    assert np.array_equal(array, before)
