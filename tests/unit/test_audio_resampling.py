@@ -6,10 +6,11 @@ from scipy.signal import resample_poly
 
 from sonic_core.audio.clip import AudioClip
 from sonic_core.audio.resampling import (
+    convert_with_pyav,
+    convert_with_torchaudio,
     loadable_torchaudio,
     resample,
-    resample_with_pyav,
-    resample_with_torchaudio,
+    source_of,
     to_mono_16k,
 )
 
@@ -23,6 +24,14 @@ def voice_band_noise(rate, seconds=1.3, channels=1):
     spectrum *= np.exp(-((frequency / 1500) ** 4))
     sound = np.fft.irfft(spectrum, round(rate * seconds))
     return (0.5 * sound / np.abs(sound).max()).astype(np.float32)
+
+
+def resample_with_pyav(sound, rate, new_rate):
+    return convert_with_pyav(source_of(sound, rate), new_rate)
+
+
+def resample_with_torchaudio(torchaudio, sound, rate, new_rate):
+    return convert_with_torchaudio(torchaudio, source_of(sound, rate), new_rate)
 
 
 def decibel_of_difference(a, b):
@@ -81,6 +90,20 @@ def test_the_same_rate_is_returned_as_it_is():
 
 def test_odd_rates_are_no_trouble():
     assert resample(voice_band_noise(44_099), 44_099, 16_000).shape[1] == -(-round(44_099 * 1.3) * 16_000 // 44_099)
+
+
+def test_stereo_channels_stay_apart():
+    sound = voice_band_noise(22_050, channels=2)
+    both = resample_with_pyav(sound, 22_050, 16_000)
+    for channel in range(2):
+        np.testing.assert_array_equal(both[channel], resample_with_pyav(sound[[channel]], 22_050, 16_000)[0])
+
+
+def test_mono_at_16k_is_the_resampled_mean():
+    sound = voice_band_noise(44_100, channels=2)
+    np.testing.assert_allclose(
+        to_mono_16k(AudioClip(sound, 44_100)), resample(sound.mean(axis=0)[None], 44_100, 16_000)[0], atol=1e-6
+    )
 
 
 def test_mono_is_the_mean_of_the_channels():

@@ -33,11 +33,10 @@ def acoustic_motion(
 
     Reads `dynamic_scale` (mouth and expression), `motion_scale` (head) and `seed` of the settings.
     """
-    mono = to_mono_16k(clip)
+    spectrum = band_spectrum(to_mono_16k(clip))
     progress("audio", 1, STAGES)
-    spectrum = band_spectrum(mono)
-    progress("audio", 2, STAGES)
     gestures = read_lip_gestures(spectrum)
+    progress("audio", 2, STAGES)
     track = mouth_track(gestures, frame_count, fps, settings.dynamic_scale)
     prosody = Prosody(sampled(gestures.voice, frame_count, fps), sampled(gestures.stress, frame_count, fps), fps)
     track = add_liveliness(track, prosody, settings.seed, settings.motion_scale, settings.dynamic_scale)
