@@ -157,7 +157,7 @@ def test_values_a_little_outside_are_clipped_and_told():
     [
         (b"no picture", "not a picture"),
         (b"", "not a picture"),
-        (encoded(Image.fromarray(COLOURS), "PNG")[:150], "cannot be read"),
+        (encoded(Image.fromarray(COLOURS), "PNG")[:100], "cannot be read"),
         ("missing.png", "missing.png is not a file"),
         (42, "given as int"),
         (COLOURS.astype(np.float32), "expected floats from 0 to 1"),
