@@ -1,0 +1,134 @@
+"""Learned motion: a recording -> the portrait's animation parameters, by motion-latent diffusion on what a lip reader hears."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ...audio.clip import AudioClip
+from ...audio.encoders import SpeechEncoder, WhisperEncoder
+from ...audio.resampling import to_mono_16k
+from ...diffusion.guidance import Denoise, classifier_free
+from ...diffusion.sampler import sample_euler
+from ...diffusion.schedule import flow_sigmas
+from ...diffusion.windows import OpenWindows
+from ...progress import Progress, ignore
+from ...settings import Settings
+from .denoiser import MotionDenoiser
+from .emotion import NEUTRAL, Emotion, with_emotion
+from .lip_reader import Articulation, LipReader, read_lips
+from .motion_rules import at_rest_in_silence, blinking_naturally, closed_on_bilabials, moving_smoothly, scaled
+from .motion_space import CHANNELS, conditions, track_from_channels
+from .parameters import clamp
+from .prosody import Prosody, read_prosody
+
+RATE = 16_000
+FPS = 25.0
+"""Frames per second of the latents."""
+WINDOWS = OpenWindows(size=125, overlap=25, shift=7)
+"""Five seconds, as in training; they move from step to step, so that no seam stays in one place."""
+AUDIO_SCALE = 1.0
+"""Guidance by the audio; 1 = none needed: the lips are locked to it as they are."""
+_PIECE = 30 * RATE
+
+
+@dataclass(frozen=True)
+class Heard:
+    """All that the recording tells: articulation at 50 Hz, prosody at 25 fps, both as long as the video."""
+
+    articulation: Articulation
+    prosody: Prosody
+
+
+@dataclass(frozen=True)
+class SpeechMotion:
+    """The networks of learned motion; holds weights, nothing of a particular clip."""
+
+    encoder: SpeechEncoder
+    reader: LipReader
+    denoiser: MotionDenoiser
+
+    @classmethod
+    def load(cls) -> SpeechMotion:
+        """The weights of the package."""
+        return cls(WhisperEncoder.load(), LipReader.load(), MotionDenoiser.load())
+
+    def listen(self, clip: AudioClip, seconds: float) -> Heard:
+        """Hear the recording; what is missing of `seconds` is silence."""
+        mono = to_mono_16k(clip)[: int(seconds * RATE) + 1]
+        mono = np.pad(mono, (0, max(0, int(np.ceil(seconds * RATE)) - len(mono))))
+        frames = max(1, int(np.ceil(seconds * FPS)))
+        return Heard(read_lips(self.encoder, self.reader, _pieces(mono)), read_prosody(mono, frames, FPS))
+
+    def sample(
+        self, heard: Heard, settings: Settings, progress: Progress = ignore, audio_scale: float = AUDIO_SCALE
+    ) -> Tensor:
+        """Motion latents `[T, C]` at 25 fps; reads `seed` and `inference_steps`."""
+        frame_count = len(heard.prosody.loudness)
+        cues = conditions(heard.articulation, heard.prosody, frame_count, FPS)
+        noise = torch.randn(frame_count, len(CHANNELS), generator=torch.Generator().manual_seed(settings.seed))
+        denoise = _denoise(self.denoiser, cues, audio_scale)
+        return sample_euler(denoise, noise, flow_sigmas(settings.inference_steps), WINDOWS, progress)
+
+    def track(
+        self, latents: Tensor, heard: Heard, settings: Settings, emotion: Emotion = NEUTRAL
+    ) -> NDArray[np.float32]:
+        """Latents -> motion track `[T, P]` at 25 fps: the rules that always hold, emotion and the user's scales applied."""
+        track = track_from_channels(self.denoiser.space.decode(latents))
+        track = at_rest_in_silence(track, heard.articulation, FPS)
+        track = closed_on_bilabials(track, heard.articulation, FPS)
+        track = blinking_naturally(moving_smoothly(track, FPS), heard.articulation, FPS)
+        track = with_emotion(track, emotion, heard.prosody, FPS)
+        return clamp(scaled(clamp(track), settings.dynamic_scale, settings.motion_scale))
+
+
+def learned_motion(
+    clip: AudioClip,
+    frame_count: int,
+    settings: Settings,
+    fps: float = FPS,
+    progress: Progress = ignore,
+    model: SpeechMotion | None = None,
+    emotion: Emotion = NEUTRAL,
+) -> NDArray[np.float32]:
+    """Animation parameters [frame_count, P]; row i shows the face at i / fps seconds of the recording, at rest after its end.
+
+    Reads `seed`, `inference_steps`, `dynamic_scale` (mouth and expression) and `motion_scale` (head) of the
+    settings.  model: networks to use; those of the package are loaded when it is None.
+    """
+    model = model or SpeechMotion.load()
+    progress("audio", 0, 1)
+    heard = model.listen(clip, frame_count / fps)
+    progress("audio", 1, 1)
+    track = model.track(model.sample(heard, settings, progress), heard, settings, emotion)
+    return track[:frame_count] if fps == FPS else _at_rate(track, frame_count, fps)
+
+
+def _denoise(denoiser: MotionDenoiser, cues: Tensor, audio_scale: float) -> Denoise:
+    """The network as the sampler's denoiser over windows of one clip."""
+
+    def predict(x: Tensor, sigma: float, frames: Tensor, branches: tuple[int, ...]) -> list[Tensor]:
+        level, nothing = torch.full((1,), sigma), torch.zeros(1, len(frames))
+        known = torch.zeros_like(x)[None]
+        heard = {0: None, 1: cues[frames][None]}
+        return [denoiser(x[None], level, heard[branch], known, nothing)[0] for branch in branches]
+
+    return classifier_free(predict, audio_scale)
+
+
+def _pieces(mono: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
+    for start in range(0, len(mono), _PIECE):
+        yield mono[start : start + _PIECE]
+
+
+def _at_rate(track: NDArray[np.float32], frame_count: int, fps: float) -> NDArray[np.float32]:
+    place = np.minimum(np.arange(frame_count) * (FPS / fps), len(track) - 1)
+    low = place.astype(int)
+    high = np.minimum(low + 1, len(track) - 1)
+    part = (place - low)[:, None].astype(np.float32)
+    return track[low] * (1 - part) + track[high] * part

@@ -1,0 +1,136 @@
+"""What holds whatever a network says: closures, rest in silence, natural blinks, smooth motion, the user's scales, ranges."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .curve_filters import smooth
+from .lip_motion import MOUTH, closures, speech_activity
+from .lip_reader import PHONES, Articulation
+from .liveliness import BLINK_CLOSE, BLINK_HOLD, BLINK_INTERVAL, BLINK_OPEN, SHORT_CLIP, blink_shape
+from .parameters import PARAMETER_INDEX
+
+Curve = NDArray[np.float32]
+Track = NDArray[np.float32]
+
+HEAD = ("yaw", "pitch", "roll", "tx", "ty")
+EXPRESSION = ("brow",)
+CLOSURE_TOLERANCE = 0.15  # how far the network may close the lips where no bilabial was heard
+SMOOTHING = {
+    "yaw": 0.06,
+    "pitch": 0.05,
+    "roll": 0.06,
+    "tx": 0.06,
+    "ty": 0.06,
+    "brow": 0.04,
+    "gaze_x": 0.02,
+    "gaze_y": 0.02,
+}
+"""Seconds of Gaussian smoothing: keeps the head's velocity continuous at 25 fps, leaves saccades quick."""
+EASE_IN = 0.4  # s from the picture's own pose into motion
+_CLOSED, _LIDS_FALLING = 0.45, BLINK_CLOSE  # a blink of the network counts from this lid closure on
+
+
+def closed_on_bilabials(track: Track, heard: Articulation, fps: float) -> Track:
+    """Lips shut for at least two frames at every bilabial, and nowhere else more than a little."""
+    track = track.copy()
+    wanted = closures(heard, len(track), fps)
+    heard_near = np.interp(_places(len(track), fps), np.arange(len(heard)), _widened(heard.closure))
+    close = track[:, PARAMETER_INDEX["close"]]
+    track[:, PARAMETER_INDEX["close"]] = np.maximum(np.minimum(close, heard_near + CLOSURE_TOLERANCE), wanted)
+    return track
+
+
+def at_rest_in_silence(track: Track, heard: Articulation, fps: float) -> Track:
+    """No mouth motion where nobody speaks: silence, noise, music without voice."""
+    track = track.copy()
+    speech = np.interp(_places(len(track), fps), np.arange(len(heard)), speech_activity(heard), right=0.0)
+    for name in MOUTH:
+        track[:, PARAMETER_INDEX[name]] *= speech
+    return track
+
+
+def blinking_naturally(track: Track, heard: Articulation, fps: float) -> Track:
+    """Blinks where the network wants them, redrawn in natural shape, never closer than 2 s and never more than 6 s apart."""
+    track = track.copy()
+    left, right = PARAMETER_INDEX["blink_l"], PARAMETER_INDEX["blink_r"]
+    lids = 0.5 * (track[:, left] + track[:, right])
+    time = np.arange(len(track)) / fps
+    redrawn = np.zeros(len(track))
+    for start in blink_times(lids, _pauses(heard, len(track), fps), fps):
+        redrawn = np.maximum(redrawn, blink_shape(time - start))
+    track[:, left] = track[:, right] = redrawn
+    return track
+
+
+def blink_times(lids: Curve, pauses: NDArray[np.bool_], fps: float) -> list[float]:
+    """When the lids begin to fall, s.  lids: the network's lid closure.  pauses: frames in which nobody speaks."""
+    duration = len(lids) / fps
+    room = BLINK_CLOSE + BLINK_HOLD + BLINK_OPEN
+    shortest, longest = BLINK_INTERVAL
+    above = lids > _CLOSED
+    onsets = np.flatnonzero(above & ~np.r_[False, above[:-1]]) / fps - _LIDS_FALLING / 2
+    wish = lids + 0.2 * pauses  # where one must be added: where the network nearly blinked, or in a pause
+    times: list[float] = []
+
+    def fill(until: float) -> None:
+        while until - (times[-1] if times else -1.0) > longest:
+            low = (times[-1] if times else 0.0) + shortest
+            high = min((times[-1] if times else -1.0) + longest, until - shortest, duration - room)
+            if high <= low:
+                return
+            candidates = np.arange(int(np.ceil(low * fps)), int(high * fps) + 1)
+            if len(candidates) == 0:
+                return
+            middle = 1 - np.abs(np.linspace(-1, 1, len(candidates)))
+            times.append(float(candidates[np.argmax(wish[candidates] + 0.05 * middle)]) / fps)
+
+    for onset in onsets:
+        if onset < 0.2 or onset + room > duration or (times and onset - times[-1] < shortest):
+            continue
+        fill(float(onset))
+        if not times or onset - times[-1] >= shortest:
+            times.append(float(onset))
+    fill(duration + shortest)
+    return times[:1] if duration < SHORT_CLIP else times
+
+
+def moving_smoothly(track: Track, fps: float) -> Track:
+    """Head, brows and gaze without jitter, and eased in from the picture's own pose."""
+    track = track.copy()
+    time = np.arange(len(track)) / fps
+    ease = np.clip(time / EASE_IN, 0, 1) ** 2 * (3 - 2 * np.clip(time / EASE_IN, 0, 1))
+    for name, sigma in SMOOTHING.items():
+        column = PARAMETER_INDEX[name]
+        track[:, column] = smooth(track[:, column], sigma, fps) * ease
+    return track
+
+
+def scaled(track: Track, dynamic_scale: float, motion_scale: float) -> Track:
+    """The user's amplitudes: mouth and expression by one, head by the other; closures, blinks and gaze keep theirs."""
+    track = track.copy()
+    for name in (*MOUTH, *EXPRESSION):
+        if name == "close":
+            continue
+        most = min(dynamic_scale, 1.0) if name in ("rest", "tongue", "fv", "press") else dynamic_scale
+        track[:, PARAMETER_INDEX[name]] *= most
+    for name in HEAD:
+        track[:, PARAMETER_INDEX[name]] *= motion_scale
+    return track
+
+
+def _pauses(heard: Articulation, frame_count: int, fps: float) -> NDArray[np.bool_]:
+    silence = heard.phones[:, PHONES.index("SIL")]
+    return np.interp(_places(frame_count, fps), np.arange(len(heard)), silence, right=1.0) > 0.5
+
+
+def _places(frame_count: int, fps: float) -> NDArray[np.float64]:
+    """Index of the 50 Hz state that every frame shows."""
+    return np.arange(frame_count) * (50 / fps)
+
+
+def _widened(curve: Curve, states: int = 3) -> Curve:
+    """Maximum over `states` neighbours to either side."""
+    padded = np.pad(curve, states, mode="edge")
+    return np.lib.stride_tricks.sliding_window_view(padded, 2 * states + 1).max(1)
