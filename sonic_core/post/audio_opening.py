@@ -14,6 +14,8 @@ _WINDOW_S = 0.032
 _BANDS_HZ = {"low": (120, 350), "first_formant": (500, 1100), "voice": (300, 3000), "hiss": (3500, 8000)}
 _FLOOR_DB = -42.0
 """Below the recording's loud level (95th percentile) by this much nothing is heard: the mouth rests."""
+_LIP_INERTIA_S = 0.025
+"""Sigma of the final smoothing."""
 _BLOCK = 4096
 
 
@@ -36,7 +38,7 @@ def predict_opening(audio: AudioClip, seconds: float | None = None) -> NDArray[n
     openness = _sigmoid((levels["first_formant"] - levels["low"] + 6.0) / 6.0)
     hiss = _sigmoid((levels["hiss"] - levels["voice"] - 2.0) / 4.0)
     opening = voice**2 * (0.35 + 0.65 * openness) * (1 - 0.7 * hiss)
-    return gaussian(opening, 0.025 * CURVE_RATE).astype(np.float32)
+    return gaussian(opening, _LIP_INERTIA_S * CURVE_RATE).astype(np.float32)
 
 
 def band_levels(audio: AudioClip, count: int) -> dict[str, NDArray[np.float64]]:
