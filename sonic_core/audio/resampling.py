@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from .clip import AudioClip
 
 ENCODER_RATE = 16_000  # what every audio encoder of this project listens to
-BLOCK_SECONDS = 20
+BLOCK_SECONDS = 4
 ZERO_CROSSINGS = 64  # of torchaudio's filter
 MAX_TORCHAUDIO_PHASES = (
     1000  # torchaudio's filter bank grows with the square of it (44 099 Hz -> 16 kHz would take gigabytes)

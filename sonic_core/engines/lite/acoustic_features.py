@@ -12,7 +12,7 @@ HOP = 80  # samples: 200 frames per second
 FRAME_RATE = RATE / HOP
 WINDOW = 400  # samples: 25 ms
 FFT_SIZE = 512
-BLOCK_FRAMES = 4000  # 20 s at a time, so that memory does not grow with the spectrum of a long recording
+BLOCK_FRAMES = 800  # 4 s at a time, so that memory does not grow with the spectrum of a long recording
 LOWEST_HZ, HIGHEST_HZ, BANDS = 80.0, 7800.0, 40
 QUIETEST_DB = -120.0
 
