@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ..sonic_core.post.alignment import DEFAULT_TOLERANCE_MS, METHODS, SyncReport, align, measure_offset
@@ -86,14 +88,20 @@ class LipSyncAlign(io.ComfyNode):
         frames, clip = frames_from_images(images, fps), clip_from_audio(audio)
         progress = host.progress({"mouth": 9, "alignment": 1})
         report = measure_offset(frames, clip, progress)
-        chart = images_from_picture(sync_chart(report))
+        chart = sync_chart(report)
         if method == MEASURE_ONLY:
-            return io.NodeOutput(images, audio, report.offset_ms, chart, report_line(report))
+            return shown(images, audio, report, chart, report_line(report))
         aligned = align(frames, clip, report, method, tolerance_ms)
         if aligned.frames is not frames:
             images = images_from_frames(aligned.frames, progress, "alignment")
         sound = audio if aligned.audio is clip else audio_from_clip(aligned.audio)
-        return io.NodeOutput(images, sound, report.offset_ms, chart, " ".join(aligned.notes))
+        return shown(images, sound, report, chart, " ".join(aligned.notes))
+
+
+def shown(images: Tensor, audio: Any, report: SyncReport, chart: NDArray[np.uint8], text: str) -> io.NodeOutput:
+    return io.NodeOutput(
+        images, audio, report.offset_ms, images_from_picture(chart), text, ui=host.picture_preview(chart, text)
+    )
 
 
 def report_line(report: SyncReport) -> str:

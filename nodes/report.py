@@ -1,38 +1,43 @@
-"""What SONIC_PreData found, as a text and as a picture."""
+"""What SONIC_PreData found, in words and as a picture."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
 
 from ..sonic_core.engines.base import Conditioning
 
 BYTES_PER_PIXEL = 12  # an IMAGE holds three float32 per pixel
 GREEN, WHITE = (64, 220, 96), (255, 255, 255)
 
+CAPTION_WIDTH, FONT_SIZE, LINE_HEIGHT, MARGIN = 512, 15, 21, 12  # px; readable on a node of ordinary width
+PANEL, INK, AMBER = (30, 31, 34), (222, 224, 228), (240, 190, 92)
 
-def report_text(conditioning: Conditioning) -> str:
-    """Face, output, memory of the frames as IMAGE, and every note and piece of advice, a line each."""
+
+def report_lines(conditioning: Conditioning) -> list[str]:
+    """Face, output, sound, memory of the frames as IMAGE, and every note and piece of advice."""
     face, settings = conditioning.portrait.report, conditioning.settings
     height, width = output_size(conditioning)
     gigabytes = height * width * BYTES_PER_PIXEL * conditioning.frame_count / 2**30
     faces = "1 face found" if face.faces_found == 1 else f"{face.faces_found} faces found"
-    lines = [
+    return [
         f"{faces}; number {conditioning.portrait.face_index} speaks: {face.face_px:.0f} px wide, "
         f"turned {face.yaw:+.0f}°, nodding {face.pitch:+.0f}°, tilted {face.roll:+.0f}°.",
         f"Video: {width} x {height} px, {conditioning.frame_count} frames at {conditioning.fps:g} fps = "
         f"{conditioning.frame_count / conditioning.fps:.2f} s, framing {settings.framing}.",
-        f"Sound: {conditioning.audio.name}, {conditioning.audio.duration:.2f} s at {conditioning.audio.rate} Hz.",
+        f"Sound: {conditioning.audio.duration:.2f} s at {conditioning.audio.rate} Hz.",
         f"Memory: the decoded frames need {gigabytes:.2f} GB; Sonic Generate streams them and needs none of it.",
+        *(f"Note: {note}" for note in conditioning.notes),
+        *(f"Advice: {advice}" for advice in face.advice),
     ]
-    lines += [f"Note: {note}" for note in conditioning.notes]
-    lines += [f"Advice: {advice}" for advice in face.advice]
-    return "\n".join(lines)
 
 
-def report_picture(conditioning: Conditioning) -> NDArray[np.uint8]:
-    """The framed picture with face box, lips and eyes drawn in, RGB `[H, W, 3]`."""
+def face_picture(conditioning: Conditioning) -> NDArray[np.uint8]:
+    """The framed picture with face box, mesh and eyes drawn in, RGB `[H, W, 3]`."""
     portrait = conditioning.portrait
     picture = np.ascontiguousarray(portrait.image).copy()
     thickness = max(1, round(min(picture.shape[:2]) / 300))
@@ -44,6 +49,35 @@ def report_picture(conditioning: Conditioning) -> NDArray[np.uint8]:
     for contour in portrait.eye_contours:
         cv2.polylines(picture, [np.round(contour[:16]).astype(np.int32)], False, WHITE, thickness, cv2.LINE_AA)
     return picture
+
+
+def captioned(picture: NDArray[np.uint8], lines: Sequence[str]) -> NDArray[np.uint8]:
+    """The picture, `CAPTION_WIDTH` wide, with the lines below it; advice and notes stand out."""
+    image = Image.fromarray(picture)
+    image = image.resize(
+        (CAPTION_WIDTH, max(1, round(CAPTION_WIDTH * image.height / image.width))), Image.Resampling.LANCZOS
+    )
+    font = ImageFont.load_default(FONT_SIZE)
+    rows = [(row, line) for line in lines for row in wrapped(line, font, CAPTION_WIDTH - 2 * MARGIN)]
+    sheet = Image.new("RGB", (CAPTION_WIDTH, image.height + 2 * MARGIN + LINE_HEIGHT * len(rows)), PANEL)
+    sheet.paste(image)
+    draw = ImageDraw.Draw(sheet)
+    for i, (row, line) in enumerate(rows):
+        colour = AMBER if line.startswith(("Advice", "Note")) else INK
+        draw.text((MARGIN, image.height + MARGIN + i * LINE_HEIGHT), row, fill=colour, font=font)
+    return np.asarray(sheet)
+
+
+def wrapped(line: str, font: ImageFont.FreeTypeFont, width: int) -> list[str]:
+    """The line in rows of at most `width` px, broken between words."""
+    rows = [""]
+    for word in line.split():
+        longer = f"{rows[-1]} {word}".strip()
+        if rows[-1] and font.getlength(longer) > width:
+            rows.append(word)
+        else:
+            rows[-1] = longer
+    return rows
 
 
 def output_size(conditioning: Conditioning) -> tuple[int, int]:

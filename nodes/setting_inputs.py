@@ -9,7 +9,7 @@ from ..sonic_core.settings import Settings
 from .host import advanced, io
 
 TABLE = {field.name: field for field in fields(Settings)}
-RARE = {"length_policy", "expand_ratio", "face_index", "style", "inference_steps"}
+RARE = {"length_policy", "face_index", "style"}
 
 
 def setting_input(name: str) -> io.Input:

@@ -14,7 +14,7 @@ from ..sonic_core.settings import Settings
 from . import host
 from .convert import clip_from_audio, images_from_picture, picture_from_images
 from .host import io
-from .report import report_picture, report_text
+from .report import captioned, face_picture, report_lines
 from .setting_inputs import PREPARE, setting_inputs
 
 
@@ -61,5 +61,7 @@ class SONIC_PreData(io.ComfyNode):  # noqa: N801  the name on the users' design 
         portrait = load_portrait(picture, wanted.face_index, progress=progress)
         conditioning = model.prepare(portrait, clip, wanted, progress)
         conditioning = replace(conditioning, notes=notes + conditioning.notes)
-        text, preview = report_text(conditioning), report_picture(conditioning)
-        return io.NodeOutput(conditioning, images_from_picture(preview), text, ui=host.picture_preview(preview, text))
+        lines, found = report_lines(conditioning), face_picture(conditioning)
+        text = "\n".join(lines)
+        shown = host.picture_preview(captioned(found, lines), text)
+        return io.NodeOutput(conditioning, images_from_picture(found), text, ui=shown)

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 from pack_loading import SAMPLES, load_pack
 
+
 @pytest.fixture(scope="session")
 def host():
     return pytest.importorskip(

@@ -47,16 +47,20 @@ def run(prompt: Prompt, execute: Callable[[str, dict[str, Any]], tuple]) -> dict
 
     execute: class name and inputs -> outputs.
     """
-    before = {id: {value[0] for value in node["inputs"].values() if is_link(value)} for id, node in prompt.items()}
+    before = {
+        node_id: {value[0] for value in node["inputs"].values() if is_link(value)} for node_id, node in prompt.items()
+    }
     outputs: dict[str, tuple] = {}
-    for id in TopologicalSorter(before).static_order():
-        node = prompt[id]
+    for node_id in TopologicalSorter(before).static_order():
+        node = prompt[node_id]
         inputs = {
             name: outputs[value[0]][value[1]] if is_link(value) else value for name, value in node["inputs"].items()
         }
-        outputs[id] = execute(node["class_type"], inputs)
+        outputs[node_id] = execute(node["class_type"], inputs)
     return outputs
 
 
 def is_link(value: Any) -> bool:
-    return isinstance(value, (list, tuple)) and len(value) == 2 and isinstance(value[0], str) and isinstance(value[1], int)
+    return (
+        isinstance(value, (list, tuple)) and len(value) == 2 and isinstance(value[0], str) and isinstance(value[1], int)
+    )

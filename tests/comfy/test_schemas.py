@@ -23,33 +23,33 @@ SETTINGS_ON = {
 
 
 def schemas(pack):
-    return {id: cls.GET_SCHEMA() for id, cls in pack.nodes.items()}
+    return {node_id: cls.GET_SCHEMA() for node_id, cls in pack.nodes.items()}
 
 
 def test_classes_ids_and_titles_are_those_of_the_design(pack):
-    found = {cls.__name__: (id, cls.GET_SCHEMA().display_name) for id, cls in pack.nodes.items()}
+    found = {cls.__name__: (node_id, cls.GET_SCHEMA().display_name) for node_id, cls in pack.nodes.items()}
     assert found == NAMES
 
 
 def test_every_node_input_and_output_is_explained(pack):
-    for id, schema in schemas(pack).items():
-        assert schema.description, id
+    for node_id, schema in schemas(pack).items():
+        assert schema.description, node_id
         for item in (*schema.inputs, *schema.outputs):
-            assert item.tooltip and item.tooltip.endswith((".", "!")), f"{id}.{item.id}"
-        assert all(output.display_name for output in schema.outputs), id
+            assert (item.tooltip or "").endswith("."), f"{node_id}.{item.id}"
+        assert all(output.display_name for output in schema.outputs), node_id
 
 
 def test_every_node_is_found_by_other_words_where_the_host_knows_them(pack):
-    for id, schema in schemas(pack).items():
-        assert schema.search_aliases, id
+    for node_id, schema in schemas(pack).items():
+        assert schema.search_aliases, node_id
 
 
 def test_widgets_take_default_range_and_step_from_the_settings(pack):
     from dataclasses import fields
 
     table = {field.name: field for field in fields(pack.part("sonic_core.settings").Settings)}
-    for id, names in SETTINGS_ON.items():
-        inputs = {item.id: item for item in schemas(pack)[id].inputs}
+    for node_id, names in SETTINGS_ON.items():
+        inputs = {item.id: item for item in schemas(pack)[node_id].inputs}
         for name in names:
             wanted = table[name]
             assert inputs[name].default == wanted.default
@@ -80,9 +80,11 @@ def test_node_ids_are_literals_in_direct_subclasses():
         for cls in (node for node in ast.walk(ast.parse(file.read_text("utf-8"))) if isinstance(node, ast.ClassDef)):
             if not any(ast.unparse(base) == "io.ComfyNode" for base in cls.bases):
                 continue
-            calls = [node for node in ast.walk(cls) if isinstance(node, ast.Call) and ast.unparse(node.func) == "io.Schema"]
+            calls = [
+                node for node in ast.walk(cls) if isinstance(node, ast.Call) and ast.unparse(node.func) == "io.Schema"
+            ]
             found |= {keyword.value.value for call in calls for keyword in call.keywords if keyword.arg == "node_id"}
-    assert found == {id for id, _ in NAMES.values()}
+    assert found == {node_id for node_id, _ in NAMES.values()}
 
 
 @pytest.mark.parametrize("file", sorted((ROOT / "nodes").glob("*.py")), ids=lambda file: file.name)

@@ -1,20 +1,19 @@
-// What the canvas adds to Sonic nodes: video entries in the node menu, the length of the chosen recording, the report as text.
+// What the canvas adds to Sonic nodes: video entries in the node menu and the length of the chosen recording.
 
 import { app } from "../../../scripts/app.js";
 import { api } from "../../../scripts/api.js";
 
 const VIDEO_NODES = new Set(["SonicVideoCombine", "SonicGenerate"]);
 const AUDIO_NODE = "SonicLoadAudio";
-const REPORT_NODE = "SonicPreData";
 
 const words = {
   en: {
     save: "Save video as…", open: "Open video", copy: "Copy file path",
-    recording: "recording", report: "report", of: "of", none: "–",
+    recording: "recording", of: "of", none: "–",
   },
   zh: {
     save: "视频另存为…", open: "打开视频", copy: "复制文件路径",
-    recording: "录音时长", report: "报告", of: "/", none: "–",
+    recording: "录音时长", of: "/", none: "–",
   },
 };
 
@@ -104,28 +103,6 @@ function showDuration(node) {
   if (file.options?.values?.includes?.(file.value)) load();
 }
 
-// --- SONIC_PreData: the report under the picture -------------------------------------------------------------------
-
-function showReport(node, output) {
-  const text = output?.text?.[0];
-  if (!text) return;
-  let field = node.widgets?.find((item) => item.name === "report");
-  if (!field) {
-    const { ComfyWidgets } = window.comfyAPI?.widgets ?? {};
-    if (!ComfyWidgets) return;
-    field = ComfyWidgets.STRING(node, "report", ["STRING", { multiline: true }], app).widget;
-    field.label = word("report");
-    field.options.read_only = true;
-    field.options.serialize = false;
-    field.serialize = false;
-    if (field.element) field.element.readOnly = true;
-    if (field.inputEl) field.inputEl.readOnly = true;
-  }
-  field.value = text;
-  const [width, height] = node.computeSize();
-  node.setSize?.([Math.max(node.size[0], width), Math.max(node.size[1], height)]);
-}
-
 function after(owner, name, action) {
   const before = owner[name];
   owner[name] = function (...args) {
@@ -159,13 +136,12 @@ app.registerExtension({
   nodeCreated(node) {
     const kind = node.constructor.comfyClass;
     if (kind === AUDIO_NODE) showDuration(node);
-    if (VIDEO_NODES.has(kind)) node.previewMediaType = "video";
-    if (!VIDEO_NODES.has(kind) && kind !== REPORT_NODE) return;
+    if (!VIDEO_NODES.has(kind)) return;
+    node.previewMediaType = "video"; // frontends before 1.42 take an mp4 for a picture otherwise
     const executed = node.onExecuted;
     node.onExecuted = function (output) {
       executed?.apply(this, arguments);
-      if (VIDEO_NODES.has(kind)) this.sonicVideo = videoOf(output);
-      else showReport(this, output);
+      this.sonicVideo = videoOf(output);
     };
   },
 });
