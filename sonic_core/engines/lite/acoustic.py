@@ -22,7 +22,7 @@ FPS = 25.0
 JAW_IN_SPEECH = 0.46  # of the jaw's range at the most open vowel
 REST_IN_SPEECH = 0.45  # a picture's own opening is half closed while it speaks
 LIP_SMOOTHING = 0.018  # s
-CLOSURE_REACH = 5  # analysis frames (25 ms) over which the tightest moment of a closure counts for a video frame
+CLOSURE_REACH = 7  # analysis frames (35 ms) over which the tightest moment of a closure counts for a video frame
 STAGES = 3
 
 

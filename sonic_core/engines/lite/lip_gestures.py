@@ -54,41 +54,55 @@ class LipGestures:
     stress: Curve
 
 
+@dataclass(frozen=True)
+class SpeechBands:
+    """Levels [frames], dB, each against its own loud moments in speech nearby: 0 = as loud as it gets.
+
+    voicing: the voice's fundamental.  jaw: first formant of open vowels.  middle: second formant.  front: third formant.
+    bright: fricatives and bursts.  sharp: how much of that lies above 4.5 kHz (absolute dB).  colour: see `second_formant`.
+    """
+
+    voicing: Curve
+    jaw: Curve
+    middle: Curve
+    front: Curve
+    bright: Curve
+    sharp: Curve
+    colour: Curve
+
+
 def read_lip_gestures(spectrum: BandSpectrum) -> LipGestures:
     """Gestures for every frame of the spectrum."""
     voice = voice_activity(spectrum)
     active = voice > 0.5
-    jaw_band = relative_level(spectrum, 500, 1050, active)  # first formant of open vowels
-    middle = relative_level(spectrum, 1100, 2600, active)
-    bright = relative_level(spectrum, 2600, 7800, active)
-    colour = second_formant(spectrum, active) * smoothstep((middle + 50) / 15)  # says nothing where nothing sounds
-
-    voicing = relative_level(spectrum, 80, 400, active)
-    hiss = smoothstep((smooth(bright - np.maximum(jaw_band, voicing - 4), 0.012) - 3) / 12) * voice  # ee is bright, too
-    close = lip_closure(jaw_band, middle, bright, colour) * voice
-    roundness = -smooth(
-        colour + 0.05 * (np.clip(bright, -40, 0) + 22), 0.03
-    )  # rounding darkens all that lies above, too
-    sharp = smooth(spectrum.level(4500, 7800) - spectrum.level(2600, 4500), 0.02)  # s is, sh is not
-    round_ = smoothstep((roundness - 0.15) / 1.5) * vowel_presence(jaw_band, hiss) * voice
-    round_ = np.maximum(round_, 0.5 * hiss * smoothstep((-3 - sharp) / 8))
-    spread = smoothstep((-roundness - 0.15) / 1.5) * (1 - hiss) * voice
-    spread = np.maximum(spread, 0.5 * hiss * smoothstep((sharp + 3) / 8))
-    opening = jaw_opening(spectrum, jaw_band, active) * (1 - 0.15 * round_)
-    front = relative_level(spectrum, 2000, 3500, active)
-    tongue = smoothstep((smooth(colour, 0.03) + 0.5) / 1.5) * smoothstep((-8 - smooth(jaw_band, 0.015)) / 8)
-    tongue *= (
-        smoothstep((-8 - smooth(front, 0.015)) / 8) * (1 - hiss) * voice
-    )  # ee has a strong third formant, n has not
+    bands = speech_bands(spectrum, active)
+    # ee is bright, too, but its fundamental is strong
+    hiss = smoothstep((smooth(bands.bright - np.maximum(bands.jaw, bands.voicing - 4), 0.012) - 3) / 12) * voice
+    close = lip_closure(bands) * voice
+    round_, spread = lip_rounding(bands, hiss)
+    opening = jaw_opening(spectrum, bands, active) * (1 - 0.15 * round_ * voice)
     return LipGestures(
-        voice,
-        opening * smooth(voice, 0.02),
-        close,
-        round_,
-        spread,
-        hiss,
-        tongue * (1 - close),
-        stress(spectrum, voice),
+        voice=voice,
+        open=opening * smooth(voice, 0.02),
+        close=close,
+        round=round_ * voice,
+        spread=spread * voice,
+        hiss=hiss,
+        tongue=tongue_tip(bands) * (1 - hiss) * (1 - close) * voice,
+        stress=stress(spectrum, voice),
+    )
+
+
+def speech_bands(spectrum: BandSpectrum, active: NDArray[np.bool_]) -> SpeechBands:
+    middle = relative_level(spectrum, 1100, 2600, active)
+    return SpeechBands(
+        voicing=relative_level(spectrum, 80, 400, active),
+        jaw=relative_level(spectrum, 500, 1050, active),
+        middle=middle,
+        front=relative_level(spectrum, 2000, 3500, active),
+        bright=relative_level(spectrum, 2600, 7800, active),
+        sharp=smooth(spectrum.level(4500, 7800) - spectrum.level(2600, 4500), 0.02),
+        colour=second_formant(spectrum, active) * smoothstep((middle + 50) / 15),  # says nothing where nothing sounds
     )
 
 
@@ -104,23 +118,37 @@ def voice_activity(spectrum: BandSpectrum) -> Curve:
     return smooth(moving_min(moving_max(speaking, bridge), bridge), 0.012)
 
 
-def jaw_opening(spectrum: BandSpectrum, jaw_band: Curve, active: NDArray[np.bool_]) -> Curve:
+def jaw_opening(spectrum: BandSpectrum, bands: SpeechBands, active: NDArray[np.bool_]) -> Curve:
     """How far the jaw drops while lips are apart, 0..1: open vowels are loud around 0.5-1 kHz and weak below 0.4 kHz."""
-    below = relative_level(spectrum, 80, 400, active)
     centroid = spectrum.centroid(300, 3000)
     brightness = (centroid - (np.median(centroid[active]) if active.any() else 1000)) / 200
-    phrase = running_percentile(jaw_band, LOUD_PERCENTILE, PHRASE_WINDOW, active)  # weak phrases are articulated, too
-    openness = smooth(jaw_band - 0.5 * phrase - 0.2 * below + brightness, 0.036)
+    phrase = running_percentile(bands.jaw, LOUD_PERCENTILE, PHRASE_WINDOW, active)  # weak phrases are articulated, too
+    openness = smooth(bands.jaw - 0.5 * phrase - 0.2 * bands.voicing + brightness, 0.036)
     return CONSONANT_OPENING + (1 - CONSONANT_OPENING) * np.clip((openness + 25) / 27, 0, 1)
 
 
-def lip_closure(jaw_band: Curve, middle: Curve, bright: Curve, colour: Curve) -> Curve:
-    """Lips shut (p, b, m), 0..1: the sum of several weak cues, sharpened to the strongest moment nearby.
+def lip_rounding(bands: SpeechBands, hiss: Curve) -> tuple[Curve, Curve]:
+    """Rounded and spread lips, each 0..1.  Rounding lowers the second formant and darkens all above it; sh rounds, s spreads."""
+    roundness = -smooth(bands.colour + 0.05 * (np.clip(bands.bright, -40, 0) + 22), 0.03)
+    vowel = smoothstep((smooth(bands.jaw, 0.02) + 30) / 16) * (1 - hiss)
+    rounded = np.maximum(smoothstep((roundness - 0.15) / 1.5) * vowel, 0.5 * hiss * smoothstep((-3 - bands.sharp) / 8))
+    spread = np.maximum(
+        smoothstep((-roundness - 0.15) / 1.5) * (1 - hiss), 0.5 * hiss * smoothstep((bands.sharp + 3) / 8)
+    )
+    return rounded, spread
 
-    jaw_band, middle, bright: relative levels, dB.  colour: second formant, see `second_formant`.
-    """
+
+def tongue_tip(bands: SpeechBands) -> Curve:
+    """Tongue tip up, 0..1: a high second formant while the first and third are weak (ee has a strong third formant, n has not)."""
+    high = smoothstep((smooth(bands.colour, 0.03) + 0.5) / 1.5)
+    return high * smoothstep((-8 - smooth(bands.jaw, 0.015)) / 8) * smoothstep((-8 - smooth(bands.front, 0.015)) / 8)
+
+
+def lip_closure(bands: SpeechBands) -> Curve:
+    """Lips shut (p, b, m), 0..1: the sum of several weak cues, sharpened to the strongest moment nearby."""
+    jaw_band, middle, bright, colour = bands.jaw, bands.middle, bands.bright, bands.colour
     quiet_above = -moving_mean(bright, odd_frames(0.02))
-    dip = moving_max(jaw_band, odd_frames(0.13)) - smooth(jaw_band, 0.01)
+    dip = moving_max(jaw_band, odd_frames(0.1)) - smooth(jaw_band, 0.01)
     shift = round(0.035 * FRAME_RATE)
     colour_around = 0.5 * (shifted(colour, shift) + shifted(colour, -shift))
     silent = smoothstep((-24 - np.maximum(jaw_band, middle)) / 6)
@@ -128,9 +156,9 @@ def lip_closure(jaw_band: Curve, middle: Curve, bright: Curve, colour: Curve) ->
     colour_after = forward_max(shifted(smooth(colour, 0.01), -round(0.02 * FRAME_RATE)), 0.05)
 
     evidence = np.clip((quiet_above - 18) / 6, -2.5, 2)  # nothing above 2.6 kHz
-    evidence += 2.0 * np.clip((dip - 14) / 8, -3, 0)  # the first formant dips
+    evidence += 2.0 * np.clip((dip - 16) / 8, -3, 0)  # the first formant dips
     evidence += 0.5 * np.clip((-middle - 16) / 6, -2, 1)  # and so does the second
-    evidence -= 0.5 * np.clip(colour_around, -1.5, 1.5)  # lips pull the second formant down on the way in and out
+    evidence -= 0.8 * np.clip(colour_around, -1.5, 1.5)  # lips pull the second formant down on the way in and out
     evidence -= silent * 0.5 * np.clip((burst + 8) / 6, -0.5, 2)  # a bright burst after silence: the tongue's work
     evidence -= silent * 0.8 * np.clip(colour_after - 0.3, -1, 2)  # so is a high second formant after it
     evidence = smooth(evidence, 0.008)
@@ -153,10 +181,6 @@ def relative_level(spectrum: BandSpectrum, low_hz: float, high_hz: float, active
     """dB of a band against its own loud moments in speech nearby."""
     level = spectrum.level(low_hz, high_hz)
     return np.maximum(level - running_percentile(level, LOUD_PERCENTILE, LOUDNESS_WINDOW, active), -60)
-
-
-def vowel_presence(jaw_band: Curve, hiss: Curve) -> Curve:
-    return smoothstep((smooth(jaw_band, 0.02) + 30) / 16) * (1 - hiss)
 
 
 def stress(spectrum: BandSpectrum, voice: Curve) -> Curve:
