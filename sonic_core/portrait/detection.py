@@ -54,7 +54,7 @@ def search_faces(network: FaceDetector, image: NDArray[np.uint8]) -> Iterator[li
     """
     found = _from_near(network, image, _in_whole_picture(network, image))
     if found and max(face.size for face in found) < SMALL_FACE * max(image.shape[:2]):
-        for count in TILINGS[:2]:
+        for count in TILINGS:
             found = _distinct(found + _from_near(network, image, _in_tiles(network, image, count, turns=(0,))))
     yield found
     for count in TILINGS:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -31,7 +31,7 @@ class Picture:
     image: NDArray[np.uint8]
     alpha: NDArray[np.uint8] | None = None
     name: str = "picture"
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
 
 
 def load_picture(source: Source) -> Picture:

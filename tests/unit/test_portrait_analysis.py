@@ -72,6 +72,14 @@ def test_faces_are_sorted_by_size(cache):
         load_portrait(both, 2, cache)
 
 
+@pytest.mark.parametrize("scale", [0.5, 3, 6])
+def test_landmarks_do_not_depend_on_the_size_of_the_picture(portrait, cache, scale):
+    filter = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    found = load_portrait(cv2.resize(sample(), None, fx=scale, fy=scale, interpolation=filter), cache_dir=cache)
+    landmarks = (found.landmarks[:, :2] + 0.5) / scale - 0.5
+    assert eye_distances(landmarks, portrait.landmarks[:, :2], portrait.report.eye_distance_px) < 0.012
+
+
 def test_a_grey_picture_gives_the_same_landmarks(portrait, cache):
     found = load_portrait(cv2.cvtColor(sample(), cv2.COLOR_RGB2GRAY), cache_dir=cache)
     assert eye_distances(found.landmarks, portrait.landmarks, portrait.report.eye_distance_px) < 0.04
