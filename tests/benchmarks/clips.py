@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from sonic_core.cli import prepare_process
 from sonic_core.commands.demo import PORTRAIT, SPEECH
 
 ROOT = Path(__file__).parents[2]
@@ -60,6 +61,7 @@ def peak_memory_mb() -> float:
 
 def main(folder: Path, seconds: float) -> None:
     audio_file = speech_of(seconds, folder)
+    prepare_process()
     start = time.perf_counter()
     from sonic_core.audio.loading import load_audio
     from sonic_core.engines.registry import load_engine
