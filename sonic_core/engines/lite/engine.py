@@ -23,6 +23,7 @@ class LiteEngine:
 
     name = "lite"
     fps = 25.0
+    cheap_trial = True  # half a second of clip, sampled and drawn, costs little and tells how long the whole takes
 
     def prepare(
         self, portrait: Portrait, audio: AudioClip, settings: Settings, progress: Progress = ignore
