@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from .clip import AudioClip
 
 MIN_DURATION = 0.1  # s; shorter recordings are refused
-DECODER_OVERSHOOT = 1.5  # lossy decoders exceed full scale a little; what lies above this is a wrongly scaled file
+DECODER_OVERSHOOT = 1.12  # 1 dB: lossy decoders exceed full scale a little, and every player clips that
+LOUDEST_CLIPPED = 1.5  # what lies above this is a wrongly scaled file
 
 
 def unit_float(samples: NDArray[Any]) -> NDArray[np.float32]:
@@ -38,10 +39,9 @@ def joined(blocks: list[NDArray[np.float32]], channels: int) -> NDArray[np.float
 
 
 def sanitized(clip: AudioClip) -> AudioClip:
-    """The clip with finite samples within -1..1, altered in place; every alteration but decoder overshoot is noted.
+    """The clip with finite samples within -1..1, altered in place; every alteration but the overshoot of lossy decoders is noted.
 
-    NaN becomes 0, infinities full scale.  Peaks up to 1.5 are clipped, as every player does with the overshoot of lossy codecs;
-    above that the whole clip is scaled to a peak of 1.
+    NaN becomes 0, infinities full scale.  Peaks up to 1.5 are clipped; above that the whole clip is scaled to a peak of 1.
     """
     samples = clip.samples
     if samples.size == 0:
@@ -54,11 +54,14 @@ def sanitized(clip: AudioClip) -> AudioClip:
                 samples, f"{clip.name}: {broken} sample(s) were not numbers (NaN or infinite) and were replaced."
             )
     peak = float(max(samples.max(), -samples.min()))
-    if peak > DECODER_OVERSHOOT:
+    if peak > LOUDEST_CLIPPED:
         samples /= peak
         return clip.with_samples(
             samples, f"{clip.name}: the peak was {peak:.4g} times full scale; the level was lowered."
         )
     if peak > 1:
+        loud = int(np.count_nonzero(np.abs(samples) > 1))
         np.clip(samples, -1, 1, out=samples)
+        if peak > DECODER_OVERSHOOT:
+            return clip.with_samples(samples, f"{clip.name}: {loud} sample(s) above full scale were clipped.")
     return clip

@@ -157,6 +157,28 @@ def test_a_float_file_in_integer_scale_is_brought_to_full_scale(tmp_path):
     assert "level was lowered" in clip.notes[0]
 
 
+def test_a_float_file_that_exceeds_full_scale_is_clipped_and_reported(tmp_path):
+    sound = chirp()[0]
+    sound[50:53] = 1.3
+    clip = load_audio(write_float_wav(tmp_path / "hot.wav", sound))
+    assert clip.samples.max() == 1
+    assert "hot.wav: 3 sample(s) above full scale" in clip.notes[0]
+
+
+def test_several_sound_tracks_are_mentioned(tmp_path):
+    path = tmp_path / "two.mka"
+    with av.open(str(path), "w", format="matroska") as container:
+        tracks = [container.add_stream("flac", rate=RATE, layout="mono") for _ in range(2)]
+        for track, gain in zip(tracks, (1, 0.5), strict=True):
+            frame = av.AudioFrame.from_ndarray(chirp() * np.float32(gain), format="fltp", layout="mono")
+            frame.sample_rate, frame.pts = RATE, 0
+            container.mux(track.encode(frame))
+            container.mux(track.encode(None))
+    clip = load_audio(path)
+    assert np.abs(clip.samples).max() == pytest.approx(0.5, abs=0.01)
+    assert "2 sound tracks" in clip.notes[0]
+
+
 def test_the_sound_of_a_video(tmp_path):
     path = tmp_path / "film.mp4"
     sound = chirp()
