@@ -110,6 +110,10 @@ def opened(path: Path) -> Iterator[Any]:
 
 def decode_part(container: Any, stream: AudioStream, path: Path, start: float, length: float) -> AudioClip:
     """Samples `start` to `start + length` of the stream, with notes on what is missing or was mixed."""
+    if stream.codec_context is None:
+        raise AudioError(
+            f"{path.name} has sound in a format that cannot be decoded here. Convert it to wav, flac, mp3 or m4a."
+        )
     decoder = TolerantDecoder(container, stream)
     blocks: list[NDArray[np.float32]] = []
     block: list[NDArray[np.float32]] = []

@@ -304,3 +304,23 @@ def test_trimming_leaves_a_tight_recording_alone(tmp_path):
 def test_trimming_nothing_but_silence_is_refused(tmp_path):
     with pytest.raises(AudioError, match="trimming would leave nothing"):
         load_audio(write_pcm(tmp_path / "quiet.wav", bytes(2 * RATE), 2), trim_silence=True)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "codec"), [("mp3", "libmp3lame"), ("m4a", "aac"), ("flac", "flac"), ("wav", "pcm_s16le")]
+)
+def test_damaged_files_are_loaded_or_refused_but_never_crash(tmp_path, suffix, codec):
+    whole = encode(tmp_path / f"whole.{suffix}", chirp(), codec).read_bytes()
+    rng = np.random.default_rng(0)
+    for number in range(20):
+        damaged = bytearray(whole[: rng.integers(1, len(whole))] if number % 2 else whole)
+        for place in rng.integers(0, len(damaged), 30):
+            damaged[place] = rng.integers(256)
+        path = tmp_path / f"damaged{number}.{suffix}"
+        path.write_bytes(damaged)
+        try:
+            clip = load_audio(path)
+        except AudioError as error:
+            assert path.name in str(error)
+        else:
+            assert np.abs(clip.samples).max() <= 1
