@@ -318,9 +318,9 @@ def test_damaged_files_are_loaded_or_refused_but_never_crash(tmp_path, suffix, c
             damaged[place] = rng.integers(256)
         path = tmp_path / f"damaged{number}.{suffix}"
         path.write_bytes(damaged)
+        refusal = ""
         try:
             clip = load_audio(path)
         except AudioError as error:
-            assert path.name in str(error)
-        else:
-            assert np.abs(clip.samples).max() <= 1
+            refusal = str(error)
+        assert path.name in refusal or np.abs(clip.samples).max() <= 1
