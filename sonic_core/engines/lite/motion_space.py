@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .lip_motion import MOUTH
+from .lip_motion import MOUTH, lip_motion
 from .lip_reader import PHONES, Articulation
 from .parameters import PARAMETER_INDEX, PARAMETERS
 from .prosody import Prosody
@@ -18,8 +18,8 @@ BEHAVIOUR = ("brow", "blink", "gaze_x", "gaze_y", "yaw", "pitch", "roll", "tx", 
 CHANNELS = MOUTH + BEHAVIOUR
 """Latent channels in order; `blink` moves both lids."""
 LIPS = slice(0, len(MOUTH))
-CONDITIONS = 2 * (4 + len(PHONES)) + 4
-"""Numbers per video frame that the denoiser hears: two 20 ms states of articulation and the prosody."""
+CONDITIONS = 2 * (4 + len(PHONES)) + 4 + len(MOUTH)
+"""Numbers per video frame that the denoiser hears: two 20 ms states of articulation, the prosody, the plain mouth for it."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,11 @@ class MotionSpace:
 
 
 def conditions(heard: Articulation, prosody: Prosody, frame_count: int, fps: float = 25.0) -> Tensor:
-    """What the denoiser hears, `[frame_count, CONDITIONS]`: the states at i / fps and 20 ms later, loudness, pitch, prominence."""
+    """What the denoiser hears, `[frame_count, CONDITIONS]`.
+
+    The states at i / fps and 20 ms later; loudness, pitch, voicing, prominence; and the mouth that `lip_motion` makes of the states,
+    which the denoiser performs with more or less effort.
+    """
     states = np.concatenate(
         [np.stack([heard.open, heard.round, heard.closure, heard.labiodental], 1), heard.phones], 1
     ).astype(np.float32)
@@ -46,7 +50,9 @@ def conditions(heard: Articulation, prosody: Prosody, frame_count: int, fps: flo
     now = states[np.minimum(np.round(place).astype(int), len(states) - 1)]
     soon = states[np.minimum(np.round(place).astype(int) + 1, len(states) - 1)]
     manner = np.stack([prosody.loudness, prosody.pitch, prosody.voiced, prosody.prominence], 1)
-    return torch.from_numpy(np.concatenate([now, soon, manner], 1).astype(np.float32))
+    return torch.from_numpy(
+        np.concatenate([now, soon, manner, lip_motion(heard, frame_count, fps)], 1).astype(np.float32)
+    )
 
 
 def track_from_channels(motion: NDArray[np.float32]) -> NDArray[np.float32]:

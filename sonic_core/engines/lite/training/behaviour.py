@@ -1,4 +1,4 @@
-"""What head, brows, eyes and lids do while somebody speaks: random motion with published statistics, linked to the prosody.
+"""What head, brows, eyes, lids and effort do while somebody speaks: random motion with published statistics, linked to prosody.
 
 Sources.  Head: nearly always moving in speech, quiet in pauses (Hadar et al. 1983); follows pitch and loudness (Munhall et al. 2004;
 Busso et al. 2007: a few degrees, most power below 1 Hz).  Nods and brow raises mark accents, the brow about 60 ms earlier
@@ -54,6 +54,15 @@ def behaviour(prosody: Prosody, rng: np.random.Generator) -> NDArray[np.float32]
     }
     columns["gaze_x"], columns["gaze_y"] = _gaze(count, speaking, yaw, pitch, rng)
     return np.stack([columns[name] for name in BEHAVIOUR], 1).astype(np.float32)
+
+
+def effort(prosody: Prosody, rng: np.random.Generator) -> NDArray[np.float32]:
+    """How widely somebody articulates, `[T]` around 1: more when louder and on accents (Schulman 1989), and by mood."""
+    count = len(prosody.loudness)
+    loud = smooth(prosody.loudness, 2) - 0.75
+    return np.clip(1 + 0.25 * loud + 0.1 * prosody.prominence + 0.06 * _wander(count, 0.3, rng), 0.6, 1.35).astype(
+        np.float32
+    )
 
 
 def _wander(count: int, hertz: float, rng: np.random.Generator) -> NDArray:

@@ -22,11 +22,11 @@ from torch import Tensor, nn
 
 from ....audio.encoders import WEIGHTS, WhisperEncoder
 from ..denoiser import MotionDenoiser
-from ..lip_motion import lip_motion
+from ..lip_motion import MOUTH
 from ..lip_reader import LipReader, read_lips
 from ..motion_space import CHANNELS, LIPS, conditions
-from ..prosody import read_prosody
-from .behaviour import behaviour
+from ..prosody import Prosody, read_prosody
+from .behaviour import behaviour, effort
 from .speech import Speech
 
 FPS = 25
@@ -35,16 +35,16 @@ WINDOW = 125
 """Frames in a training window; the sampler's windows are as long."""
 VARIANTS = 6
 """Performances of every clip: the same words, another head."""
+WITH_EFFORT = ("jaw", "pucker", "stretch", "upraise", "lowdep")
 CHANNEL_WEIGHTS = {"jaw": 4.0, "close": 4.0, "fv": 2.0, "pucker": 2.0, "stretch": 2.0}
 
 
 @dataclass(frozen=True)
 class Clips:
-    """heard: [N, T, CONDITIONS].  lips: [N, T, 10].  behaviour: [N, VARIANTS, T, 9].  All float16, in the renderer's units."""
+    """heard: [N, T, CONDITIONS].  motion: [N, VARIANTS, T, C] in the renderer's units.  Both float16."""
 
     heard: NDArray[np.float16]
-    lips: NDArray[np.float16]
-    behaviour: NDArray[np.float16]
+    motion: NDArray[np.float16]
 
 
 def main() -> None:
@@ -68,11 +68,9 @@ def main() -> None:
     print({k: v.shape for k, v in vars(clips).items()}, flush=True)
 
     model = MotionDenoiser(args.width, args.depth)
-    motion = np.concatenate(
-        [clips.lips.reshape(-1, clips.lips.shape[-1]), clips.behaviour[:, 0].reshape(-1, clips.behaviour.shape[-1])], 1
-    )
-    model.mean.copy_(torch.from_numpy(motion.astype(np.float32).mean(0)))
-    model.scale.copy_(torch.from_numpy(motion.astype(np.float32).std(0)).clamp_min(0.02))
+    motion = clips.motion[:, 0].reshape(-1, len(CHANNELS)).astype(np.float32)
+    model.mean.copy_(torch.from_numpy(motion.mean(0)))
+    model.scale.copy_(torch.from_numpy(motion.std(0)).clamp_min(0.02))
     optimizer = torch.optim.AdamW(model.parameters(), lr=args.rate, betas=(0.9, 0.98), weight_decay=0.01)
     mean = torch.optim.swa_utils.AveragedModel(
         model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.995), use_buffers=False
@@ -153,19 +151,25 @@ def flow_error(model: MotionDenoiser, clean: Tensor, heard: Tensor, rng: np.rand
 def listen(data: Speech, encoder: WhisperEncoder, reader: LipReader, count: int, seed: int) -> Clips:
     """Hear `count` clips of CLIP_SECONDS and perform each of them VARIANTS times."""
     frames = int(CLIP_SECONDS * FPS)
-    heard, lips, played = [], [], []
+    heard, motion = [], []
     for i in range(count):
         rng = np.random.default_rng([seed, 7, i])
         torch.manual_seed(seed * 1_000_003 + i)
         waveform = data.batch(1, CLIP_SECONDS, rng, spoilt=0.5, without=0.05).waveforms[0].numpy()
-        articulation = read_lips(encoder, reader, [waveform])
         prosody = read_prosody(waveform, frames, FPS)
-        heard.append(conditions(articulation, prosody, frames, FPS).half().numpy())
-        lips.append(lip_motion(articulation, frames, FPS).astype(np.float16))
-        played.append(np.stack([behaviour(prosody, rng) for _ in range(VARIANTS)]).astype(np.float16))
+        cues = conditions(read_lips(encoder, reader, [waveform]), prosody, frames, FPS).numpy()
+        heard.append(cues.astype(np.float16))
+        motion.append(np.stack([perform(cues, prosody, rng) for _ in range(VARIANTS)]).astype(np.float16))
         if (i + 1) % 50 == 0:
             print(f"{i + 1} of {count} clips heard", flush=True)
-    return Clips(np.stack(heard), np.stack(lips), np.stack(played))
+    return Clips(np.stack(heard), np.stack(motion))
+
+
+def perform(cues: NDArray[np.float32], prosody: Prosody, rng: np.random.Generator) -> NDArray[np.float32]:
+    """Motion `[T, C]` for what is heard: the mouth with more or less effort, closures untouched, and the rest of the face."""
+    mouth = cues[:, -len(MOUTH) :].copy()
+    mouth[:, [MOUTH.index(name) for name in WITH_EFFORT]] *= effort(prosody, rng)[:, None]
+    return np.concatenate([mouth, behaviour(prosody, rng)], 1)
 
 
 def export(model: MotionDenoiser, path: Path, settings: dict) -> None:
@@ -192,17 +196,16 @@ def _clips(path: Path, args: argparse.Namespace) -> Clips:
 
 
 def _batch(clips: Clips, model: MotionDenoiser, size: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-    count, variants, frames, _ = clips.behaviour.shape
+    count, variants, frames, _ = clips.motion.shape
     clean, heard = [], []
-    for clip, variant, first in zip(
+    places = (
         rng.integers(count, size=size),
         rng.integers(variants, size=size),
         rng.integers(frames - WINDOW, size=size),
-        strict=True,
-    ):
+    )
+    for clip, variant, first in zip(*places, strict=True):
         window = slice(first, first + WINDOW)
-        motion = np.concatenate([clips.lips[clip, window], clips.behaviour[clip, variant, window]], 1)
-        clean.append(model.space.encode(motion.astype(np.float32)))
+        clean.append(model.space.encode(clips.motion[clip, variant, window].astype(np.float32)))
         heard.append(torch.from_numpy(clips.heard[clip, window].astype(np.float32)))
     return torch.stack(clean), torch.stack(heard)
 
