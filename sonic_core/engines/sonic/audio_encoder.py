@@ -24,23 +24,30 @@ States = Tensor
 class WhisperStates:
     """Whisper's encoder as a feature extractor: the embedded input, every layer's output, the last one normalised."""
 
-    encoder: nn.Module
+    network: nn.Module
     extract: Callable[..., dict]
-    layers: list[nn.Module]
 
     @classmethod
-    def around(cls, encoder: nn.Module) -> WhisperStates:
+    def around(cls, network: nn.Module) -> WhisperStates:
         from transformers import WhisperFeatureExtractor
 
-        extractor = WhisperFeatureExtractor(feature_size=encoder.config.num_mel_bins)
-        return cls(encoder, extractor, list(encoder.layers))
+        return cls(network, WhisperFeatureExtractor(feature_size=network.config.num_mel_bins))
+
+    @property
+    def layers(self) -> int:
+        """States at every position."""
+        return len(self.network.layers) + 1
+
+    @property
+    def width(self) -> int:
+        return self.network.config.d_model
 
     @torch.no_grad()
     def __call__(self, wave: NDArray[np.float32]) -> States:
-        """Up to 30 s of 16 kHz waveform -> states of the full 30 s, [1500, layers + 1, d]; what is missing is heard as silence."""
+        """Up to 30 s of 16 kHz waveform -> states of the full 30 s, [1500, layers, d]; what is missing is heard as silence."""
         mel = self.extract(wave, sampling_rate=RATE, return_tensors="pt")["input_features"]
-        weight = next(self.encoder.parameters())
-        return _states_of(self.encoder, self.layers, mel.to(weight.device, weight.dtype))
+        weight = next(self.network.parameters())
+        return _states_of(self.network, list(self.network.layers), mel.to(weight.device, weight.dtype))
 
 
 Encoder = Callable[[NDArray[np.float32]], States]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import torch
@@ -51,11 +51,14 @@ class SonicDenoiser:
 
     Branches: 0 knows nothing (no CLIP, no image latent, silence), 1 the picture (silence), 2 picture and sound.
     together: branches in one batch; otherwise one after the other, in a third of the memory.
+    keep_deep: remember the coarse features of branch 2, for `shallow` on the same window.
     """
 
     unet: SonicUNet
     conditions: Conditions
     together: bool = True
+    keep_deep: bool = False
+    _deep: list[Tensor] = field(default_factory=list)
 
     def __call__(self, x: Tensor, sigma: float, frames: Tensor, branches: Sequence[int]) -> list[Tensor]:
         """Denoised [W, 4, h, w] of each branch, float32.  x: [W, 4, h, w] at level sigma.  frames: [W] places in the clip."""
@@ -63,13 +66,28 @@ class SonicDenoiser:
             return self._predict(x, sigma, frames, branches)
         return [self._predict(x, sigma, frames, (branch,))[0] for branch in branches]
 
+    def shallow(self, x: Tensor, sigma: float, frames: Tensor) -> Tensor:
+        """Denoised [W, 4, h, w] of branch 2 by the outermost layers, after a full pass over the same window at a level nearby."""
+        inputs = self._inputs(x, sigma, frames, (ALL,))
+        return self._denoised(self.unet.forward_shallow(*inputs, self._deep[0]), x, sigma)[0]
+
     def _predict(self, x: Tensor, sigma: float, frames: Tensor, branches: Sequence[int]) -> list[Tensor]:
-        dtype = self.unet.dtype
-        noisy = scaled_input(x, sigma).to(dtype)
+        keep = [] if self.keep_deep and ALL in branches else None
+        v = self.unet(*self._inputs(x, sigma, frames, branches), keep)
+        if keep:
+            self._deep[:] = [keep[0].chunk(len(branches))[list(branches).index(ALL)].clone()]
+        return self._denoised(v, x, sigma)
+
+    def _inputs(
+        self, x: Tensor, sigma: float, frames: Tensor, branches: Sequence[int]
+    ) -> tuple[Tensor, Tensor, Tensor, AttentionContext]:
+        noisy = scaled_input(x, sigma).to(self.unet.dtype)
         image = self.conditions.image_latent.to(noisy).expand_as(noisy)
         sample = torch.stack([torch.cat([noisy, image * (branch != NOTHING)], dim=1) for branch in branches])
         timestep = torch.tensor([continuous_timestep(sigma)], dtype=torch.float32, device=x.device)
-        v = self.unet(sample, timestep, self._ids(frames, len(branches)), self._context(frames, branches))
+        return sample, timestep, self._ids(frames, len(branches)), self._context(frames, branches)
+
+    def _denoised(self, v: Tensor, x: Tensor, sigma: float) -> list[Tensor]:
         return [denoised_from_v(part.float(), x, sigma) for part in v]
 
     def _ids(self, frames: Tensor, branches: int) -> Tensor:

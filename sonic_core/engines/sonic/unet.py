@@ -6,9 +6,13 @@ from typing import Any
 
 import torch
 from diffusers import UNetSpatioTemporalConditionModel
-from torch import Tensor
+from diffusers.models.resnet import SpatioTemporalResBlock
+from diffusers.models.transformers.transformer_temporal import TransformerSpatioTemporalModel
+from torch import Tensor, nn
 
 from .attention import AttentionContext, add_audio_attention, audio_attentions
+
+SHALLOW_LAYERS = 2  # of the last block, with their counterpart in the first: a fifth of a full pass at full size
 
 
 class SonicUNet(UNetSpatioTemporalConditionModel):
@@ -18,12 +22,19 @@ class SonicUNet(UNetSpatioTemporalConditionModel):
         super().__init__(**config)
         add_audio_attention(self, audio_scale)
 
-    def forward(self, sample: Tensor, timestep: Tensor, added_time_ids: Tensor, context: AttentionContext) -> Tensor:
+    def forward(
+        self,
+        sample: Tensor,
+        timestep: Tensor,
+        added_time_ids: Tensor,
+        context: AttentionContext,
+        keep: list[Tensor] | None = None,
+    ) -> Tensor:
         """Predict v.
 
         sample: [B, W, 8, h, w], four noisy channels and four of the image latent; h and w multiples of 8.
         timestep: [1] or [B], ln(sigma) / 4.  added_time_ids: [B, 3]: fps, translation bucket, expression bucket.
-        Returns [B, W, 4, h, w].
+        keep: gets what `forward_shallow` needs to go on from.  Returns [B, W, 4, h, w].
         """
         self._load(context)
         batch, frames = sample.shape[:2]
@@ -36,11 +47,50 @@ class SonicUNet(UNetSpatioTemporalConditionModel):
             hidden, more = block(hidden_states=hidden, **_accepted(block, shared))
             skips += more
         hidden = self.mid_block(hidden_states=hidden, **shared)
-        for block in self.up_blocks:
+        for block in self.up_blocks[:-1]:
             count = len(block.resnets)
             hidden = block(hidden_states=hidden, res_hidden_states_tuple=skips[-count:], **_accepted(block, shared))
             skips = skips[:-count]
+
+        inner = range(len(skips) - SHALLOW_LAYERS)
+        hidden = self._last_layers(hidden, skips[SHALLOW_LAYERS:], inner, shared)
+        if keep is not None:
+            keep[:] = [hidden]
+        outer = range(len(inner), len(skips))
+        hidden = self._last_layers(hidden, skips[:SHALLOW_LAYERS], outer, shared)
         return self._output(hidden, batch)
+
+    def forward_shallow(
+        self, sample: Tensor, timestep: Tensor, added_time_ids: Tensor, context: AttentionContext, deep: Tensor
+    ) -> Tensor:
+        """Predict v by the outermost layers alone, on top of what the same frames' last full pass left in `keep` (DeepCache).
+
+        Right in form, near in value: coarse features change little between neighbouring noise levels (Ma et al. 2024).
+        """
+        self._load(context)
+        batch, frames = sample.shape[:2]
+        hidden = sample.flatten(0, 1)
+        shared = self._shared_inputs(hidden, batch, frames, timestep, added_time_ids)
+        skips = (self.conv_in(hidden),)
+        first = self.down_blocks[0]
+        for i in range(SHALLOW_LAYERS - 1):
+            skips += (_layer(first, i, skips[-1], shared),)
+        last = len(self.up_blocks[-1].resnets)
+        return self._output(self._last_layers(deep, skips, range(last - SHALLOW_LAYERS, last), shared), batch)
+
+    def _last_layers(
+        self, hidden: Tensor, skips: tuple[Tensor, ...], layers: range, shared: dict[str, Tensor]
+    ) -> Tensor:
+        block = self.up_blocks[-1]
+        for i, skip in zip(layers, reversed(skips), strict=True):
+            hidden = _layer(block, i, torch.cat([hidden, skip], dim=1), shared)
+        return hidden
+
+    def compile_blocks(self) -> None:
+        """Compile every resnet and transformer block; they repeat in a few shapes, so this takes less than compiling the whole."""
+        for module in self.modules():
+            if isinstance(module, (SpatioTemporalResBlock, TransformerSpatioTemporalModel)):
+                module.compile(dynamic=False)
 
     def _load(self, context: AttentionContext) -> None:
         for attn, processor in audio_attentions(self):
@@ -63,7 +113,21 @@ class SonicUNet(UNetSpatioTemporalConditionModel):
         return self.conv_out(self.conv_act(self.conv_norm_out(hidden))).unflatten(0, (batch, -1))
 
 
-def _accepted(block: torch.nn.Module, shared: dict[str, Tensor]) -> dict[str, Tensor]:
+def _layer(block: nn.Module, index: int, hidden: Tensor, shared: dict[str, Tensor]) -> Tensor:
+    """One resnet of a block and the attention that follows it."""
+    hidden = block.resnets[index](hidden, shared["temb"], image_only_indicator=shared["image_only_indicator"])
+    if not getattr(block, "has_cross_attention", False):
+        return hidden
+    attend = block.attentions[index]
+    return attend(
+        hidden,
+        encoder_hidden_states=shared["encoder_hidden_states"],
+        image_only_indicator=shared["image_only_indicator"],
+        return_dict=False,
+    )[0]
+
+
+def _accepted(block: nn.Module, shared: dict[str, Tensor]) -> dict[str, Tensor]:
     if getattr(block, "has_cross_attention", False):
         return shared
     return {name: value for name, value in shared.items() if name != "encoder_hidden_states"}

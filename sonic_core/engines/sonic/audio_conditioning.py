@@ -1,0 +1,76 @@
+"""From a recording to what the UNet hears: tokens, silence and motion buckets for every key frame."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ...audio.clip import AudioClip
+from ...audio.encoders import encode
+from ...audio.silence import nonsilent_spans
+from .audio_encoder import RATE, WhisperStates, independent_chunks, overlapping_chunks
+from .audio_nets import motion_buckets
+from .audio_windows import POSITIONS_PER_KEY_FRAME, bucket_windows, token_windows
+from .denoiser import KEY_FPS
+from .loading import SonicModel
+
+BATCH = 128  # key frames that pass the audio nets together
+FADE = 0.16  # s from speech to silence and back
+
+
+@dataclass(frozen=True)
+class AudioConditions:
+    """tokens: [N, T, C].  silence: [1, T, C].  buckets: [N, 2] as the network says, before the user's amplitudes."""
+
+    tokens: Tensor
+    silence: Tensor
+    buckets: Tensor
+
+
+@torch.no_grad()
+def condition_audio(
+    model: SonicModel, wave: NDArray[np.float32], key_frames: int, clip: Tensor, independent: bool = False
+) -> AudioConditions:
+    """wave: [samples] at 16 kHz; clip: [1, C] CLIP embedding of the picture.
+
+    independent: 30-s pieces that know nothing of each other, as in the published code, instead of overlapping ones.
+    """
+    states = _states(model, wave, POSITIONS_PER_KEY_FRAME * key_frames, independent)
+    tokens, buckets = [], []
+    for frames in _batches(key_frames):
+        tokens.append(model.audio_to_token(token_windows(states, frames)))
+        buckets.append(motion_buckets(model.audio_to_bucket(bucket_windows(states, frames), clip.float().cpu())))
+    nothing = torch.zeros_like(token_windows(states, torch.zeros(1, dtype=torch.long)))
+    return AudioConditions(torch.cat(tokens), model.audio_to_token(nothing), torch.cat(buckets))
+
+
+def speech_activity(audio: AudioClip, key_frames: int) -> Tensor:
+    """How much a key frame belongs to speech, [N] from 0 (a pause) to 1, with soft edges outside the speech."""
+    times = torch.arange(key_frames) / KEY_FPS
+    activity = torch.zeros(key_frames)
+    for start_ms, end_ms in nonsilent_spans(audio):
+        distance = torch.maximum(start_ms / 1000 - times, times - end_ms / 1000).clamp(min=0)
+        activity = torch.maximum(activity, 1 - distance / FADE)
+    return activity.clamp(0, 1)
+
+
+def quiet_in_pauses(audio: AudioConditions, activity: Tensor) -> Tensor:
+    """Tokens that are those of silence where nobody speaks, [N, T, C]."""
+    return audio.silence + (audio.tokens - audio.silence) * activity[:, None, None]
+
+
+def _states(model: SonicModel, wave: NDArray[np.float32], positions: int, independent: bool) -> Tensor:
+    wave = np.pad(wave, (0, max(0, positions * RATE // 50 - len(wave))))
+    if not isinstance(model.encoder, WhisperStates):
+        return encode(model.encoder, wave)[:positions]
+    chunks = independent_chunks if independent else overlapping_chunks
+    return chunks(model.encoder, wave, positions)
+
+
+def _batches(length: int) -> Iterator[Tensor]:
+    return iter(torch.arange(length).split(BATCH))

@@ -1,0 +1,297 @@
+"""The sonic engine: the published Sonic model behind the engine protocol, exact or faster, within the memory there is."""
+
+from __future__ import annotations
+
+import gc
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ...audio.clip import AudioClip
+from ...audio.fit import fit_duration
+from ...audio.resampling import to_mono_16k
+from ...diffusion.guidance import Denoise, three_branch, within
+from ...diffusion.sampler import sample_euler
+from ...diffusion.schedule import karras_sigmas
+from ...diffusion.windows import CircularWindows, OpenWindows, Windows
+from ...errors import AudioError, SettingsError
+from ...frames import Frame, FrameStream
+from ...portrait.portrait import Portrait
+from ...progress import Progress, ignore
+from ...settings import Settings
+from ..base import Conditioning, Latents
+from . import picture
+from .audio_conditioning import AudioConditions, condition_audio, quiet_in_pauses, speech_activity
+from .decoding import ChunkedDecoder, encode_picture
+from .denoiser import KEY_FPS, Conditions, SonicDenoiser, starting_latents
+from .framing import frame
+from .interpolation import doubled, flow_middle, rife_middle
+from .loading import SonicModel, load_sonic
+from .planning import Estimate, MemoryPlan, choose_plan, estimate
+from .presets import preset_named
+from .previews import latent_preview
+from .savings import PlannedPredictions, in_groups, plan_steps
+
+log = logging.getLogger(__name__)
+
+WINDOW = 25
+IMAGE_SCALE, AUDIO_SCALE = 2.0, 7.5
+SHORTEST = 0.08  # s: one key frame
+SAMPLES_PER_KEY_FRAME = 1280  # at 16 kHz
+
+
+@dataclass(frozen=True)
+class SonicFeatures:
+    """What `prepare` leaves for `sample`; amplitudes and seed are applied there.
+
+    image: RGB uint8 at the working size.  reference: [4, h, w] its latent.  mask: [1, 1, H, W].  clip: [1, C].  tokens: [N, T, C].
+    """
+
+    image: NDArray[np.uint8]
+    reference: Tensor
+    mask: Tensor
+    clip: Tensor
+    audio: AudioConditions
+    tokens: Tensor
+
+
+class SonicEngine:
+    """Latents are key frames `[N, 4, h, w]` at 12.5 fps; the decoder doubles their rate.
+
+    folders, chosen: where the weights are (see `load_sonic`).  preset: exact, balanced, fast or preview.  reference: do everything as the
+    published code does, seams and all: independent 30-s audio, circular windows, decoding in plain chunks of 8, one amplitude for both
+    dials.  device: by default CUDA, then MPS, then the CPU; precision: fp16, bf16 or fp32, by default fp16 on a GPU.
+    compile: run the UNet's blocks through torch.compile; pays on clips of more than a minute.  model: networks loaded already.
+    """
+
+    name = "sonic"
+    fps = 25.0
+
+    def __init__(
+        self,
+        folders: Sequence[Path] | None = None,
+        chosen: Mapping[str, Path] | None = None,
+        preset: str = "exact",
+        reference: bool = False,
+        device: str | None = None,
+        precision: str | None = None,
+        compile: bool = False,
+        model: SonicModel | None = None,
+    ):
+        self.device = torch.device(device or _best_device())
+        self.dtype = _dtype(precision, self.device)
+        self.preset = preset_named(preset)
+        self.reference = reference
+        self.compile = compile
+        self.model = model or load_sonic(folders, chosen, self.dtype)
+
+    def prepare(
+        self,
+        portrait: Portrait,
+        audio: AudioClip,
+        settings: Settings,
+        progress: Progress = ignore,
+        mask: NDArray[np.uint8] | None = None,
+    ) -> Conditioning:
+        """Frame the portrait, encode it once and the recording once.
+
+        mask: uint8 [H, W] over the portrait's picture, where audio may act, instead of the grown face box.
+        """
+        audio = fit_duration(audio, settings.duration, settings.length_policy)
+        if audio.duration < SHORTEST:
+            raise AudioError(
+                f"{audio.name} lasts {audio.duration * 1000:.0f} ms; the sonic engine needs at least {SHORTEST * 1000:.0f} ms. "
+                "Use a longer recording."
+            )
+        framed = frame(portrait, settings, mask)
+        progress("portrait", 0, 1)
+        clip = self._clip_embedding(framed.image)
+        reference = self._reference_latent(framed.image)
+        progress("portrait", 1, 1)
+
+        frame_count = audio.frame_count(self.fps)
+        progress("audio", 0, 1)
+        wave = to_mono_16k(audio)
+        key_frames = len(wave) // SAMPLES_PER_KEY_FRAME if self.reference else -(-frame_count // 2)
+        conditions = condition_audio(self.model, wave, key_frames, clip, self.reference)
+        tokens = conditions.tokens
+        if not self.reference:
+            tokens = quiet_in_pauses(conditions, speech_activity(audio, len(tokens)))
+        progress("audio", 1, 1)
+        mask_tensor = picture.mask_tensor(framed.mask)
+        return Conditioning(
+            engine=self.name,
+            portrait=framed.portrait,
+            audio=audio,
+            features=SonicFeatures(framed.image, reference, mask_tensor, clip, conditions, tokens),
+            frame_count=frame_count,
+            fps=self.fps,
+            settings=settings,
+            paste=framed.paste,
+            notes=audio.notes + framed.notes + self._preset_note(settings),
+        )
+
+    @torch.no_grad()
+    def sample(self, conditioning: Conditioning, settings: Settings, progress: Progress = ignore) -> Latents:
+        features: SonicFeatures = conditioning.features
+        plan = self.plan(conditioning)
+        log.info("sonic: %s", self.estimate(conditioning, settings).described())
+        sigmas = karras_sigmas(self.preset.steps(settings.inference_steps))
+        denoiser = self._denoiser(features, settings, plan)
+        image_scale, audio_scale = IMAGE_SCALE, AUDIO_SCALE
+        predict = denoiser
+        if self.preset != preset_named("exact"):
+            predict = PlannedPredictions(denoiser, plan_steps(sigmas, self.preset))
+            image_scale, audio_scale = (
+                within(s, self.preset.guidance_floor, float("inf")) for s in (image_scale, audio_scale)
+            )
+        denoise, levels = in_groups(three_branch(predict, image_scale, audio_scale), sigmas, self.preset.substeps)
+
+        x = starting_latents(features.reference, self._noise(features, settings.seed), float(levels[0])).to(self.device)
+        denoise = _reporting(denoise, levels, progress)
+        samples = sample_euler(denoise, x, levels, self.windows(), progress, latent_preview)
+        return Latents(samples.cpu(), KEY_FPS, self.name)
+
+    def decode(self, conditioning: Conditioning, latents: Latents, progress: Progress = ignore) -> FrameStream:
+        """Exactly `frame_count` frames, decoded while they are read; every pass over the stream decodes anew."""
+        plan = self.plan(conditioning)
+        overlap = 0 if self.reference else self.preset.decode_overlap
+        decoder = ChunkedDecoder(self.model.vae, 8 if self.reference else plan.decode_chunk, overlap)
+        paste = conditioning.paste
+        whole = (paste.image if paste else conditioning.portrait.image).shape
+        height, width = conditioning.features.image.shape[:2] if self.reference and not paste else whole[:2]
+        middle = flow_middle if self.model.ifnet is None else rife_middle(self.model.ifnet.to(self.device))
+
+        def render() -> Iterator[Frame]:
+            if plan.unload_unet:
+                self.model.unet.to("cpu")
+            self.model.vae.to(self.device)
+            key_frames = ((picture_ * 0.5 + 0.5).clamp(0, 1) for picture_ in decoder(latents.samples, progress))
+            for frame_ in doubled(key_frames, middle, conditioning.frame_count):
+                pixels = _as_pixels(frame_, truncate=self.reference)
+                if paste:
+                    yield paste.apply(pixels)
+                else:
+                    yield _resized(pixels, width, height)
+
+        return FrameStream(conditioning.frame_count, width, height, self.fps, render)
+
+    def windows(self) -> Windows:
+        """How a clip is shared out to the UNet."""
+        return CircularWindows(WINDOW) if self.reference else OpenWindows(WINDOW)
+
+    def plan(self, conditioning: Conditioning) -> MemoryPlan:
+        """How to fit this clip into the device's free memory; on the CPU and MPS branches run one by one and memory is not limited."""
+        size = tuple(conditioning.features.reference.shape[-2:])
+        unet, vae = _bytes(self.model.unet), _bytes(self.model.vae)
+        free = float("inf")
+        if self.device.type == "cuda":
+            free = torch.cuda.mem_get_info(self.device)[0] + torch.cuda.memory_allocated(self.device)
+        width = self.model.unet.config.block_out_channels[0]
+        return choose_plan(
+            free, unet, vae, size, WINDOW, self.dtype.itemsize, width, may_batch=self.device.type == "cuda"
+        )
+
+    def estimate(self, conditioning: Conditioning, settings: Settings) -> Estimate:
+        """Work and memory of `sample` and `decode`, without running them."""
+        features: SonicFeatures = conditioning.features
+        size, steps = tuple(features.reference.shape[-2:]), settings.inference_steps
+        windows, plan = self.windows(), self.plan(conditioning)
+        return estimate(len(features.tokens), size, steps, self.preset, windows, WINDOW, plan)
+
+    def _denoiser(self, features: SonicFeatures, settings: Settings, plan: MemoryPlan) -> SonicDenoiser:
+        unet = self.model.unet
+        if plan.chunked:
+            unet.enable_forward_chunking(1, 0)
+        if plan.small_weights:
+            unet.enable_layerwise_casting(storage_dtype=torch.float8_e4m3fn, compute_dtype=self.dtype)
+        unet.to(self.device)
+        if self.compile:
+            unet.compile_blocks()
+        amplitude = (settings.dynamic_scale,) * 2 if self.reference else (settings.motion_scale, settings.dynamic_scale)
+        conditions = Conditions(
+            image_latent=features.reference,
+            clip=features.clip,
+            audio=features.tokens,
+            silence=features.audio.silence,
+            buckets=features.audio.buckets * torch.tensor(amplitude),
+            mask=features.mask,
+        )
+        return SonicDenoiser(unet, conditions, together=plan.together, keep_deep=self.preset.substeps > 1)
+
+    def _noise(self, features: SonicFeatures, seed: int) -> Tensor:
+        """[N, 4, h, w] as the published code draws it on a CPU: after noise for the picture, which it does not use."""
+        generator = torch.Generator().manual_seed(seed)
+        torch.randn(1, 3, *features.image.shape[:2], generator=generator)
+        return torch.randn(len(features.tokens), *features.reference.shape, generator=generator)
+
+    @torch.no_grad()
+    def _clip_embedding(self, image: NDArray[np.uint8]) -> Tensor:
+        clip = self.model.clip.to(self.device)
+        embedding = clip(picture.clip_tensor(image).to(self.device, self.dtype)).image_embeds.float().cpu()
+        clip.to("cpu")
+        return embedding
+
+    def _reference_latent(self, image: NDArray[np.uint8]) -> Tensor:
+        """Encoded in float32, as half precision can overflow in this encoder."""
+        vae = self.model.vae.to(self.device, torch.float32)
+        latent = encode_picture(vae, picture.reference_tensor(image)).cpu()
+        vae.to("cpu", self.dtype)
+        gc.collect()
+        return latent
+
+    def _preset_note(self, settings: Settings) -> tuple[str, ...]:
+        steps = self.preset.steps(settings.inference_steps)
+        if steps == settings.inference_steps:
+            return ()
+        return (f"Preset {self.preset.name} runs {steps} of the {settings.inference_steps} steps.",)
+
+
+def _reporting(denoise: Denoise, levels: Tensor, progress: Progress) -> Denoise:
+    """Let `progress` stop the work between windows: a step over a long clip takes minutes."""
+    steps = {level: i for i, level in enumerate(levels.tolist())}
+
+    def denoise_and_report(x: Tensor, sigma: float, frames: Tensor) -> Tensor:
+        progress("sampling", steps[sigma], len(steps) - 1)
+        return denoise(x, sigma, frames)
+
+    return denoise_and_report
+
+
+def _best_device() -> str:
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def _dtype(precision: str | None, device: torch.device) -> torch.dtype:
+    names = {"fp16": torch.float16, "bf16": torch.bfloat16, "fp32": torch.float32}
+    if precision is None:
+        return torch.float32 if device.type == "cpu" else torch.float16
+    if precision not in names:
+        raise SettingsError(f"precision is {precision!r}; expected one of {', '.join(names)}.")
+    return names[precision]
+
+
+def _bytes(module: torch.nn.Module) -> int:
+    return sum(p.numel() * p.element_size() for p in module.parameters())
+
+
+def _as_pixels(frame_: Tensor, truncate: bool) -> NDArray[np.uint8]:
+    """[3, H, W] in 0..1 -> uint8 [H, W, 3]; the published code truncates, which darkens by half a step."""
+    values = frame_.permute(1, 2, 0).float().cpu().numpy() * 255
+    return (values if truncate else np.round(values)).astype(np.uint8)
+
+
+def _resized(pixels: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
+    if pixels.shape[:2] == (height, width):
+        return pixels
+    shrinking = width * height < pixels.shape[0] * pixels.shape[1]
+    return cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_CUBIC)

@@ -1,0 +1,76 @@
+"""What part of the picture is generated, in which size, and where audio may act in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...portrait.framing import PasteBack, face_crop, frame_portrait
+from ...portrait.portrait import Portrait
+from ...settings import Settings
+from . import picture
+
+MAX_LONG_SIDE = 1536  # px; beyond it attention over positions takes most of the time
+
+
+@dataclass(frozen=True)
+class Framed:
+    """image: RGB uint8 [H, W, 3] and mask: uint8 [H, W], both at the size the networks work at, multiples of 64.
+
+    portrait: at the size of the video.  paste: the way back into the original picture, or None.  notes: what was adjusted.
+    """
+
+    image: NDArray[np.uint8]
+    mask: NDArray[np.uint8]
+    portrait: Portrait
+    paste: PasteBack | None
+    notes: tuple[str, ...]
+
+
+def frame(portrait: Portrait, settings: Settings, mask: NDArray[np.uint8] | None = None) -> Framed:
+    """Frame a portrait as `settings` ask.
+
+    mask: uint8 [H, W] over the original picture, where audio may act; by default the grown face box.
+    """
+    if mask is None:
+        mask = picture.face_mask(portrait.face_box, portrait.width, portrait.height)
+    elif mask.shape != portrait.image.shape[:2]:
+        mask = picture.resize(mask, portrait.width, portrait.height)
+    short, notes = _short_side(portrait, settings)
+    framed = frame_portrait(portrait, settings.framing, short, settings.expand_ratio)
+    left, top, right, bottom = _part(portrait, framed.paste, settings)
+    width, height = picture.generated_size(right - left, bottom - top, short)
+    image, part_mask = (
+        picture.resize(np.ascontiguousarray(a[top:bottom, left:right]), width, height) for a in (portrait.image, mask)
+    )
+    if (width, height) != (framed.portrait.width, framed.portrait.height):
+        notes += (
+            f"Frames are generated at {width} x {height} (multiples of 64) and brought to "
+            f"{framed.portrait.width} x {framed.portrait.height}.",
+        )
+    return Framed(image, part_mask, framed.portrait, framed.paste, framed.notes + notes)
+
+
+def _part(portrait: Portrait, paste: PasteBack | None, settings: Settings) -> tuple[int, int, int, int]:
+    """The generated part of the original picture: x0, y0, x1, y1."""
+    if paste is not None:
+        return paste.box
+    if settings.framing == "face":
+        return face_crop(portrait, settings.expand_ratio)
+    return 0, 0, portrait.width, portrait.height
+
+
+def _short_side(portrait: Portrait, settings: Settings) -> tuple[int, tuple[str, ...]]:
+    short = settings.min_resolution
+    if settings.framing != "full":
+        return short, ()
+    shape = max(portrait.width, portrait.height) / min(portrait.width, portrait.height)
+    if short * shape <= MAX_LONG_SIDE:
+        return short, ()
+    capped = max(picture.SIZE_STEP, int(MAX_LONG_SIDE / shape) // picture.SIZE_STEP * picture.SIZE_STEP)
+    return capped, (
+        f"The picture is {shape:.1f} times as long as wide: its short side is {capped} px instead of {short}, "
+        f"so that the long one stays near {MAX_LONG_SIDE}.",
+    )

@@ -1,0 +1,152 @@
+"""From files to a `SonicModel`: find them, read them, and say everything that is wrong with them at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import AutoencoderKLTemporalDecoder
+from torch import nn
+
+from ...audio.encoders import Wav2Vec2Encoder
+from ...errors import ModelMissingError
+from ...models.locate import locate, models_folders, report_problems
+from ...models.manifest import SONIC_FILES
+from ...models.weights import read_sidecar, read_weights
+from . import svd_single_file
+from .audio_encoder import WhisperStates
+from .audio_nets import AudioToBucket, AudioToToken
+from .building import build_bucket_net, build_clip, build_ifnet, build_token_net, build_unet, build_vae, build_whisper
+from .rife import IFNet
+from .unet import SonicUNet
+
+
+@dataclass(frozen=True)
+class SonicModel:
+    """The networks of the sonic engine, on the CPU.  encoder: Whisper or Wav2Vec2.  ifnet: None = interpolate by optical flow."""
+
+    unet: SonicUNet
+    vae: AutoencoderKLTemporalDecoder
+    clip: nn.Module
+    audio_to_token: AudioToToken
+    audio_to_bucket: AudioToBucket
+    encoder: WhisperStates | Wav2Vec2Encoder
+    ifnet: IFNet | None = None
+
+
+def load_sonic(
+    folders: Sequence[Path] | None = None,
+    chosen: Mapping[str, Path] | None = None,
+    dtype: torch.dtype = torch.float32,
+) -> SonicModel:
+    """Load the networks found in models folders.
+
+    chosen: paths by key (unet, audio2token, audio2bucket, audio_encoder, svd, flownet) that go before what the folders hold.
+    dtype: of UNet, VAE and CLIP; the small audio networks stay in float32.
+    Raises ModelMissingError with the list of every file that is missing, truncated or not what it should be.
+    """
+    folders = tuple(folders or models_folders())
+    paths, missing = locate(SONIC_FILES, folders, chosen)
+    parts, faults = {}, []
+    for key, load in _LOADERS.items():
+        if key in paths:
+            try:
+                parts.update(load(paths[key], dtype))
+            except ModelMissingError as error:
+                faults.append(f"{paths[key]}: {str(error).removeprefix(f'{paths[key]} ')}")
+    if missing or faults:
+        raise report_problems("sonic", missing, faults, folders)
+    _check_together(parts, paths)
+    return SonicModel(**parts)
+
+
+def _load_unet(path: Path, dtype: torch.dtype) -> dict[str, Any]:
+    return {"unet": build_unet(read_weights(path), _own_config(path, "unet"), dtype)}
+
+
+def _load_token_net(path: Path, dtype: torch.dtype) -> dict[str, Any]:
+    return {"audio_to_token": build_token_net(read_weights(path))}
+
+
+def _load_bucket_net(path: Path, dtype: torch.dtype) -> dict[str, Any]:
+    return {"audio_to_bucket": build_bucket_net(read_weights(path))}
+
+
+def _load_encoder(path: Path, dtype: torch.dtype) -> dict[str, Any]:
+    sidecar = read_sidecar(path)
+    if sidecar.get("model_type") == "wav2vec2":
+        return {"encoder": Wav2Vec2Encoder(path)}
+    return {"encoder": WhisperStates.around(build_whisper(read_weights(_weights_in(path)), sidecar))}
+
+
+def _load_svd(path: Path, dtype: torch.dtype) -> dict[str, Any]:
+    if path.is_dir():
+        vae, clip = path / "vae", path / "image_encoder"
+        return {
+            "vae": build_vae(read_weights(_weights_in(vae)), read_sidecar(vae), dtype),
+            "clip": build_clip(read_weights(_weights_in(clip)), read_sidecar(clip), dtype),
+        }
+    file = read_weights(path, svd_single_file.wanted)
+    sidecar = read_sidecar(path)
+    return {
+        "vae": build_vae(svd_single_file.vae_weights(file), sidecar.get("vae"), dtype),
+        "clip": build_clip(svd_single_file.clip_weights(file), sidecar.get("image_encoder"), dtype),
+    }
+
+
+def _load_flownet(path: Path, dtype: torch.dtype) -> dict[str, Any]:
+    return {"ifnet": build_ifnet(read_weights(path))}
+
+
+_LOADERS: dict[str, Callable[[Path, torch.dtype], dict[str, Any]]] = {
+    "unet": _load_unet,
+    "audio2token": _load_token_net,
+    "audio2bucket": _load_bucket_net,
+    "audio_encoder": _load_encoder,
+    "svd": _load_svd,
+    "flownet": _load_flownet,
+}
+
+
+def _own_config(path: Path, part: str) -> dict[str, Any]:
+    """A part's section of the config.json beside the weights, or the whole file where it has no sections."""
+    config = read_sidecar(path)
+    return config.get(part, config)
+
+
+def _weights_in(path: Path) -> Path:
+    """The weights file of a folder in the manner of diffusers and transformers, or the file itself."""
+    if path.is_file():
+        return path
+    names = (
+        "diffusion_pytorch_model.safetensors",
+        "diffusion_pytorch_model.fp16.safetensors",
+        "model.safetensors",
+        "model.fp16.safetensors",
+        "diffusion_pytorch_model.bin",
+        "pytorch_model.bin",
+    )
+    found = next((path / name for name in names if (path / name).is_file()), None)
+    if found is None:
+        raise ModelMissingError(f"{path} holds none of {', '.join(names)}; put the weights there.")
+    return found
+
+
+def _check_together(parts: Mapping[str, Any], paths: Mapping[str, Path]) -> None:
+    """Networks that fit one by one must also fit each other."""
+    encoder, tokens, unet = parts["encoder"], parts["audio_to_token"], parts["unet"]
+    positions = tokens.proj1.in_features / (encoder.layers * encoder.width)
+    if positions != 10:
+        raise ModelMissingError(
+            f"{paths['audio2token']} takes {tokens.proj1.in_features} numbers per frame, but {paths['audio_encoder']} gives "
+            f"{10 * encoder.layers * encoder.width} (10 positions of {encoder.layers} states of {encoder.width}). "
+            "Put the speech encoder there that this checkpoint was trained with."
+        )
+    if tokens.width != unet.config.cross_attention_dim:
+        raise ModelMissingError(
+            f"{paths['audio2token']} makes tokens of {tokens.width} numbers, {paths['unet']} expects "
+            f"{unet.config.cross_attention_dim}; they belong to different checkpoints."
+        )

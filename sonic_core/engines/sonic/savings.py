@@ -1,0 +1,86 @@
+"""Savings that change the result a little: guidance differences used again, and steps taken inside a window by the outermost layers."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+
+from ...diffusion.guidance import Denoise
+from .denoiser import ALL, NOTHING, PICTURE, SonicDenoiser
+from .presets import Preset
+
+
+@dataclass(frozen=True)
+class StepPlan:
+    """fresh: branches computed at this step.  shallow: by the outermost layers alone (then only branch 2 is fresh)."""
+
+    fresh: frozenset[int]
+    shallow: bool = False
+
+
+def plan_steps(sigmas: Tensor, preset: Preset) -> dict[float, StepPlan]:
+    """What is computed at each noise level [S + 1] of a run; the first step computes everything."""
+    plans = {}
+    for i, sigma in enumerate(sigmas.tolist()[:-1]):
+        group, within_group = divmod(i, preset.substeps)
+        fresh = {ALL}
+        if within_group == 0 and group % preset.picture_every == 0:
+            fresh.add(PICTURE)
+        if within_group == 0 and group % preset.nothing_every == 0:
+            fresh |= {PICTURE, NOTHING}
+        plans[sigma] = StepPlan(frozenset(fresh), shallow=within_group > 0)
+    return plans
+
+
+@dataclass(frozen=True)
+class PlannedPredictions:
+    """`Branches` that follow a plan: what is not computed follows from the branch above it and their last known difference.
+
+    Differences are kept per frame of the clip, as windows move; they are those of v, so they scale with the noise level.
+    """
+
+    denoiser: SonicDenoiser
+    plan: dict[float, StepPlan]
+    _differences: dict[int, Tensor] = field(default_factory=dict)
+
+    def __call__(self, x: Tensor, sigma: float, frames: Tensor, branches: tuple[int, ...]) -> list[Tensor]:
+        step, scale = self.plan[sigma], sigma / math.sqrt(sigma**2 + 1)
+        if step.shallow:
+            known = {ALL: self.denoiser.shallow(x, sigma, frames)}
+        else:
+            computed = tuple(branch for branch in branches if branch in step.fresh)
+            known = dict(zip(computed, self.denoiser(x, sigma, frames, computed), strict=True))
+        for branch in (PICTURE, NOTHING):
+            if branch in known:
+                self._keep(branch, frames, (known[branch + 1] - known[branch]) / scale)
+            elif branch >= min(branches):
+                known[branch] = known[branch + 1] - self._differences[branch][frames] * scale
+        return [known[branch] for branch in branches]
+
+    def _keep(self, branch: int, frames: Tensor, difference: Tensor) -> None:
+        if branch not in self._differences:
+            length = len(self.denoiser.conditions)
+            self._differences[branch] = difference.new_zeros(length, *difference.shape[1:])
+        self._differences[branch][frames] = difference
+
+
+def in_groups(denoise: Denoise, sigmas: Tensor, size: int) -> tuple[Denoise, Tensor]:
+    """Let every window take `size` Euler steps at once.
+
+    Returns a denoiser and the noise levels [S' + 1] that remain for the sampler; one of its steps ends where `size` steps would.
+    """
+    levels = sigmas.tolist()
+    stops = [*range(0, len(levels) - 1, size), len(levels) - 1]
+    paths = {levels[a]: levels[a : b + 1] for a, b in pairwise(stops)}
+
+    def denoise_group(x: Tensor, sigma: float, frames: Tensor) -> Tensor:
+        path, y = paths[sigma], x
+        for level, next_level in pairwise(path):
+            y = y + (y - denoise(y, level, frames)) / level * (next_level - level)
+        return x - (y - x) * (sigma / (path[-1] - sigma))
+
+    return denoise_group, torch.tensor([levels[stop] for stop in stops], dtype=sigmas.dtype)
