@@ -91,6 +91,16 @@ def test_the_mouth_rests_between_the_sounds(vowels):
     )
 
 
+def test_a_short_pause_does_not_bring_the_pictured_smile_back(speech):
+    rest = column(acoustic_motion(speech, 140, Settings(dynamic_scale=1.0)), "rest")
+    assert rest[round(1.0 * FPS) : round(5.0 * FPS)].min() > 0.4
+
+
+def test_in_a_long_pause_the_picture_is_itself():
+    rest = column(motion(np.concatenate([vowel(AH), PAUSE, PAUSE, PAUSE, vowel(AH)])), "rest")
+    assert rest[round(1.1 * FPS)] < 0.02
+
+
 def low_passed(sound, cutoff=500):
     spectrum = np.fft.rfft(sound)
     return np.fft.irfft(spectrum / (1 + (np.fft.rfftfreq(len(sound), 1 / RATE) / cutoff) ** 6), len(sound))

@@ -13,7 +13,7 @@ from ...audio.resampling import to_mono_16k
 from ...progress import Progress, ignore
 from ...settings import Settings
 from .acoustic_features import FRAME_RATE, band_spectrum
-from .curve_filters import moving_max, smooth
+from .curve_filters import moving_max, moving_min, smooth
 from .lip_gestures import LipGestures, read_lip_gestures
 from .liveliness import Prosody, add_liveliness
 from .parameters import PARAMETER_INDEX, PARAMETERS, clamp
@@ -21,6 +21,7 @@ from .parameters import PARAMETER_INDEX, PARAMETERS, clamp
 FPS = 25.0
 JAW_IN_SPEECH = 0.46  # of the jaw's range at the most open vowel
 REST_IN_SPEECH = 0.45  # a picture's own opening is half closed while it speaks
+BREATHING_PAUSE = 0.7  # s; in shorter pauses the face does not fall back into the picture's smile
 LIP_SMOOTHING = 0.018  # s
 CLOSURE_REACH = 7  # analysis frames (35 ms) over which the tightest moment of a closure counts for a video frame
 STAGES = 3
@@ -53,6 +54,8 @@ def mouth_track(gestures: LipGestures, frame_count: int, fps: float, scale: floa
     close = sampled(moving_max(gestures.close, CLOSURE_REACH), frame_count, fps)
     parted = 1 - close  # lips that touch are not pulled apart by anything
     opening, hiss = at_frames(gestures.open), at_frames(gestures.hiss)
+    breath = round(BREATHING_PAUSE * FRAME_RATE)
+    talking = moving_min(moving_max(gestures.voice, breath), breath)
     curves = {
         "jaw": scale * JAW_IN_SPEECH * opening,
         "pucker": scale * 0.75 * at_frames(gestures.round, 0.03),
@@ -62,7 +65,7 @@ def mouth_track(gestures: LipGestures, frame_count: int, fps: float, scale: floa
         "tongue": np.minimum(scale, 1) * 0.8 * at_frames(gestures.tongue) * parted,
         "close": close,
         "press": min(scale, 1.0) * 0.6 * close,
-        "rest": min(scale, 1.0) * REST_IN_SPEECH * at_frames(gestures.voice, 0.08),
+        "rest": min(scale, 1.0) * REST_IN_SPEECH * at_frames(talking, 0.10),
     }
     track = np.zeros((frame_count, len(PARAMETERS)), np.float32)
     for name, curve in curves.items():
