@@ -74,8 +74,8 @@ def test_faces_are_sorted_by_size(cache):
 
 @pytest.mark.parametrize("scale", [0.5, 3, 6])
 def test_landmarks_do_not_depend_on_the_size_of_the_picture(portrait, cache, scale):
-    filter = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    found = load_portrait(cv2.resize(sample(), None, fx=scale, fy=scale, interpolation=filter), cache_dir=cache)
+    resampling = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    found = load_portrait(cv2.resize(sample(), None, fx=scale, fy=scale, interpolation=resampling), cache_dir=cache)
     landmarks = (found.landmarks[:, :2] + 0.5) / scale - 0.5
     assert eye_distances(landmarks, portrait.landmarks[:, :2], portrait.report.eye_distance_px) < 0.012
 
