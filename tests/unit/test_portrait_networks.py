@@ -13,8 +13,8 @@ from portrait_samples import sample
 from sonic_core.portrait.crop import SquareCrop, as_batch
 from sonic_core.portrait.networks import WEIGHTS, load_networks
 
-FACE = SquareCrop((226, 116), 165, 0.05)  # of the bundled portrait, about as mesh.py cuts it
-RIGHT_EYE, LEFT_EYE = SquareCrop((205, 112), 45, 0.05), SquareCrop((249, 113), 45, 0.05, mirrored=True)
+FACE = SquareCrop((272, 232), 330, 0.05)  # of the bundled portrait, about as mesh.py cuts it
+RIGHT_EYE, LEFT_EYE = SquareCrop((230, 224), 90, 0.05), SquareCrop((318, 226), 90, 0.05, mirrored=True)
 
 
 def originals() -> Path | None:
