@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from .audio.clip import AudioClip
 from .engines.base import Engine
+from .media.provenance import PRODUCER, Provenance, audio_digest
 from .media.writer import Encoding, write_video
+from .models.credits import credits_of
 from .portrait.portrait import Portrait
 from .progress import Progress, ignore
 from .settings import Settings
+
+
+@dataclass(frozen=True)
+class Labels:
+    """How a clip is marked as synthetic beyond what every file says.
+
+    producer: name or code of whoever provides the service, for the `AIGC` record.
+    """
+
+    producer: str = PRODUCER
 
 
 @dataclass(frozen=True)
@@ -35,22 +46,33 @@ def generate(
     metadata: Mapping[str, str] | None = None,
     overwrite: bool = False,
     progress: Progress = ignore,
+    labels: Labels | None = None,
 ) -> Generated:
     """Make `portrait` speak `audio` and write the mp4; frames are rendered, encoded and forgotten one at a time.
 
+    The file always tells how it was made (media/provenance.py); `metadata` adds tags, `labels` says what else marks it.
     An existing `output` is kept and a numbered name used instead, unless `overwrite`.  Raises the package's errors
     (errors.py) and whatever `progress` raises; neither leaves a half-written file.
     """
-    settings = settings or Settings()
+    settings, labels = settings or Settings(), labels or Labels()
     conditioning = engine.prepare(portrait, audio, settings, progress)
     latents = engine.sample(conditioning, settings, progress)
     frames = engine.decode(conditioning, latents, progress)
+    provenance = Provenance(
+        labels.producer,
+        engine.name,
+        credits_of(engine.name),
+        settings.seed,
+        asdict(settings),
+        portrait.digest,
+        audio_digest(audio),
+    )
     path = write_video(
         frames,
         conditioning.audio,
         output,
         encoding or Encoding(),
-        {"comment": json.dumps({"engine": engine.name, **asdict(settings)}), **(metadata or {})},
+        {**(metadata or {}), **provenance.tags()},
         overwrite,
         progress,
     )

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .options import add_encoding, add_settings, encoding_from, settings_from
+from .options import add_encoding, add_labels, add_settings, encoding_from, labels_from, settings_from
 
 if TYPE_CHECKING:
     from ..audio.clip import AudioClip
@@ -36,6 +36,7 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--engine", default="lite", metavar="NAME", help="Which engine makes the video. Default lite.")
     add_settings(parser)
     add_encoding(parser)
+    add_labels(parser)
 
 
 def run(args: argparse.Namespace, console: Console) -> dict[str, Any]:
@@ -72,6 +73,7 @@ def make_video(
         {"title": output.stem},
         overwrite=args.overwrite,
         progress=console,
+        labels=labels_from(args),
     )
     seconds = time.perf_counter() - start
     for note in made.notes:

@@ -1,4 +1,4 @@
-"""`inspect`: what a video file holds."""
+"""`inspect`: what a video file holds and what it says about its making, checked."""
 
 from __future__ import annotations
 
@@ -9,23 +9,74 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ..media.probe import Probe
+    from ..media.provenance_check import Check
     from .console import Console
 
-HELP = "show streams, lengths, colour tags and metadata of a video"
+HELP = "show streams, lengths, colour tags and metadata of a video; verify how it was made"
 CONTAINER_TAGS = ("major_brand", "minor_version", "compatible_brands", "encoder")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", type=Path, metavar="FILE.mp4", help="The video to look at.")
+    parser.add_argument("--image", type=Path, metavar="FILE", help="Verify that the video was made from this picture.")
+    parser.add_argument(
+        "--audio", type=Path, metavar="FILE", help="Verify that the video was made from this recording."
+    )
 
 
 def run(args: argparse.Namespace, console: Console) -> dict[str, Any]:
     from ..media.probe import probe
+    from ..media.provenance_check import check_provenance, is_marked
 
     video = probe(args.file)
     for line in describe(video):
         console.say(line)
-    return {"file": str(args.file), **asdict(video)}
+    marked = is_marked(video.metadata)
+    asked = bool(args.image or args.audio)
+    checks: tuple[Check, ...] = ()
+    if marked or asked:
+        checks = check_provenance(
+            video,
+            picture_digests(args.image) if args.image else None,
+            recording_digests(args.audio) if args.audio else None,
+        )
+    for line in describe_checks(checks, marked):
+        console.say(line)
+    return {
+        "file": str(args.file),
+        **asdict(video),
+        "marked_as_generated": marked,
+        "checks": [asdict(check) for check in checks],
+        "exit_code": int(any(not check.holds for check in checks)),
+    }
+
+
+def picture_digests(path: Path) -> tuple[str, ...]:
+    """What `image_sha256` says about a video made from `path`."""
+    from ..portrait.cache import content_digest
+    from ..portrait.loading import load_picture
+
+    picture = load_picture(path)
+    return (content_digest(picture.image, picture.alpha),)
+
+
+def recording_digests(path: Path) -> tuple[str, ...]:
+    """What `audio_sha256` may say about a video made from `path`: with and without `--trim-silence`."""
+    from ..audio.loading import load_audio
+    from ..media.provenance import audio_digest
+
+    return tuple(dict.fromkeys(audio_digest(load_audio(path, trim_silence=trim)) for trim in (False, True)))
+
+
+def describe_checks(checks: tuple[Check, ...], marked: bool) -> list[str]:
+    """A line per check, then the verdict."""
+    lines = [f"{'ok   ' if check.holds else 'WRONG'}    {check.subject}: {check.found}" for check in checks]
+    failed = sum(not check.holds for check in checks)
+    if not marked:
+        return [*lines, "Made:    nothing in this file says that it is synthetic."]
+    if failed:
+        return [*lines, f"Made:    marked as AI-generated, but {failed} of {len(checks)} checks failed."]
+    return [*lines, f"Made:    marked as AI-generated; all {len(checks)} checks hold."]
 
 
 def describe(video: Probe) -> list[str]:

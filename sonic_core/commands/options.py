@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import Field, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..media.encoding import PRESETS, Encoding
+from ..media.provenance import PRODUCER
 from ..settings import Settings
+
+if TYPE_CHECKING:
+    from ..pipeline import Labels
 
 
 def add_settings(parser: argparse.ArgumentParser) -> None:
@@ -53,6 +57,23 @@ def add_encoding(parser: argparse.ArgumentParser) -> None:
 def encoding_from(args: argparse.Namespace) -> Encoding:
     """Raises SettingsError when a value lies outside its range."""
     return Encoding(crf=args.crf, preset=args.preset)
+
+
+def add_labels(parser: argparse.ArgumentParser) -> None:
+    """Options of how the video is marked as synthetic; what it says about its making is always written."""
+    group = parser.add_argument_group("labels")
+    group.add_argument(
+        "--producer",
+        default=PRODUCER,
+        metavar="NAME",
+        help=f"Who provides the video, for the AIGC record. Default {PRODUCER}.",
+    )
+
+
+def labels_from(args: argparse.Namespace) -> Labels:
+    from ..pipeline import Labels
+
+    return Labels(producer=args.producer)
 
 
 def _help(item: Field[Any]) -> str:

@@ -60,7 +60,22 @@ def test_generate_makes_a_video_as_long_as_the_recording(tmp_path, second):
     assert abs(video.duration - video.audio_duration) <= 0.5 / 25
     assert video.sample_rate == load_audio(SPEECH).rate
     assert "Picture: portrait.png" in answer.stderr
-    assert json.loads(video.metadata["comment"])["engine"] == "lite"
+    assert video.metadata["comment"] == "AI-generated talking-head video"
+    assert (video.metadata["engine"], video.metadata["seed"]) == ("lite", "0")
+    assert json.loads(video.metadata["settings"])["min_resolution"] == 256
+
+
+def test_inspect_verifies_what_generate_made(tmp_path, second, capsys):
+    output = tmp_path / "a.mp4"
+    common = ["--min-resolution", "256", "--duration", "0.4", "--length-policy", "trim", "--producer", "示例公司"]
+    arguments = ["--image", str(PORTRAIT), "--audio", str(second), "--output", str(output)]
+    assert cli.main(["generate", *arguments, *common, "--quiet"]) == 0
+    assert cli.main(["inspect", str(output), "--image", str(PORTRAIT), "--audio", str(second)]) == 0
+    text = capsys.readouterr().out
+    assert "producer 示例公司" in text
+    assert "WRONG" not in text
+    assert cli.main(["inspect", str(output), "--audio", str(SPEECH)]) == 1
+    assert "WRONG    audio_sha256 matches" in capsys.readouterr().out
 
 
 def test_demo_takes_the_next_free_name_and_the_same_seed_gives_the_same_file(tmp_path, monkeypatch, capsys):
