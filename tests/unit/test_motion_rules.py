@@ -12,6 +12,7 @@ from sonic_core.engines.lite.motion_rules import (
     blink_times,
     blinking_naturally,
     closed_on_bilabials,
+    looking_in_fixations,
     moving_smoothly,
     scaled,
 )
@@ -118,6 +119,24 @@ def test_the_head_moves_without_jerks():
     for name in HEAD:
         assert np.abs(np.diff(column(track, name), 2)).mean() < 0.35 * jitter[PARAMETER_INDEX[name]]
         assert column(track, name)[0] == 0
+
+
+def test_eyes_rest_and_jump_instead_of_drifting():
+    frames = 500
+    track = np.zeros((frames, len(PARAMETERS)), np.float32)
+    track[:, PARAMETER_INDEX["gaze_x"]] = 0.5 * np.sin(np.arange(frames) / 40)
+    steps = np.abs(np.diff(column(looking_in_fixations(track, FPS), "gaze_x")))
+    assert (steps == 0).mean() > 0.9
+    assert steps.max() > 0.13
+    jumps = np.flatnonzero(steps > 0)
+    assert np.diff(jumps).min() >= 7
+
+
+def test_eyes_stay_on_their_target_while_the_head_turns():
+    track = np.zeros((100, len(PARAMETERS)), np.float32)
+    track[:, PARAMETER_INDEX["yaw"]] = np.linspace(0, 7, 100)
+    track[:, PARAMETER_INDEX["gaze_x"]] = np.linspace(0, -0.5, 100)
+    assert np.allclose(column(looking_in_fixations(track, FPS), "gaze_x"), np.linspace(0, -0.5, 100), atol=1e-3)
 
 
 def test_scales_change_their_own_part_and_nothing_else():

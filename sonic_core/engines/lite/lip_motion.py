@@ -17,6 +17,8 @@ MOUTH = ("jaw", "close", "press", "pucker", "stretch", "upraise", "lowdep", "fv"
 """Parameters that lip_motion sets, in the order of its columns."""
 
 JAW_RANGE = 0.52  # jaw of a wide "ah"; loud speech peaks near 0.45 of the renderer's range
+PUCKER_RANGE, STRETCH_RANGE = 0.78, 0.7
+ROUNDING_SMOOTHED = 2.0  # states: protruding the lips takes longer than opening them
 REST_IN_SPEECH = 0.45  # share of the picture's own opening that speech takes away
 SHORTEST_REST = 0.16  # s: a shorter silence is the closure of a stop, not a pause
 GATE = 1.3  # closures at probability 1 / GATE shut the lips completely
@@ -60,14 +62,14 @@ def lip_motion(heard: Articulation, frame_count: int, fps: float = 25.0) -> NDAr
     place = np.arange(frame_count) * RATE / fps
     close = closures(heard, frame_count, fps)
     close = np.maximum(close, _at(np.where(heard.closure > 0.5, shut, 0), place))
-    round_ = _at(_smooth(heard.round, 0.6) * speech, place)
+    round_ = _at(_smooth(heard.round, ROUNDING_SMOOTHED) * speech, place)
     bite = _at(_smooth(_neighbours(heard.labiodental, np.maximum), 0.8) * speech, place) * (1 - close)
     columns = {
         "jaw": JAW_RANGE * _at(opening, place),
         "close": close,
         "press": _press(heard, place) * close,
-        "pucker": np.clip(round_, 0, 1),
-        "stretch": 0.75 * np.clip(-round_, 0, 1),
+        "pucker": PUCKER_RANGE * np.clip(round_, 0, 1),
+        "stretch": STRETCH_RANGE * np.clip(-round_, 0, 1),
         "upraise": _expected(heard, _UPPER, place),
         "lowdep": _expected(heard, _TEETH, place) * (1 - close),
         "fv": bite,

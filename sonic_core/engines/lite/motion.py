@@ -22,7 +22,14 @@ from ...settings import Settings
 from .denoiser import MotionDenoiser
 from .emotion import NEUTRAL, Emotion, with_emotion
 from .lip_reader import Articulation, LipReader, read_lips
-from .motion_rules import at_rest_in_silence, blinking_naturally, closed_on_bilabials, moving_smoothly, scaled
+from .motion_rules import (
+    at_rest_in_silence,
+    blinking_naturally,
+    closed_on_bilabials,
+    looking_in_fixations,
+    moving_smoothly,
+    scaled,
+)
 from .motion_space import CHANNELS, conditions, track_from_channels
 from .parameters import clamp
 from .prosody import Prosody, read_prosody
@@ -82,7 +89,7 @@ class SpeechMotion:
         track = track_from_channels(self.denoiser.space.decode(latents))
         track = at_rest_in_silence(track, heard.articulation, FPS)
         track = closed_on_bilabials(track, heard.articulation, FPS)
-        track = blinking_naturally(moving_smoothly(track, FPS), heard.articulation, FPS)
+        track = blinking_naturally(moving_smoothly(looking_in_fixations(track, FPS), FPS), heard.articulation, FPS)
         track = with_emotion(track, emotion, heard.prosody, FPS)
         return clamp(scaled(clamp(track), settings.dynamic_scale, settings.motion_scale))
 

@@ -28,6 +28,9 @@ SMOOTHING = {
     "gaze_y": 0.02,
 }
 """Seconds of Gaussian smoothing: keeps the head's velocity continuous at 25 fps, leaves saccades quick."""
+GAZE_PER_YAW, GAZE_PER_PITCH = -1 / 14, 1 / 18  # gaze per degree that keeps looking at the same place, as in training
+SACCADE_FROM = 0.14  # smaller shifts of interest move no eye
+FIXATION_AHEAD, SHORTEST_FIXATION = 0.4, 0.28  # s
 EASE_IN = 0.4  # s from the picture's own pose into motion
 _CLOSED, _LIDS_FALLING = 0.45, BLINK_CLOSE  # a blink of the network counts from this lid closure on
 
@@ -94,6 +97,29 @@ def blink_times(lids: Curve, pauses: NDArray[np.bool_], fps: float) -> list[floa
             times.append(float(onset))
     fill(duration + shortest)
     return times[:1] if duration < SHORT_CLIP else times
+
+
+def looking_in_fixations(track: Track, fps: float) -> Track:
+    """Eyes rest and jump, they never drift: the network's wish of where to look, held until it has moved on.
+
+    While they rest they stay on their target against the head's turning (vestibulo-ocular reflex).
+    """
+    track = track.copy()
+    x, y = PARAMETER_INDEX["gaze_x"], PARAMETER_INDEX["gaze_y"]
+    turned = np.stack(
+        [track[:, PARAMETER_INDEX[n]] * w for n, w in (("yaw", GAZE_PER_YAW), ("pitch", GAZE_PER_PITCH))], 1
+    )
+    wish = track[:, [x, y]] - turned
+    ahead, shortest = max(1, round(FIXATION_AHEAD * fps)), round(SHORTEST_FIXATION * fps)
+    held, since = wish[:1].mean(0), 0
+    looked = np.empty_like(wish)
+    for i in range(len(wish)):
+        next_target = wish[i : i + ahead].mean(0)
+        if i - since >= shortest and np.hypot(*(next_target - held)) > SACCADE_FROM:
+            held, since = next_target, i
+        looked[i] = held
+    track[:, [x, y]] = looked + turned
+    return track
 
 
 def moving_smoothly(track: Track, fps: float) -> Track:
