@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -61,9 +62,13 @@ class SpeechMotion:
     denoiser: MotionDenoiser
 
     @classmethod
-    def load(cls) -> SpeechMotion:
-        """The weights of the package."""
-        return cls(WhisperEncoder.load(), LipReader.load(), MotionDenoiser.load())
+    def load(cls, encoder: SpeechEncoder | None = None, reader: Path | None = None) -> SpeechMotion:
+        """The weights of the package; or another encoder with the lip reader that training/train_lips.py made for it."""
+        return cls(
+            encoder or WhisperEncoder.load(),
+            LipReader.load(reader) if reader else LipReader.load(),
+            MotionDenoiser.load(),
+        )
 
     def listen(self, clip: AudioClip, seconds: float) -> Heard:
         """Hear the recording; what is missing of `seconds` is silence."""

@@ -69,7 +69,7 @@ def phones_from_ipa(symbols: list[tuple[str, float, float]], english: bool = Fal
     i = 0
     while i < len(parts):
         text, start, end = parts[i]
-        if i + 1 < len(parts) and parts[i + 1][0] and text + parts[i + 1][0] in _IPA_JOINED:
+        if i + 1 < len(parts) and parts[i + 1][0] not in ("", ".") and text + parts[i + 1][0] in _IPA_JOINED:
             i += 1
             text, end = text + parts[i][0], parts[i][2]
         i += 1

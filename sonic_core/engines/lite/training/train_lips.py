@@ -1,4 +1,4 @@
-"""Train the lip reader on a frozen (or gently tuned) Whisper encoder; resumes from its last checkpoint.
+"""Train the lip reader on the frozen (or gently tuned) Whisper encoder, or on a Wav2Vec2 of yours; resumes from its last checkpoint.
 
 Loss and schedule follow lip reading practice: cross-entropy over phones, squared error of opening and rounding, binary
 cross-entropy of closures; AdamW, warm-up, cosine; the mean of the weights over the last steps is what is kept.
@@ -10,6 +10,7 @@ import argparse
 import json
 import math
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from ....audio.encoders import WhisperEncoder, levelled
+from ....audio.encoders import Wav2Vec2Encoder, WhisperEncoder, levelled
 from ..lip_reader import CLOSURE, LABIODENTAL, OPEN, ROUND, LipReader
 from . import speech
 from .speech import Speech
@@ -36,6 +37,9 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=1200)
     parser.add_argument("--rate", type=float, default=1.5e-3)
     parser.add_argument("--encoder-rate", type=float, default=0.0, help="learning rate of the encoder; 0 = frozen")
+    parser.add_argument(
+        "--wav2vec2", type=Path, help="folder of a transformers Wav2Vec2 model to listen with instead of Whisper"
+    )
     parser.add_argument("--channels", type=int, default=192)
     parser.add_argument("--depth", type=int, default=3)
     parser.add_argument("--spoilt", type=float, default=0.6)
@@ -49,12 +53,17 @@ def main() -> None:
     print(f"{sum(data.seconds.values()) / 3600:.2f} h", {k: round(v / 60) for k, v in data.seconds.items()}, flush=True)
 
     encoder = WhisperEncoder.load()
-    reader = (
-        LipReader.load(args.start).train().requires_grad_(True)
-        if args.start
-        else LipReader(channels=args.channels, depth=args.depth)
-    )
-    tuned = args.encoder_rate > 0
+    listen: Callable[[Tensor], Tensor] = encoder
+    shape = {"channels": args.channels, "depth": args.depth}
+    if args.wav2vec2:
+        other = Wav2Vec2Encoder(args.wav2vec2)
+        shape |= {"layers": other.layers, "width": other.width}
+
+        def listen(waveforms: Tensor) -> Tensor:
+            return torch.stack([other.states(x) for x in waveforms])
+
+    reader = LipReader.load(args.start).train().requires_grad_(True) if args.start else LipReader(**shape)
+    tuned = args.encoder_rate > 0 and not args.wav2vec2
     encoder.requires_grad_(tuned)
     groups = [{"params": list(reader.parameters()), "peak": args.rate, "weight_decay": 0.02}]
     if tuned:
@@ -86,7 +95,7 @@ def main() -> None:
         reader.train()
         with torch.autocast("cpu", dtype=torch.bfloat16):
             with torch.set_grad_enabled(tuned):
-                states = encoder(waveforms)
+                states = listen(waveforms)
             outputs = reader(states)
         loss, parts = losses(outputs.float(), batch.labels)
         optimizer.zero_grad()

@@ -7,6 +7,7 @@ import importlib.util
 import random
 import re
 import subprocess
+import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import gcd
@@ -245,8 +246,9 @@ def kokoro(espeak: Espeak, voice: str) -> Speak:
         times = np.r_[0, np.cumsum(np.maximum(1, frames.ravel()))] * 600 / 24_000
         timed = list(zip(["_", *symbols, "_"], times[:-1].tolist(), times[1:].tolist(), strict=True))
         timed = [(_KOKORO_DIPHTHONGS.get(s, s) if english else s, a, b) for s, a, b in timed]
-        phones = phones_from_ipa(_spaces_shared(timed), english)
-        return _utterance(_at_16k(_to_int16(wave.ravel()), 24_000), phones, f"kokoro-{voice}", shift=KOKORO_SHIFT)
+        samples = _at_16k(_to_int16(wave.ravel()), 24_000)
+        phones = contiguous(phones_from_ipa(_spaces_shared(timed), english), len(samples) / RATE, KOKORO_SHIFT)
+        return _utterance(samples, _pauses_marked(phones, samples), f"kokoro-{voice}")
 
     return speak
 
@@ -272,6 +274,7 @@ def _misaki_english(ipa: str) -> str:
 
 
 def _misaki(ipa: str) -> str:
+    ipa = unicodedata.normalize("NFD", ipa.replace("ç", "ʝ"))
     for old, new in _MISAKI_OTHER:
         ipa = ipa.replace(old, new)
     return ipa
@@ -315,11 +318,26 @@ def _closures_given_back(phones: list[Phone], samples: Speech, longest: float = 
     return result
 
 
+def _pauses_marked(phones: list[Phone], samples: Speech, shortest: float = 0.16) -> list[Phone]:
+    """Kokoro lets punctuation and tone marks last through pauses: what is silent for longer than any closure becomes silence."""
+    hop = 160
+    count = len(samples) // hop
+    energy = np.sqrt((samples[: count * hop].astype(np.float32).reshape(count, hop) ** 2).mean(1) + 1)
+    quiet = np.r_[False, energy < np.percentile(energy, 90) * 0.03, False]
+    edges = np.flatnonzero(np.diff(quiet.astype(np.int8))) * hop / RATE
+    pauses = [(a, b) for a, b in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True) if b - a >= shortest]
+    result = phones
+    for begin, end in pauses:
+        before = [Phone(p.phone, p.start, min(p.end, begin)) for p in result if p.start < begin]
+        after = [Phone(p.phone, max(p.start, end), p.end) for p in result if p.end > end]
+        result = [*before, Phone("SIL", begin, end), *after]
+    return result
+
+
 def _utterance(
     samples: Speech,
     phones: list[Phone],
     speaker: str,
-    shift: float = 0.0,
     expected: float | None = None,
     tolerance: float = 0.0,
 ) -> Utterance | None:
@@ -327,7 +345,7 @@ def _utterance(
     duration = len(samples) / RATE
     if (expected is not None and abs(duration - expected) > tolerance) or len(phones) < 4:
         return None
-    return Utterance(samples, contiguous(phones, duration, shift), speaker)
+    return Utterance(samples, contiguous(phones, duration), speaker)
 
 
 def _festival_phone(name: str, names: dict[str, str] = FESTIVAL) -> str:
