@@ -15,6 +15,7 @@ _CELLS = 96
 _CUT = 20.0
 """A median step of this many luma levels is a change of scene, not flicker; nothing is evened across it."""
 _TEXTURE = 1.5
+_AGREEMENT_LUMA = 4.0
 _FRAMES_AT_FULL = 8.0
 
 
@@ -44,13 +45,17 @@ def evened(frames: Iterator[Frame], strength: float) -> Iterator[NDArray[np.floa
 
 
 def brightness_step(before: NDArray[np.float32], after: NDArray[np.float32]) -> float:
-    """Weighted median of the change over small luma pictures `[h, w]`; flat cells weigh most."""
+    """Weighted median of the change over small luma pictures `[h, w]`; flat cells weigh most.
+
+    Falls to 0 where the cells disagree: then the picture moves, and its brightness cannot be told.
+    """
     change = (after - before).ravel()
     texture = np.hypot(cv2.Sobel(after, cv2.CV_32F, 1, 0, scale=0.125), cv2.Sobel(after, cv2.CV_32F, 0, 1, scale=0.125))
     weight = 1 / (1 + (texture.ravel() / _TEXTURE) ** 2)
     order = np.argsort(change, kind="stable")
     total = np.cumsum(weight[order])
-    return float(change[order[np.searchsorted(total, total[-1] / 2)]])
+    low, step, high = change[order[np.searchsorted(total, total[-1] * np.array([0.25, 0.5, 0.75]))]]
+    return float(step * np.exp(-(((high - low) / _AGREEMENT_LUMA) ** 2)))
 
 
 def _cells(frame: Frame) -> NDArray[np.float32]:

@@ -12,6 +12,7 @@ import numpy as np
 from ..errors import SettingsError
 from ..frames import Frame, FrameStream
 from .luma_evening import evened
+from .optical_flow import OpticalFlow
 from .temporal_average import averaged
 
 _MEDIAN_LUMA = 6.0
@@ -35,6 +36,14 @@ def ema(frames: FrameStream, strength: float) -> FrameStream:
     return replace(frames, start=lambda: averaged(evened(iter(frames), strength), decay))
 
 
+def flow_ema(frames: FrameStream, strength: float) -> FrameStream:
+    """`ema` along the motion of the picture: flicker on a moving head goes too, at about four times the work."""
+    if _checked(strength) == 0:
+        return frames
+    decay = 0.88 * strength**0.3
+    return replace(frames, start=lambda: averaged(evened(iter(frames), strength), decay, OpticalFlow()))
+
+
 def median3(frames: FrameStream, strength: float) -> FrameStream:
     """Median of each pixel and its two neighbours in time, where it differs from the pixel by little more than noise."""
     if _checked(strength) == 0:
@@ -42,7 +51,12 @@ def median3(frames: FrameStream, strength: float) -> FrameStream:
     return replace(frames, start=lambda: _medians(iter(frames), strength))
 
 
-METHODS: dict[str, Callable[[FrameStream, float], FrameStream]] = {"none": none, "ema": ema, "median3": median3}
+METHODS: dict[str, Callable[[FrameStream, float], FrameStream]] = {
+    "none": none,
+    "ema": ema,
+    "flow_ema": flow_ema,
+    "median3": median3,
+}
 """Name -> function of frames and strength (0-1): all streaming, deterministic, in constant memory."""
 
 

@@ -1,0 +1,37 @@
+"""The mouth opening that the lip reader hears in a recording: what lip-sync measurement compares the frames with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...audio.clip import AudioClip
+from ...audio.encoders import SpeechEncoder, WhisperEncoder
+from ...audio.resampling import ENCODER_RATE, to_mono_16k
+from .lip_motion import MOUTH, lip_motion
+from .lip_reader import LipReader, read_lips
+
+OPENING_RATE = 100
+"""Values per second; value i belongs to time i / OPENING_RATE."""
+_PIECE = 30 * ENCODER_RATE
+
+
+def heard_opening(
+    clip: AudioClip, encoder: SpeechEncoder | None = None, reader: LipReader | None = None
+) -> NDArray[np.float32]:
+    """Opening of the lips, 0 = closed, `[round(seconds * OPENING_RATE)]`: the `predicted` of `post.alignment.measure_offset`.
+
+    encoder, reader: networks to use; those of the package are loaded when they are None.
+    """
+    heard = read_lips(encoder or WhisperEncoder.load(), reader or LipReader.load(), _pieces(to_mono_16k(clip)))
+    motion = dict(
+        zip(MOUTH, lip_motion(heard, max(1, round(clip.duration * OPENING_RATE)), OPENING_RATE).T, strict=True)
+    )
+    return motion["jaw"] * (1 - np.maximum(motion["close"], 0.92 * motion["fv"]))
+
+
+def _pieces(mono: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
+    for first in range(0, max(1, len(mono)), _PIECE):
+        yield mono[first : first + _PIECE]
