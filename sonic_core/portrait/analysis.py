@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ..errors import PortraitError
 from ..progress import Progress, ignore
 from .cache import ArrayCache, content_digest, default_cache_dir
-from .detection import search_faces
+from .detection import Detection, search_faces
 from .loading import Picture, Source, load_picture
 from .mesh import ROI_MARGIN, MeshFit, fit_eyes, fit_mesh, refine_mesh
 from .networks import FaceNetworks, load_networks
@@ -21,6 +21,8 @@ from .quality import check_quality
 
 ANALYSIS_VERSION = 1  # raise it whenever the same picture would be measured differently
 MESH_ACCEPT = 0.5  # under this the mesh says: not a face
+FACE_ACCEPT = 0.45  # the same for mesh and detector together
+UPSIDE_DOWN_COST = 0.1
 MAX_FACES = 32
 STEPS = 4
 
@@ -60,6 +62,8 @@ def analyse(
         )
     progress("portrait", 2, STEPS)
     fit = refine_mesh(networks.mesh, picture.image, faces[face_index])
+    if fit.score < MESH_ACCEPT:
+        raise _no_face(picture)
     contours, irises = fit_eyes(networks.iris, picture.image, fit)
     progress("portrait", 3, STEPS)
     low, high = fit.landmarks[:, :2].min(0), fit.landmarks[:, :2].max(0)
@@ -81,21 +85,36 @@ def analyse(
 def _faces(networks: FaceNetworks, picture: Picture) -> list[MeshFit]:
     """The faces that detector and mesh agree on, the largest first."""
     for found in search_faces(networks.detector, picture.image):
-        faces = _accepted([fit_mesh(networks.mesh, picture.image, face) for face in found[:MAX_FACES]])
+        surest = sorted(found, key=lambda face: -face.score)[:MAX_FACES]
+        faces = _accepted([(fit_mesh(networks.mesh, picture.image, face), face) for face in surest])
         if faces:
             return faces
-    raise PortraitError(
+    raise _no_face(picture)
+
+
+def _no_face(picture: Picture) -> PortraitError:
+    return PortraitError(
         f"no face was found in {picture.name}. Use a picture of one person seen from the front, the face at least 64 pixels "
         "wide, evenly lit and not covered; crop the picture closer if the face is small. Animals are not supported."
     )
 
 
-def _accepted(fits: list[MeshFit]) -> list[MeshFit]:
+def _accepted(fits: list[tuple[MeshFit, Detection]]) -> list[MeshFit]:
+    """The fits that mesh and detector together take for a face; of those that share a place the surest; the largest first."""
     faces: list[MeshFit] = []
-    for fit in sorted(fits, key=lambda fit: -fit.crop.size):
-        if fit.score >= MESH_ACCEPT and not any(_same_face(fit, other) for other in faces):
+    for fit, found in sorted(fits, key=lambda pair: -_certainty(*pair) * _uprightness(pair[0])):
+        if _certainty(fit, found) >= FACE_ACCEPT and not any(_same_face(fit, other) for other in faces):
             faces.append(fit)
-    return faces
+    return sorted(faces, key=lambda fit: -fit.crop.size)
+
+
+def _certainty(fit: MeshFit, found: Detection) -> float:
+    return fit.score * found.score
+
+
+def _uprightness(fit: MeshFit) -> float:
+    """1 for an upright face, less for a tilted one: decides where a covered face could be either."""
+    return 1 - UPSIDE_DOWN_COST * (1 - float(np.cos(fit.angle))) / 2
 
 
 def _same_face(a: MeshFit, b: MeshFit) -> bool:

@@ -50,7 +50,8 @@ def search_faces(network: FaceDetector, image: NDArray[np.uint8]) -> Iterator[li
 
     First the whole picture (and its quarter turns, if that is unsure, and tiles, if its faces are so small that others may have been
     missed), then overlapping tiles for small faces, then tiles and turns.
-    Every detection is looked at again from near, which places its key points better and rights a face that lies on its side.
+    Every detection is looked at again from near, which places its key points better. A face may come several times,
+    turned differently, where it is not clear which way is up.
     """
     found = _from_near(network, image, _in_whole_picture(network, image))
     if found and max(face.size for face in found) < SMALL_FACE * max(image.shape[:2]):
@@ -84,23 +85,17 @@ def _in_tiles(network: FaceDetector, image: NDArray[np.uint8], count: int, turns
 
 
 def _from_near(network: FaceDetector, image: NDArray[np.uint8], faces: list[Detection]) -> list[Detection]:
-    """The faces as seen in a crop of each, with those quarter turns that its first score leaves in doubt."""
-    near = [_look_closer(network, image, face) for face in faces]
-    return _distinct(near)
+    """The faces as seen in a crop of each; where the first score leaves doubt, once for every quarter turn that shows a face."""
+    return _distinct([near for face in _distinct(faces) for near in _look_closer(network, image, face)])
 
 
-def _look_closer(network: FaceDetector, image: NDArray[np.uint8], face: Detection) -> Detection:
+def _look_closer(network: FaceDetector, image: NDArray[np.uint8], face: Detection) -> list[Detection]:
     x, y = (face.box[:2] + face.box[2:]) / 2
     turns = (0,) if face.score >= SURE else (0, 1, 2, 3)
-    crops = [
-        SquareCrop((float(x), float(y)), CLOSE_MARGIN * face.size, face.angle + turn * np.pi / 2) for turn in turns
-    ]
+    size = CLOSE_MARGIN * face.size
+    crops = [SquareCrop((float(x), float(y)), size, face.angle + turn * np.pi / 2) for turn in turns]
     views = _detect(network, [crop.read(image, network.size) for crop in crops])
-    seen = [(view[0].score, -turn, crop, view[0]) for turn, crop, view in zip(turns, crops, views, strict=True) if view]
-    if not seen:
-        return face
-    *_, crop, best = max(seen, key=lambda candidate: candidate[:2])
-    return _in_picture(best, crop, network.size)
+    return [_in_picture(view[0], crop, network.size) for view, crop in zip(views, crops, strict=True) if view] or [face]
 
 
 def _in_picture(face: Detection, crop: SquareCrop, side: int) -> Detection:
@@ -164,12 +159,16 @@ def _anchors(side: int) -> NDArray[np.float32]:
 
 
 def _distinct(faces: list[Detection]) -> list[Detection]:
-    """Non-maximum suppression: of boxes that overlap, the surest."""
+    """Non-maximum suppression: of detections that share place and direction, the surest."""
     kept: list[Detection] = []
     for face in sorted(faces, key=lambda face: -face.score):
-        if not any(_same_face(face.box, other.box) for other in kept):
+        if not any(_same_face(face.box, other.box) and _same_direction(face, other) for other in kept):
             kept.append(face)
     return kept
+
+
+def _same_direction(a: Detection, b: Detection) -> bool:
+    return bool(np.cos(a.angle - b.angle) > np.cos(np.pi / 4))
 
 
 def _same_face(a: NDArray[np.float32], b: NDArray[np.float32]) -> bool:
