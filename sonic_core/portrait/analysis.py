@@ -23,6 +23,7 @@ ANALYSIS_VERSION = 1  # raise it whenever the same picture would be measured dif
 MESH_ACCEPT = 0.5  # under this the mesh says: not a face
 FACE_ACCEPT = 0.45  # the same for mesh and detector together
 UPSIDE_DOWN_COST = 0.1
+SAME_PLACE = 0.6  # of the face
 MAX_FACES = 32
 STEPS = 4
 
@@ -118,8 +119,9 @@ def _uprightness(fit: MeshFit) -> float:
 
 
 def _same_face(a: MeshFit, b: MeshFit) -> bool:
-    """Two detections from which the mesh slid onto one face."""
-    return float(np.hypot(*np.subtract(a.crop.centre, b.crop.centre))) < 0.25 * b.crop.size / ROI_MARGIN
+    """Fits too near to each other to be two heads cheek to cheek: one slid onto the other, or lies on it upside down."""
+    face = max(a.crop.size, b.crop.size) / ROI_MARGIN
+    return float(np.hypot(*np.subtract(a.crop.centre, b.crop.centre))) < SAME_PLACE * face
 
 
 def _to_remember(portrait: Portrait) -> dict[str, NDArray]:

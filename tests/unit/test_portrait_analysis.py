@@ -130,3 +130,12 @@ def test_progress_is_told_and_may_stop_the_work(tmp_path):
         load_portrait(SAMPLE, cache_dir=tmp_path, progress=stop_at_3)
     assert told == [("portrait", i, 4) for i in range(4)]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_covered_face_is_not_counted_twice_or_taken_upside_down(portrait, cache):
+    masked = sample().copy()
+    jaw = portrait.landmarks[[93, 58, 172, 150, 152, 379, 397, 288, 323, 195], :2].round().astype(np.int32)
+    cv2.fillPoly(masked, [jaw], (225, 175, 160))
+    found = load_portrait(masked, cache_dir=cache)
+    assert found.report.faces_found == 1
+    assert abs(found.report.roll - portrait.report.roll) < 8
