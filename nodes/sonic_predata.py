@@ -13,6 +13,7 @@ from ..sonic_core.portrait.analysis import load_portrait
 from ..sonic_core.settings import Settings
 from . import host
 from .convert import clip_from_audio, images_from_picture, picture_from_images
+from .estimate import estimated_seconds
 from .host import io
 from .report import captioned, face_picture, report_lines
 from .setting_inputs import PREPARE, setting_inputs
@@ -55,13 +56,14 @@ class SONIC_PreData(io.ComfyNode):  # noqa: N801  the name on the users' design 
     @classmethod
     def execute(cls, model: Engine, image: Tensor, audio: Mapping[str, Any] | None, **settings: Any) -> io.NodeOutput:
         wanted = Settings(**settings)
-        progress = host.progress({"portrait": 3, "audio": 1})
+        progress = host.progress({"portrait": 4, "audio": 1})
         clip = clip_from_audio(audio)
         picture, notes = picture_from_images(image)
         portrait = load_portrait(picture, wanted.face_index, progress=progress)
         conditioning = model.prepare(portrait, clip, wanted, progress)
         conditioning = replace(conditioning, notes=notes + conditioning.notes)
-        lines, found = report_lines(conditioning), face_picture(conditioning)
+        lines = report_lines(conditioning, estimated_seconds(model, conditioning, progress))
+        found = face_picture(conditioning)
         text = "\n".join(lines)
         shown = host.picture_preview(captioned(found, lines), text)
         return io.NodeOutput(conditioning, images_from_picture(found), text, ui=shown)

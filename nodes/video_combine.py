@@ -8,6 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from ..sonic_core.media.encoding import Encoding
+from ..sonic_core.media.provenance import Provenance, audio_digest
 from ..sonic_core.media.writer import write_video
 from ..sonic_core.settings import LENGTH_POLICIES
 from . import host
@@ -69,13 +70,14 @@ class VideoCombine(io.ComfyNode):
         clip = clip_from_audio(audio) if audio is not None else None
         if clip is not None:
             frames, clip = match_lengths(frames, clip, length_policy)
+        provenance = Provenance(audio_sha256=audio_digest(clip) if clip else "")
         place = host.output_place(filename_prefix, frames.width, frames.height)
         path = write_video(
             frames,
             clip,
             place.path,
             encoding(crf, preset, audio_kbps),
-            host.workflow_tags(cls.hidden),
+            {**host.workflow_tags(cls.hidden), **provenance.tags()},
             progress=host.progress({"encoding": 1}),
         )
         return io.NodeOutput(host.video_from_file(path), str(path), ui=host.video_preview(path, place.subfolder))

