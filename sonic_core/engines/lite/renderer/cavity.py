@@ -27,13 +27,14 @@ def speaking(strength: float) -> float:
 
 @dataclass(frozen=True)
 class Cavity:
-    """All that is needed to paint the inside of the mouth for any pose."""
+    """All that is needed to paint the inside of the mouth for any pose.  moustache: 0 to 1, hangs over the upper teeth."""
 
     mouth: MouthShape
     head: HeadFrame
     palette: Palette
     interior: Interior
     photo: PhotoInterior | None
+    moustache: float
 
     def paint(
         self,
@@ -62,6 +63,7 @@ class Cavity:
         teeth_light = (0.40 + 0.60 * smoothstep(under_upper / (0.20 * unit))) * corridor * (1 - 0.55 * pose.pucker)
         if palette.cartoon:  # flat paint
             teeth_light = 0.55 + 0.45 * teeth_light
+        teeth_light = teeth_light * (1 - 0.5 * self.moustache)
 
         middle = len(self.mouth.a) // 2
         upper_lip, lower_lip = self.mouth.upper[middle], self.mouth.lower[middle]

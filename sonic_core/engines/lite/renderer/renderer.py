@@ -14,6 +14,7 @@ from ....progress import Progress, ignore
 from ....settings import STYLES
 from ..parameters import PARAMETERS, Pose, clamp
 from .cavity import Cavity
+from .coverings import Coverings, find_coverings
 from .depth import depth_map
 from .eyelids import Eyelids
 from .eyes import eye_shapes
@@ -21,7 +22,6 @@ from .fields import Fields, build_fields, coefficients
 from .geometry import pixel_grid
 from .grid import Grid
 from .head import HeadFrame, head_frame
-from .lip_line import CLEAR_LIP_LINE
 from .mouth_interior import draw_interior
 from .mouth_layers import MouthLayers, mouth_box
 from .mouth_shape import MouthShape, mouth_shape
@@ -34,6 +34,7 @@ from .warp import HeadLimits, Warp, head_limits, warp_for
 
 WORK_SPAN = 7.5  # IOD; side of the square round the face that is animated in big pictures
 WHOLE_PICTURE = 0.7  # share of the picture above which that square is not worth cutting out
+GLASSES_BROW = 0.3  # share of the brow motion behind a frame of glasses
 VISIBLE = 0.01  # px of motion below which a node counts as still
 MOUTH_PARAMETERS = ("jaw", "close", "rest", "press", "pucker", "stretch", "smile", "upraise", "lowdep", "fv", "tongue")
 
@@ -52,6 +53,7 @@ class _Model:
     layers: MouthLayers
     eyelids: Eyelids
     relight: Relight
+    coverings: Coverings
     pixels: NDArray[np.float32]
 
 
@@ -74,10 +76,11 @@ class PortraitRenderer:
             np.asarray(portrait.landmarks, np.float64) - [x0, y0, 0],
             np.asarray(portrait.eye_contours, np.float64) - [x0, y0],
             style,
+            portrait.report.mouth_clarity,
             progress,
         )
         self.style: str = self._model.palette.style
-        self._mouth_moves = self._model.mouth.clarity >= CLEAR_LIP_LINE
+        self._mouth_moves = not self._model.coverings.mouth
         self._eyes_move = self.style != "statue"
         self.notes: tuple[str, ...] = tuple(self._limitations())
 
@@ -104,6 +107,8 @@ class PortraitRenderer:
             pose = pose._replace(**dict.fromkeys(MOUTH_PARAMETERS, 0.0))
         if not self._eyes_move:
             pose = pose._replace(blink_l=0.0, blink_r=0.0)
+        if self._model.coverings.glasses:  # the frame would bend with the brows
+            pose = pose._replace(brow=GLASSES_BROW * pose.brow)
         return self._model.limits.soften(pose)
 
     def _draw(self, frame: NDArray[np.uint8], pose: Pose) -> None:
@@ -124,8 +129,12 @@ class PortraitRenderer:
         notes = []
         if not self._mouth_moves:
             notes.append(
-                "No clear lip line was found (covered mouth, or a dense beard): the lips stay closed, head and eyes move."
+                "The mouth looks covered (mask, hand, microphone, dense beard): the lips stay as they are, head and eyes move."
             )
+        if self._model.coverings.glasses:
+            notes.append("Glasses: the brows move less, so that the frame does not bend.")
+        if self._model.coverings.moustache > 0.5:
+            notes.append("Moustache: the upper teeth are kept dim.")
         if self.style == "statue":
             notes.append(
                 "The picture looks like a statue: teeth are of the same stone, it does not blink or look around."
@@ -134,7 +143,12 @@ class PortraitRenderer:
 
 
 def _measure(
-    image: NDArray[np.uint8], points: NDArray[np.float64], contours: NDArray[np.float64], style: str, progress: Progress
+    image: NDArray[np.uint8],
+    points: NDArray[np.float64],
+    contours: NDArray[np.float64],
+    style: str,
+    mouth_clarity: float,
+    progress: Progress,
 ) -> _Model:
     steps = 6
     progress("portrait", 0, steps)
@@ -143,6 +157,7 @@ def _measure(
     progress("portrait", 1, steps)
     skin = skin_lab(image, points, head.iod)
     eyes = eye_shapes(image, points, contours, head, skin)
+    coverings = find_coverings(image, head, mouth, skin, mouth_clarity)
     palette = read_palette(image, points, mouth, eyes, style)
     progress("portrait", 2, steps)
     grid = Grid.over(source.width, source.height)
@@ -157,6 +172,7 @@ def _measure(
         palette,
         draw_interior(palette, mouth.half_width, head.iod),
         cut_interior(image, mouth, around_mouth, box[:2]),
+        coverings.moustache,
     )
     layers = MouthLayers.prepare(source, mouth, cavity, around_mouth)
     progress("portrait", 4, steps)
@@ -165,7 +181,7 @@ def _measure(
     relight = Relight.prepare(image, points, head, mouth, fields, grid)
     pixels = pixel_grid(0, 0, source.width, source.height)
     progress("portrait", 6, steps)
-    return _Model(source, head, mouth, palette, grid, fields, limits, layers, eyelids, relight, pixels)
+    return _Model(source, head, mouth, palette, grid, fields, limits, layers, eyelids, relight, coverings, pixels)
 
 
 def _work_box(portrait: Portrait) -> tuple[int, int, int, int]:

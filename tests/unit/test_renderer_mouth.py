@@ -1,0 +1,65 @@
+"""Lips do what the parameters say, measured in the pixels by a meter that shares nothing with the renderer."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from renderer_samples import closeup, lip_gap, renderer
+
+from sonic_core.engines.lite.parameters import parameters
+from sonic_core.engines.lite.renderer.head import head_frame
+
+
+@pytest.fixture(scope="module")
+def closed():
+    return renderer().render(parameters(close=1, rest=1))
+
+
+def test_measured_lip_gap_follows_the_jaw(closed):
+    jaw = np.linspace(0, 1, 11)
+    gaps = [lip_gap(renderer().render(parameters(jaw=j, rest=1)), closed, closeup()) for j in jaw]
+    assert np.corrcoef(jaw, gaps)[0, 1] >= 0.95
+    assert gaps[-1] == pytest.approx(0.30, abs=0.08)
+
+
+@pytest.mark.parametrize("jaw", [0, 0.3, 0.7, 1])
+def test_lips_close_fully_on_press_whatever_the_jaw(closed, jaw):
+    assert lip_gap(renderer().render(parameters(jaw=jaw, close=1, press=1)), closed, closeup()) <= 0.01
+
+
+def test_an_open_picture_is_not_closed(closed):
+    assert lip_gap(closeup().image, closed, closeup()) > 0.08
+
+
+def test_rest_takes_the_pictured_opening_away_bit_by_bit(closed):
+    gaps = [lip_gap(renderer().render(parameters(rest=r)), closed, closeup()) for r in (0.3, 0.6, 0.9)]
+    assert gaps[0] > gaps[1] > gaps[2]
+
+
+def test_rounding_narrows_and_darkens_the_opening():
+    """The teeth of a smile must not stay in the small round opening of oo."""
+    points = closeup().landmarks[[13, 14], :2].mean(0)
+    iod = head_frame(closeup().landmarks).iod
+    x, y, r = int(points[0]), int(points[1]), int(0.04 * iod)
+    patch = np.s_[y - r : y + r, x - r : x + r]
+    rounded = renderer().render(parameters(jaw=0.24, pucker=0.95, rest=0.45))[patch].mean()
+    stretched = renderer().render(parameters(jaw=0.24, stretch=0.9, rest=0.45))[patch].mean()
+    assert rounded < 0.7 * stretched
+
+
+def test_closed_eyes_hide_the_dark_iris():
+    iris = closeup().irises[0]
+    x, y = iris[0].astype(int)
+    r = max(2, int(0.3 * np.linalg.norm(iris[1] - iris[0])))
+    patch = np.s_[y - r : y + r, x - r : x + r]
+    shut = renderer().render(parameters(blink_r=1))[patch].mean()
+    assert shut > closeup().image[patch].mean() + 40
+
+
+def test_one_eye_winks_alone():
+    frame = renderer().render(parameters(blink_l=1))
+    x, y = closeup().irises[0, 0].astype(int)
+    assert (
+        np.abs(frame[y - 3 : y + 4, x - 3 : x + 4].astype(int) - closeup().image[y - 3 : y + 4, x - 3 : x + 4]).max()
+        <= 1
+    )

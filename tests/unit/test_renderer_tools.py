@@ -1,0 +1,63 @@
+"""The renderer's small tools: light, curves, paths, parameters."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from sonic_core.engines.lite.parameters import PARAMETER_INDEX, PARAMETERS, clamp, neutral, parameters
+from sonic_core.engines.lite.renderer.geometry import cheapest_path, smooth_curve, smoothstep, thin_plate_spline
+from sonic_core.engines.lite.renderer.linear_light import to_linear, to_srgb
+from sonic_core.engines.lite.renderer.source import SourcePicture
+
+
+def test_light_round_trips_exactly():
+    every = np.arange(256, dtype=np.uint8)
+    assert np.array_equal(to_srgb(to_linear(every)), every)
+
+
+def test_doubled_source_keeps_the_original_samples():
+    picture = np.random.default_rng(0).integers(0, 256, (31, 44, 3), dtype=np.uint8)
+    assert np.array_equal(SourcePicture.of(picture).doubled[::2, ::2], picture)
+
+
+def test_smoothstep_is_clamped_and_symmetric():
+    assert smoothstep(-1) == 0
+    assert smoothstep(2) == 1
+    assert smoothstep(0.5) == 0.5
+
+
+def test_smoothing_leaves_a_straight_line_alone():
+    line = np.linspace(-3, 5, 50)
+    assert np.allclose(smooth_curve(line, 4), line)
+
+
+def test_cheapest_path_follows_a_valley():
+    rows, columns = np.mgrid[0:40, 0:60]
+    valley = 20 + np.rint(6 * np.sin(np.arange(60) / 9)).astype(int)
+    path = cheapest_path(np.abs(rows - valley[columns]).astype(float), penalty=0.1)
+    assert np.abs(path - valley).max() <= 1
+
+
+def test_spline_goes_through_its_points():
+    rng = np.random.default_rng(1)
+    points, values = rng.random((20, 2)), rng.random(20)
+    assert np.allclose(thin_plate_spline(points, values, points, 0), values, atol=1e-3)
+
+
+def test_parameters_have_unique_names_and_contain_their_neutral_value():
+    assert len(PARAMETER_INDEX) == len(PARAMETERS)
+    assert all(p.low <= p.neutral <= p.high for p in PARAMETERS)
+    assert not neutral().any()
+
+
+def test_clamp_holds_ranges_and_mends_nan():
+    held = clamp(np.array([[np.nan] + [99.0] * (len(PARAMETERS) - 1)], np.float32))
+    assert held[0, 0] == 0
+    assert held[0, 1] == 1
+    assert held[0, PARAMETER_INDEX["tx"]] == pytest.approx(0.1)
+
+
+def test_an_unknown_parameter_is_an_error():
+    with pytest.raises(KeyError):
+        parameters(nose=1)
