@@ -23,31 +23,21 @@ REST_IN_SPEECH = 0.45  # share of the picture's own opening that speech takes aw
 SHORTEST_REST = 0.16  # s: a shorter silence is the closure of a stop, not a pause
 GATE = 1.3  # closures at probability 1 / GATE shut the lips completely
 
-# Targets of what depends on single sounds: lower lip shows the teeth, upper lip rises, tongue tip up.
+# Targets of what depends on single sounds: lower lip shows the teeth, upper lip rises, tongue tip up.  Kept small: they part the
+# lips in sounds that are nearly closed.
 _TEETH = {
-    "S": 0.5,
-    "Z": 0.5,
-    "SH": 0.55,
-    "ZH": 0.55,
-    "CH": 0.55,
-    "JH": 0.55,
-    "IY": 0.3,
-    "EY": 0.3,
-    "AE": 0.25,
-    "EH": 0.2,
+    "S": 0.3,
+    "Z": 0.3,
+    "SH": 0.35,
+    "ZH": 0.35,
+    "CH": 0.35,
+    "JH": 0.35,
+    "IY": 0.12,
+    "EY": 0.1,
+    "AE": 0.1,
+    "EH": 0.08,
 }
-_UPPER = {
-    "SH": 0.3,
-    "ZH": 0.3,
-    "CH": 0.3,
-    "JH": 0.3,
-    "S": 0.15,
-    "Z": 0.15,
-    "AE": 0.15,
-    "EH": 0.12,
-    "AA": 0.08,
-    "R": 0.12,
-}
+_UPPER = {"SH": 0.18, "ZH": 0.18, "CH": 0.18, "JH": 0.18, "S": 0.1, "Z": 0.1, "AE": 0.08, "EH": 0.06, "R": 0.06}
 _TONGUE = {"L": 1.0, "TH": 1.0, "DH": 1.0, "T": 0.7, "D": 0.7, "N": 0.8, "S": 0.25, "Z": 0.25}
 
 
