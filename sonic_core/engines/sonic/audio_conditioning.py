@@ -61,7 +61,7 @@ def speech_activity(audio: AudioClip, key_frames: int) -> Tensor:
 
 def quiet_in_pauses(audio: AudioConditions, activity: Tensor) -> Tensor:
     """Tokens that are those of silence where nobody speaks, [N, T, C]."""
-    return audio.silence + (audio.tokens - audio.silence) * activity[:, None, None]
+    return audio.silence.lerp(audio.tokens, activity[:, None, None])
 
 
 def _states(model: SonicModel, wave: NDArray[np.float32], positions: int, independent: bool) -> Tensor:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -34,7 +33,7 @@ from .denoiser import KEY_FPS, Conditions, SonicDenoiser, starting_latents
 from .framing import frame
 from .interpolation import doubled, flow_middle, rife_middle
 from .loading import SonicModel, load_sonic
-from .planning import Estimate, MemoryPlan, choose_plan, estimate
+from .planning import Estimate, MemoryPlan, choose_plan, estimate, free_memory
 from .presets import preset_named
 from .previews import latent_preview
 from .savings import PlannedPredictions, in_groups, plan_steps
@@ -188,15 +187,14 @@ class SonicEngine:
         return CircularWindows(WINDOW) if self.reference else OpenWindows(WINDOW)
 
     def plan(self, conditioning: Conditioning) -> MemoryPlan:
-        """How to fit this clip into the device's free memory; on the CPU and MPS branches run one by one and memory is not limited."""
+        """How to fit this clip into the device's free memory; only on a GPU do branches gain from running together."""
         size = tuple(conditioning.features.reference.shape[-2:])
         unet, vae = _bytes(self.model.unet), _bytes(self.model.vae)
-        free = float("inf")
-        if self.device.type == "cuda":
-            free = torch.cuda.mem_get_info(self.device)[0] + torch.cuda.memory_allocated(self.device)
+        on_gpu = self.device.type == "cuda"
+        ours = 0 if on_gpu else unet + vae  # on a GPU what is loaded already is counted as free, as it can be moved
         width = self.model.unet.config.block_out_channels[0]
         return choose_plan(
-            free, unet, vae, size, WINDOW, self.dtype.itemsize, width, may_batch=self.device.type == "cuda"
+            free_memory(self.device) + ours, unet, vae, size, WINDOW, self.dtype.itemsize, width, may_batch=on_gpu
         )
 
     def estimate(self, conditioning: Conditioning, settings: Settings) -> Estimate:
@@ -241,10 +239,9 @@ class SonicEngine:
 
     def _reference_latent(self, image: NDArray[np.uint8]) -> Tensor:
         """Encoded in float32, as half precision can overflow in this encoder."""
-        vae = self.model.vae.to(self.device, torch.float32)
+        vae = torch.nn.Module.to(self.model.vae, self.device, torch.float32)
         latent = encode_picture(vae, picture.reference_tensor(image)).cpu()
-        vae.to("cpu", self.dtype)
-        gc.collect()
+        torch.nn.Module.to(vae, "cpu", self.dtype)
         return latent
 
     def _preset_note(self, settings: Settings) -> tuple[str, ...]:

@@ -6,7 +6,9 @@ FLOPs of convolutions, matrix products and attention, one multiply-add = 2): `te
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 
@@ -23,7 +25,7 @@ CHUNKED_ACTIVATION_BYTES = 10_800  # the same with feed-forward layers run frame
 DECODE_BYTES = 2_048  # of the VAE's decoder, per pixel of a chunk, in half precision
 SHALLOW_SHARE = 0.214  # of a pass that runs the outermost layers only
 RESERVE = 0.6 * GIB  # CUDA context, convolution workspaces, fragmentation
-DECODE_CHUNKS = (14, 8, 4, 2)
+DECODE_CHUNKS = (8, 4, 2)
 
 
 @dataclass(frozen=True)
@@ -144,10 +146,19 @@ def decode_flops(positions: int) -> float:
     return 7.345e8 * positions + 2030 * positions**2
 
 
+def free_memory(device: torch.device) -> float:
+    """Bytes that this process may still use on a device; infinite where the system does not say."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0] + torch.cuda.memory_reserved(device)
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return float("inf")
+    return next((1024.0 * int(line.split()[1]) for line in lines if line.startswith("MemAvailable:")), float("inf"))
+
+
 def sustained_rate(device: torch.device, dtype: torch.dtype) -> float:
     """FLOP/s that this device reaches on a matrix product of the size of a feed-forward layer, halved: what a UNet pass sustains."""
-    import time
-
     size = 4096 if device.type == "cuda" else 1024
     a, b = (torch.randn(size, size, device=device).to(dtype) for _ in range(2))
     best = 0.0

@@ -73,14 +73,20 @@ def in_groups(denoise: Denoise, sigmas: Tensor, size: int) -> tuple[Denoise, Ten
 
     Returns a denoiser and the noise levels [S' + 1] that remain for the sampler; one of its steps ends where `size` steps would.
     """
+    if size == 1:
+        return denoise, sigmas
     levels = sigmas.tolist()
     stops = [*range(0, len(levels) - 1, size), len(levels) - 1]
     paths = {levels[a]: levels[a : b + 1] for a, b in pairwise(stops)}
 
     def denoise_group(x: Tensor, sigma: float, frames: Tensor) -> Tensor:
-        path, y = paths[sigma], x
+        path, start = (
+            paths[sigma],
+            x.double(),
+        )  # the way is long beside its end: single precision would lose the end's last digits
+        y = start
         for level, next_level in pairwise(path):
-            y = y + (y - denoise(y, level, frames)) / level * (next_level - level)
-        return x - (y - x) * (sigma / (path[-1] - sigma))
+            y = y + (y - denoise(y.to(x), level, frames)) / level * (next_level - level)
+        return (start - (y - start) * (sigma / (path[-1] - sigma))).to(x)
 
     return denoise_group, torch.tensor([levels[stop] for stop in stops], dtype=sigmas.dtype)

@@ -1,0 +1,201 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+from sonic_samples import portrait, speech, write_models
+
+from sonic_core.audio.clip import AudioClip
+from sonic_core.engines.sonic.engine import SonicEngine
+from sonic_core.errors import AudioError, ModelMissingError, SettingsError
+from sonic_core.settings import Settings
+
+SETTINGS = Settings(min_resolution=256, inference_steps=2, framing="face")
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("models")
+    write_models(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def engine(models):
+    return SonicEngine([models], device="cpu")
+
+
+@pytest.fixture(scope="module")
+def conditioning(engine):
+    return engine.prepare(portrait(), speech(0.36), SETTINGS)
+
+
+@pytest.fixture(scope="module")
+def latents(engine, conditioning):
+    return engine.sample(conditioning, SETTINGS)
+
+
+def frames_of(engine, conditioning, latents):
+    return np.stack(list(engine.decode(conditioning, latents)))
+
+
+def test_a_clip_has_exactly_as_many_frames_as_its_audio_lasts(engine, conditioning, latents):
+    stream = engine.decode(conditioning, latents)
+    frames = np.stack(list(stream))
+    assert len(frames) == len(stream) == round(0.36 * 25)
+    assert frames.shape[1:] == (256, 256, 3)
+    assert frames.dtype == np.uint8
+
+
+@pytest.mark.parametrize("seconds", [0.08, 0.1, 0.21])
+def test_any_length_gives_its_own_number_of_frames(engine, seconds):
+    audio = speech(seconds)
+    conditioning = engine.prepare(portrait(), audio, SETTINGS)
+    assert len(conditioning.features.tokens) == -(-round(audio.duration * 25) // 2)
+    latents = engine.sample(conditioning, Settings(min_resolution=256, inference_steps=1, framing="face"))
+    assert sum(1 for _ in engine.decode(conditioning, latents)) == max(1, round(audio.duration * 25))
+
+
+def test_two_passes_over_the_frames_are_the_same(engine, conditioning, latents):
+    stream = engine.decode(conditioning, latents)
+    assert all(np.array_equal(a, b) for a, b in zip(stream, stream, strict=True))
+
+
+def test_the_same_seed_gives_the_same_latents_and_zero_is_a_seed(engine, conditioning, latents):
+    again = engine.sample(conditioning, SETTINGS)
+    other = engine.sample(conditioning, Settings(min_resolution=256, inference_steps=2, framing="face", seed=1))
+    assert torch.equal(again.samples, latents.samples)
+    assert not torch.allclose(other.samples, latents.samples)
+
+
+def test_each_dial_changes_the_result(engine, conditioning, latents):
+    for name in ("motion_scale", "dynamic_scale"):
+        changed = Settings(min_resolution=256, inference_steps=2, framing="face", **{name: 0.2})
+        assert not torch.allclose(engine.sample(conditioning, changed).samples, latents.samples)
+
+
+def test_steps_and_frames_are_reported_with_a_preview(engine, conditioning):
+    reports, pictures = [], []
+
+    def progress(stage, done, total, preview=None):
+        reports.append((stage, done, total))
+        if preview is not None:
+            pictures.append(preview())
+
+    latents = engine.sample(conditioning, SETTINGS, progress)
+    list(engine.decode(conditioning, latents, progress))
+    assert ("sampling", 2, 2) in reports
+    assert any(stage == "decoding" for stage, *_ in reports)
+    assert len(pictures) == 2
+    assert pictures[0].shape == (32, 32, 3)
+
+
+def test_raising_from_progress_stops_sampling_between_windows(engine):
+    conditioning = engine.prepare(portrait(), speech(3.0), SETTINGS)
+    calls = []
+
+    def cancel(stage, done, total, preview=None):
+        calls.append(done)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        engine.sample(conditioning, SETTINGS, cancel)
+    assert calls == [0, 0]
+
+
+@pytest.mark.parametrize("preset", ["balanced", "fast", "preview"])
+def test_presets_run_and_say_how_many_steps(models, conditioning, preset):
+    engine = SonicEngine([models], device="cpu", preset=preset)
+    latents = engine.sample(conditioning, Settings(min_resolution=256, inference_steps=6, framing="face"))
+    assert torch.isfinite(latents.samples).all()
+    asked = Settings(min_resolution=256, inference_steps=25, framing="face")
+    notes = engine.prepare(portrait(), speech(0.1), asked).notes
+    steps = {"balanced": None, "fast": 16, "preview": 9}[preset]
+    assert any(f"runs {steps} of the 25 steps" in note for note in notes) == (steps is not None)
+
+
+def test_silence_gets_the_tokens_of_silence_and_speech_its_own(engine):
+    rate = 16_000
+    loud = speech(1.0).mono()
+    samples = np.concatenate([loud, np.zeros(rate, np.float32), loud])[None]
+    features = engine.prepare(portrait(), AudioClip(samples, speech(1.0).rate, "pause"), SETTINGS).features
+    distance = (features.tokens - features.audio.silence).abs().amax(dim=(1, 2))
+    middle = len(distance) // 2
+    assert distance[middle] == 0
+    own = (features.tokens == features.audio.tokens).all(dim=2).all(dim=1)
+    assert own[: middle // 2].any()
+    assert own[-middle // 2 :].any()
+    assert (distance[own] > 0).all()
+
+
+def test_reference_mode_works_as_the_published_code_does(models):
+    engine = SonicEngine([models], device="cpu", reference=True)
+    audio = speech(0.3)
+    conditioning = engine.prepare(portrait(), audio, SETTINGS)
+    assert len(conditioning.features.tokens) == int(0.3 * 16000) // 640 // 2
+    assert torch.equal(conditioning.features.tokens, conditioning.features.audio.tokens)
+    assert len(next(iter(engine.windows()(9, 1)))) == 25
+
+
+def test_a_mask_of_the_users_takes_the_place_of_the_face_box(engine):
+    mask = np.zeros(portrait().image.shape[:2], np.uint8)
+    mask[: mask.shape[0] // 2] = 255
+    full = Settings(min_resolution=256, inference_steps=2)
+    used = engine.prepare(portrait(), speech(0.1), full, mask=mask).features.mask
+    assert used[0, 0, :120].min() == 1
+    assert used[0, 0, 136:].max() == 0
+    face = engine.prepare(portrait(), speech(0.1), full).features.mask
+    assert 0.02 < face.mean() < 0.5
+
+
+def test_paste_back_returns_whole_pictures(engine):
+    settings = Settings(min_resolution=256, inference_steps=1, framing="paste_back")
+    conditioning = engine.prepare(portrait(), speech(0.1), settings)
+    frame = next(iter(engine.decode(conditioning, engine.sample(conditioning, settings))))
+    assert frame.shape == conditioning.paste.image.shape
+    x0, y0, x1, y1 = conditioning.paste.box
+    assert np.array_equal(frame[:, :x0], conditioning.paste.image[:, :x0])
+    assert not np.array_equal(frame[y0:y1, x0:x1], conditioning.paste.image[y0:y1, x0:x1])
+
+
+def test_a_wav2vec2_checkpoint_runs_from_picture_to_frames(tmp_path):
+    write_models(tmp_path, wav2vec2=True)
+    engine = SonicEngine([tmp_path], device="cpu")
+    conditioning = engine.prepare(portrait(), speech(0.2), SETTINGS)
+    frames = frames_of(engine, conditioning, engine.sample(conditioning, SETTINGS))
+    assert len(frames) == 5
+    assert torch.isfinite(conditioning.features.tokens).all()
+
+
+def test_audio_shorter_than_a_key_frame_is_an_error(engine):
+    with pytest.raises(AudioError, match="at least 80 ms"):
+        engine.prepare(portrait(), AudioClip(np.zeros((1, 1000), np.float32), 16_000, "blip.wav"), SETTINGS)
+
+
+def test_unknown_presets_and_precisions_are_errors(models):
+    with pytest.raises(SettingsError, match="preset is 'turbo'"):
+        SonicEngine([models], preset="turbo")
+    with pytest.raises(SettingsError, match="precision is 'fp64'"):
+        SonicEngine([models], device="cpu", precision="fp64")
+
+
+def test_absent_weights_are_an_error_before_anything_runs(tmp_path):
+    with pytest.raises(ModelMissingError, match="5 file"):
+        SonicEngine([tmp_path], device="cpu")
+
+
+def test_the_estimate_is_text_with_passes_work_and_memory(engine, conditioning):
+    text = engine.estimate(conditioning, SETTINGS).described(1e12)
+    assert "5 key frames, 2 steps, 6 UNet passes" in text
+    assert "GiB" in text
+
+
+def test_a_broken_sidecar_is_named(models, tmp_path):
+    write_models(tmp_path)
+    (tmp_path / "sonic" / "config.json").write_text("{")
+    with pytest.raises(ModelMissingError, match="cannot be read as JSON"):
+        SonicEngine([tmp_path], device="cpu")
+    (tmp_path / "sonic" / "config.json").write_text(json.dumps([1]))
+    with pytest.raises(ModelMissingError, match="JSON object"):
+        SonicEngine([tmp_path], device="cpu")
