@@ -73,7 +73,7 @@ def find_cartoon_eye(
     white_share = area[white & inside & outside_mesh].sum() / max(area[inside].sum(), 1)
     runaway = (path >= len(radii) - 3).sum()
     # White outside the mesh eye tells a big eye from brows and eye shadow.
-    if white_share <= 0.06 or height <= max(1.45 * mesh_height, 0.36 * iod) or mean_distance <= 17 or runaway >= 4:
+    if white_share <= 0.06 or height <= max(1.45 * mesh_height, 0.36 * iod) or mean_distance <= 20 or runaway >= 4:
         return None
 
     left, right = outline[:, 0].min(), outline[:, 0].max()

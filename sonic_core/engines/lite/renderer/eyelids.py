@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from .eyes import EyeShape
 from .geometry import clipped_box, remap, smoothstep
-from .linear_light import to_linear, to_srgb
+from .linear_light import luminance, to_linear, to_srgb
 from .skin_fill import LidSkin
 from .source import SourcePicture
 
@@ -182,8 +182,10 @@ class Eyelids:
         band = np.where(b >= lid.edge - eye.skip, view.upper - lid.edge, 0)
         skin = to_linear(self.source.sample(self._shifted(view, band * lateral, eye)))
         bare = to_linear(remap(self.skin.fill, view.positions))
+        # Only the dark strokes of the band belong to the lashes; where these are thin it holds eyeball too.
+        stroke = smoothstep((0.85 - luminance(skin) / np.maximum(luminance(bare), 1e-3)) / 0.35)
         flat = np.clip((lid.edge - eye.skip - b) / 2 + 0.5, 0, 1) * smoothstep(amount / 0.12)
-        flat = np.maximum(flat, np.clip(b - lid.edge + 0.5, 0, 1))[..., None]
+        flat = np.maximum.reduce([flat, np.clip(b - lid.edge + 0.5, 0, 1), 1 - stroke])[..., None]
         skin += (bare - skin) * flat
         drawn = remap(mask, view.positions).astype(np.float32) / 255
         cover = np.maximum(np.clip(lid.edge - b + 0.5, 0, 1), smoothstep((amount - 0.88) / 0.12)) * drawn

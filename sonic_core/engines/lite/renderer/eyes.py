@@ -79,7 +79,11 @@ def eye_shapes(
 ) -> tuple[EyeShape, EyeShape]:
     """Both eyes, the subject's right one first.  contours: [2, 71, 2] of the iris model.  skin_lab: Lab of the face's skin."""
     lab = to_lab(image, blur=max(0.008 * head.iod, 0.45))
-    first, second = (_eye_shape(image, lab, np.asarray(points, float), contours[k], k, head, skin_lab) for k in (0, 1))
+    p = np.asarray(points, float)
+    for may_be_cartoon in (True, False):  # both eyes of a face are drawn in one manner
+        first, second = (_eye_shape(image, lab, p, contours[k], k, head, skin_lab, may_be_cartoon) for k in (0, 1))
+        if (first.cartoon is None) == (second.cartoon is None):
+            break
     return first, second
 
 
@@ -91,6 +95,7 @@ def _eye_shape(
     side: int,
     head: HeadFrame,
     skin_lab: NDArray,
+    may_be_cartoon: bool,
 ) -> EyeShape:
     iod = head.iod
     upper_points, lower_points = p[list(lm.UPPER_LID[side]), :2], p[list(lm.LOWER_LID[side]), :2]
@@ -108,7 +113,10 @@ def _eye_shape(
     lower = np.interp(a, lower_mesh[:, 0], lower_mesh[:, 1])
     lower = np.maximum(lower, 0.7 * _iris_model_lower_lid(frame, contour, a, width) + 0.3 * lower)
 
-    cartoon = find_cartoon_eye(lab, frame, upper_mesh, lower_mesh, (lower - upper).max(), width, iod, skin_lab, SAMPLES)
+    cartoon = None
+    if may_be_cartoon:
+        mesh_height = (lower - upper).max()
+        cartoon = find_cartoon_eye(lab, frame, upper_mesh, lower_mesh, mesh_height, width, iod, skin_lab, SAMPLES)
     if cartoon is not None:
         a, upper = cartoon.a, cartoon.top + cartoon.lash
         lower = np.maximum(cartoon.bottom, upper + 1)

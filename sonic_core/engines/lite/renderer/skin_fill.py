@@ -66,13 +66,16 @@ def _filled(
     for sigma, share in ((0.10, 1.0), (0.20, 0.15), (0.45, 0.01)):
         total = total + share * cv2.GaussianBlur(weighted, (0, 0), sigma * iod)
         mass = mass + share * cv2.GaussianBlur(weight, (0, 0), sigma * iod)
+    filled = total / mass[..., None] + 0.5
+    if eye.cartoon:
+        return np.clip(filled, 0, 255).astype(np.uint8)
     # Bare fill is too smooth for skin: borrow the fine texture of the cheek below.
     fine = np.clip(image - cv2.GaussianBlur(image, (0, 0), 0.025 * iod + 0.5).astype(np.float32), -14, 14)
     down = np.rint(0.62 * iod * eye.frame.down).astype(int)
     shift = np.array([[1.0, 0, -down[0]], [0, 1.0, -down[1]]])
     size = (image.shape[1], image.shape[0])
     texture = cv2.warpAffine(fine, shift, size, flags=cv2.INTER_NEAREST, borderMode=cv2.BORDER_REFLECT)
-    return np.clip(total / mass[..., None] + texture + 0.5, 0, 255).astype(np.uint8)
+    return np.clip(filled + texture, 0, 255).astype(np.uint8)
 
 
 def _lash_strokes(image: NDArray[np.uint8], iod: float) -> NDArray[np.uint8]:
