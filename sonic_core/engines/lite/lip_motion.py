@@ -16,8 +16,8 @@ RATE = 50
 MOUTH = ("jaw", "close", "press", "pucker", "stretch", "upraise", "lowdep", "fv", "tongue", "rest")
 """Parameters that lip_motion sets, in the order of its columns."""
 
-JAW_RANGE = 0.52  # jaw of a wide "ah"; loud speech peaks near 0.45 of the renderer's range
-PUCKER_RANGE, STRETCH_RANGE = 0.78, 0.7
+JAW_RANGE = 0.55  # jaw of a wide "ah"; loud speech peaks near 0.45 of the renderer's range
+PUCKER_RANGE, STRETCH_RANGE, BITE_RANGE = 0.78, 0.7, 0.85
 ROUNDING_SMOOTHED = 2.0  # states: protruding the lips takes longer than opening them
 REST_IN_SPEECH = 0.45  # share of the picture's own opening that speech takes away
 SHORTEST_REST = 0.16  # s: a shorter silence is the closure of a stop, not a pause
@@ -62,7 +62,7 @@ def lip_motion(heard: Articulation, frame_count: int, fps: float = 25.0) -> NDAr
         "stretch": STRETCH_RANGE * np.clip(-round_, 0, 1),
         "upraise": _expected(heard, _UPPER, place),
         "lowdep": _expected(heard, _TEETH, place) * (1 - close),
-        "fv": bite,
+        "fv": BITE_RANGE * bite,
         "tongue": _expected(heard, _TONGUE, place),
         "rest": REST_IN_SPEECH * _at(_smooth(speech, 4), place),
     }
