@@ -16,6 +16,8 @@ _CUT = 20.0
 """A median step of this many luma levels is a change of scene, not flicker; nothing is evened across it."""
 _TEXTURE = 1.5
 _AGREEMENT_LUMA = 4.0
+_DARKEST, _BRIGHTEST = 6.0, 249.0
+"""Beyond these a pixel is black or white and stays so, whatever the brightness does."""
 _FRAMES_AT_FULL = 8.0
 
 
@@ -51,7 +53,8 @@ def brightness_step(before: NDArray[np.float32], after: NDArray[np.float32]) -> 
     """
     change = (after - before).ravel()
     texture = np.hypot(cv2.Sobel(after, cv2.CV_32F, 1, 0, scale=0.125), cv2.Sobel(after, cv2.CV_32F, 0, 1, scale=0.125))
-    weight = 1 / (1 + (texture.ravel() / _TEXTURE) ** 2)
+    visible = (after > _DARKEST) & (after < _BRIGHTEST)
+    weight = np.where(visible, 1 / (1 + (texture / _TEXTURE) ** 2), 1e-6).ravel()
     order = np.argsort(change, kind="stable")
     total = np.cumsum(weight[order])
     low, step, high = change[order[np.searchsorted(total, total[-1] * np.array([0.25, 0.5, 0.75]))]]
