@@ -116,3 +116,11 @@ def test_an_unknown_style_is_refused():
 def test_a_wrong_number_of_parameters_is_refused():
     with pytest.raises(ValueError, match="expected"):
         renderer().render(np.zeros(5, np.float32))
+
+
+def test_a_black_and_white_photograph_stays_so():
+    gray = cv2.cvtColor(cv2.cvtColor(closeup().image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+    frame = (
+        PortraitRenderer(replace(closeup(), image=gray)).render(parameters(jaw=0.6, pucker=0.5, rest=0.45)).astype(int)
+    )
+    assert np.ptp(frame, axis=2).max() <= 2

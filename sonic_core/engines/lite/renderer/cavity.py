@@ -19,6 +19,8 @@ from .photo_interior import PhotoInterior
 
 REST_PICTURE = 0.30  # mouth coefficient over which the untouched resting pixels give way to the speaking cut-out
 
+FLESH = np.array([0.14, -0.04, -0.10], np.float32)  # light in the mouth's shade has passed through or come off flesh
+
 
 def speaking(strength: float) -> float:
     """0 at rest, 1 in speech.  strength: largest mouth coefficient."""
@@ -68,7 +70,7 @@ class Cavity:
         middle = len(self.mouth.a) // 2
         upper_lip, lower_lip = self.mouth.upper[middle], self.mouth.lower[middle]
         interior, tip = self.interior, pose.tongue
-        canvas = _over(
+        canvas = self._over(
             canvas,
             interior.tongue,
             self._placed(pose, box, lower_lip + (0.10 - 0.30 * tip) * unit, 0.60 - 0.25 * tip),
@@ -76,7 +78,7 @@ class Cavity:
             * (0.75 + 0.25 * smoothstep(over_lower / (0.1 * unit))),
         )
         if interior.lower_teeth is not None:
-            canvas = _over(
+            canvas = self._over(
                 canvas,
                 interior.lower_teeth,
                 self._placed(pose, box, lower_lip + 0.01 * unit, 1.0),
@@ -85,7 +87,7 @@ class Cavity:
                 * corridor,
             )
         if self.photo is None or not self.photo.replaces_teeth:
-            canvas = _over(
+            canvas = self._over(
                 canvas,
                 interior.upper_teeth,
                 self._placed(pose, box, upper_lip + (0.085 if palette.cartoon else 0.115) * unit, 0.0),
@@ -94,6 +96,10 @@ class Cavity:
         if self.photo is not None:
             canvas = self._over_photo(canvas, pose, box, float(gap.max()), strength)
         return canvas
+
+    @property
+    def _flesh(self) -> NDArray[np.float32]:
+        return FLESH * np.float32(not self.palette.gray)
 
     def _placed(self, pose: Pose, box: tuple[int, int, int, int], b: float, jaw_share: float) -> NDArray[np.float64]:
         """Affine map sprite px -> box px for a sprite whose origin sits at mouth-frame b and follows a share of the jaw."""
@@ -128,11 +134,11 @@ class Cavity:
             layer = layer * (1 - smoothstep((widest - self.mouth.gap.max()) / (0.05 * self.mouth.iod)))
         # Rounded lips shade the teeth; what light is left comes through flesh.
         shaded = 0.96 * float(smoothstep(1.15 * pose.pucker)) ** 1.5 * active
-        light = (1 - shaded) ** np.array([0.85, 1.1, 1.1], np.float32)
+        light = (1 - shaded) ** (1 - self._flesh)
         return layer[..., :3] * light + canvas * (1 - layer[..., 3:])
 
-
-def _over(canvas: NDArray, sprite: NDArray[np.float32], matrix: NDArray, shade: NDArray) -> NDArray:
-    height, width = canvas.shape[:2]
-    layer = cv2.warpAffine(sprite, matrix, (width, height), flags=cv2.INTER_LINEAR)
-    return layer[..., :3] * shade[..., None] + canvas * (1 - layer[..., 3:])
+    def _over(self, canvas: NDArray, sprite: NDArray[np.float32], matrix: NDArray, shade: NDArray) -> NDArray:
+        height, width = canvas.shape[:2]
+        layer = cv2.warpAffine(sprite, matrix, (width, height), flags=cv2.INTER_LINEAR)
+        tinted = shade[..., None] * (1 + (1 - shade[..., None]) * self._flesh)
+        return layer[..., :3] * tinted + canvas * (1 - layer[..., 3:])

@@ -123,7 +123,7 @@ def _gains(x: NDArray, y: NDArray, p: NDArray, head: HeadFrame, mouth: MouthShap
         [
             -0.15 * bell(np.clip(chin - 0.04 - b, 0, None), 0.20) * bell(a, 0.50) * (b < chin + 0.3),
             -0.13 * bell(b - (lip + 0.30 * (chin - lip)), 0.11) * bell(a, 0.30),
-            -0.11 * bell(fold, 0.065),
+            -0.055 * bell(fold, 0.10),
             -0.07 * bell(np.abs(a) - 0.66, 0.22) * bell(b + 0.05, 0.38),
         ]
     )
