@@ -17,7 +17,7 @@ from .prosody import Prosody
 FACES: dict[str, dict[str, float]] = {
     "neutral": {},
     "happy": {"smile": 0.45, "brow": 0.12, "lids": 0.10, "pitch": 1.2, "roll": 1.0},
-    "sad": {"brow": 0.10, "lids": 0.22, "pitch": -3.5, "roll": 1.5, "gaze_y": 0.18, "lowdep": 0.06},
+    "sad": {"brow": 0.14, "lids": 0.15, "pitch": -3.5, "roll": 1.5, "gaze_y": 0.18, "lowdep": 0.06},
     "angry": {"brow": -0.42, "lids": 0.12, "pitch": -2.0, "press": 0.12, "upraise": 0.08},
     "surprised": {"brow": 0.65, "lids": 0.0, "pitch": 1.8, "jaw": 0.05, "ty": -0.008},
 }
