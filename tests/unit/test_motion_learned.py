@@ -1,14 +1,15 @@
 """Learned motion on the bundled recording: lips locked to the voice, head free, any length, the same again for the same seed."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+import sonic_core
 from sonic_core.audio.clip import AudioClip
 from sonic_core.audio.loading import load_audio
-from sonic_core.commands.demo import SPEECH
 from sonic_core.engines.lite.emotion import Emotion
 from sonic_core.engines.lite.lip_motion import MOUTH, closure_events, lip_motion
 from sonic_core.engines.lite.motion import SpeechMotion, learned_motion
@@ -17,6 +18,7 @@ from sonic_core.engines.lite.motion_rules import HEAD
 from sonic_core.engines.lite.parameters import PARAMETER_INDEX, PARAMETERS
 from sonic_core.settings import Settings
 
+SPEECH = Path(sonic_core.__file__).parent / "samples" / "speech.wav"
 QUICK = Settings(inference_steps=10)
 
 
