@@ -12,6 +12,7 @@ from .media.provenance import PRODUCER, Provenance, audio_digest
 from .media.writer import Encoding, write_video
 from .models.credits import credits_of
 from .portrait.portrait import Portrait
+from .post.visible_label import VisibleLabel, with_visible_label
 from .progress import Progress, ignore
 from .settings import Settings
 
@@ -20,10 +21,11 @@ from .settings import Settings
 class Labels:
     """How a clip is marked as synthetic beyond what every file says.
 
-    producer: name or code of whoever provides the service, for the `AIGC` record.
+    producer: name or code of whoever provides the service, for the `AIGC` record.  visible: words in a corner of the picture, None = none.
     """
 
     producer: str = PRODUCER
+    visible: VisibleLabel | None = None
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ def generate(
     settings, labels = settings or Settings(), labels or Labels()
     conditioning = engine.prepare(portrait, audio, settings, progress)
     latents = engine.sample(conditioning, settings, progress)
-    frames = engine.decode(conditioning, latents, progress)
+    frames = with_visible_label(engine.decode(conditioning, latents, progress), labels.visible)
     provenance = Provenance(
         labels.producer,
         engine.name,

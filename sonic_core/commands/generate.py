@@ -47,7 +47,7 @@ def make_video(
     image: Path, recording: Path, output: Path, args: argparse.Namespace, console: Console, trim_silence: bool = False
 ) -> dict[str, Any]:
     """Generate `output` with the settings in `args`; says what was understood before and what was made after."""
-    settings, encoding = settings_from(args), encoding_from(args)
+    settings, encoding, labels = settings_from(args), encoding_from(args), labels_from(args)
 
     from ..audio.loading import load_audio
     from ..engines.registry import load_engine
@@ -73,7 +73,7 @@ def make_video(
         {"title": output.stem},
         overwrite=args.overwrite,
         progress=console,
-        labels=labels_from(args),
+        labels=labels,
     )
     seconds = time.perf_counter() - start
     for note in made.notes:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..media.encoding import PRESETS, Encoding
 from ..media.provenance import PRODUCER
+from ..post.visible_label import CORNERS, SPANS, TEXTS, VisibleLabel
 from ..settings import Settings
 
 if TYPE_CHECKING:
@@ -68,12 +69,32 @@ def add_labels(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help=f"Who provides the video, for the AIGC record. Default {PRODUCER}.",
     )
+    group.add_argument(
+        "--visible-label",
+        choices=("off", *SPANS),
+        default="off",
+        help="Words in the picture: start = the first 2 seconds, always = the whole video. Default off.",
+    )
+    group.add_argument(
+        "--label-language",
+        choices=tuple(TEXTS),
+        default="en",
+        help=f"Its language: {', '.join(f'{name} = {text}' for name, text in TEXTS.items())}. Default en.",
+    )
+    group.add_argument(
+        "--label-corner", choices=CORNERS, default="bottom_right", help="Where it stands. Default bottom_right."
+    )
+    group.add_argument("--label-text", default="", metavar="TEXT", help="Other words than the language's usual ones.")
 
 
 def labels_from(args: argparse.Namespace) -> Labels:
+    """Raises SettingsError when a value cannot be used."""
     from ..pipeline import Labels
 
-    return Labels(producer=args.producer)
+    visible = None
+    if args.visible_label != "off":
+        visible = VisibleLabel(args.visible_label, args.label_language, args.label_corner, args.label_text)
+    return Labels(args.producer, visible)
 
 
 def _help(item: Field[Any]) -> str:
