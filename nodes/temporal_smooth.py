@@ -26,8 +26,8 @@ class TemporalSmooth(io.ComfyNode):
                     "method",
                     options=list(smoothing.METHODS),
                     default="ema",
-                    tooltip="ema = average over time wherever nothing moves, so lips and lids stay sharp; median3 = remove "
-                    "single-frame flashes; none = off.",
+                    tooltip="ema = average over time wherever nothing moves, so lips and lids stay sharp; flow_ema = along the motion "
+                    "as well (slower); median3 = remove single-frame flashes; none = off.",
                 ),
                 io.Float.Input(
                     "strength", default=0.5, min=0.0, max=1.0, step=0.05, tooltip="0 = off, 1 = as calm as possible."
