@@ -77,7 +77,7 @@ class Cavity:
             (0.30 + 0.70 * smoothstep(under_upper / (0.75 * unit)))
             * (0.75 + 0.25 * smoothstep(over_lower / (0.1 * unit))),
         )
-        if interior.lower_teeth is not None:
+        if interior.lower_teeth is not None and (self.photo is None or self.photo.jaw is None):
             canvas = self._over(
                 canvas,
                 interior.lower_teeth,
@@ -135,6 +135,12 @@ class Cavity:
         # Rounded lips shade the teeth; what light is left comes through flesh.
         shaded = 0.96 * float(smoothstep(1.15 * pose.pucker)) ** 1.5 * active
         light = (1 - shaded) ** (1 - self._flesh)
+        if photo.jaw is not None and active > 0:
+            raised = 0.5 * max(pose.rest, pose.close) * self.mouth.gap.max()  # a mouth is closed by the jaw
+            drop = (pose.jaw * JAW_GAP * head.iod * (head.down + JAW_FORWARD * head.back) - raised * head.down)[:2]
+            placed = np.c_[matrix, offset + drop]
+            lower = active * cv2.warpAffine(photo.jaw, placed, (width, height), flags=cv2.INTER_LINEAR)
+            canvas = lower[..., :3] * light + canvas * (1 - lower[..., 3:])
         return layer[..., :3] * light + canvas * (1 - layer[..., 3:])
 
     def _over(self, canvas: NDArray, sprite: NDArray[np.float32], matrix: NDArray, shade: NDArray) -> NDArray:
