@@ -1,9 +1,10 @@
-"""The sound of an mp4: the clip's samples as AAC at their own rate, or the source's own AAC packets when it has them."""
+"""The sound of a video: the clip's samples at their own rate, or the source's own AAC packets when it has them."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -12,13 +13,42 @@ import numpy as np
 from av.container import InputContainer, OutputContainer
 
 from ..audio.clip import AudioClip
+from ..errors import OutputError
 
 logger = logging.getLogger(__name__)
 
-# Rates of the MPEG-4 audio specification (ISO/IEC 14496-3, table 1.18).
-AAC_RATES = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000, 64_000, 88_200, 96_000)
-# An AAC frame holds at most 6144 bits per channel for 1024 samples.
-MAX_BITS_PER_SAMPLE = 6
+
+@dataclass(frozen=True)
+class SoundCodec:
+    """An audio encoder of FFmpeg and its limits.
+
+    rates: Hz that it knows.  max_bits: per sample and channel.  max_bitrate: of all channels.  form: sample format.
+    """
+
+    encoder: str
+    label: str
+    rates: tuple[int, ...]
+    max_bits: float
+    max_bitrate: int
+    max_channels: int
+    form: str = "fltp"
+
+
+SOUND_CODECS = {
+    # Rates of ISO/IEC 14496-3, table 1.18; a frame holds at most 6144 bits per channel for 1024 samples.
+    "aac": SoundCodec(
+        "aac",
+        "AAC",
+        (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000, 64_000, 88_200, 96_000),
+        6,
+        512_000,
+        8,
+    ),
+    # ISO/IEC 11172-3 and 13818-3; an mp4 names no lower rates (MPEG 2.5).
+    "mp3": SoundCodec("libmp3lame", "MP3", (16_000, 22_050, 24_000, 32_000, 44_100, 48_000), 16, 320_000, 2),
+    # RFC 6716; a decoder always gives 48 kHz.
+    "opus": SoundCodec("libopus", "Opus", (48_000,), 10, 512_000, 2, "flt"),
+}
 LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 4: "4.0", 5: "5.0", 6: "5.1", 8: "7.1"}
 CHUNK_SECONDS = 0.25
 
@@ -37,15 +67,17 @@ class AudioTrack(Protocol):
     def close(self) -> None: ...
 
 
-def open_audio_track(container: OutputContainer, clip: AudioClip | None, bitrate: int, tolerance: float) -> AudioTrack:
-    """Add a stream for `clip` to `container`: copied where its source file is AAC that starts at 0, else encoded.
+def open_audio_track(
+    container: OutputContainer, clip: AudioClip | None, bitrate: int, tolerance: float, codec: str = "aac"
+) -> AudioTrack:
+    """Add a stream for `clip` to `container`: copied where AAC is wanted and its source file is AAC that starts at 0, else encoded.
 
     bitrate: bits per second when encoded.  tolerance: seconds that a copy may differ from the clip's length.
     """
     if clip is None:
         return NoAudio()
-    source = _copyable_source(clip, tolerance) if clip.source else None
-    return CopiedAudio(container, source) if source else EncodedAudio(container, clip, bitrate)
+    source = _copyable_source(clip, tolerance) if clip.source and codec == "aac" else None
+    return CopiedAudio(container, source) if source else EncodedAudio(container, clip, bitrate, SOUND_CODECS[codec])
 
 
 class NoAudio:
@@ -62,28 +94,43 @@ class NoAudio:
 
 
 class EncodedAudio:
-    """The samples as AAC; the mp4's edit list hides the encoder's priming, so sound starts at 0 and keeps its length."""
+    """The samples, encoded; the container's edit list hides the encoder's priming, so sound starts at 0 and keeps its length."""
 
-    def __init__(self, container: OutputContainer, clip: AudioClip, bitrate: int) -> None:
+    def __init__(self, container: OutputContainer, clip: AudioClip, bitrate: int, codec: SoundCodec) -> None:
         samples = clip.samples
-        if len(samples) not in LAYOUTS:
-            logger.warning("%s has %d channels, which AAC players do not know; mixed to mono.", clip.name, len(samples))
+        if len(samples) not in LAYOUTS or len(samples) > codec.max_channels:
+            logger.warning(
+                "%s has %d channels, which %s players do not know; mixed to mono.",
+                clip.name,
+                len(samples),
+                codec.label,
+            )
             samples = clip.mono()[None]
         self.samples = np.ascontiguousarray(samples, dtype=np.float32)
         self.rate = clip.rate
         self.layout = LAYOUTS[len(samples)]
         self.done = 0
-        coded_rate = next((rate for rate in AAC_RATES if rate >= clip.rate), AAC_RATES[-1])
-        if coded_rate != clip.rate:
+        coded_rate = next((rate for rate in codec.rates if rate >= clip.rate), codec.rates[-1])
+        if coded_rate != clip.rate and len(codec.rates) > 1:
             logger.warning(
-                "AAC knows no rate of %d Hz; the sound of %s is written at %d Hz.", clip.rate, clip.name, coded_rate
+                "%s knows no rate of %d Hz; the sound of %s is written at %d Hz.",
+                codec.label,
+                clip.rate,
+                clip.name,
+                coded_rate,
             )
-        self.stream = container.add_stream("aac", rate=coded_rate)
+        try:
+            self.stream = container.add_stream(codec.encoder, rate=coded_rate)
+        except ValueError as error:
+            raise OutputError(
+                f"This build of PyAV has no encoder for {codec.label}. Install PyAV from PyPI (pip install -U av) "
+                "or choose another audio codec."
+            ) from error
         self.stream.layout = self.layout
-        self.stream.bit_rate = min(bitrate, MAX_BITS_PER_SAMPLE * coded_rate * len(samples))
+        self.stream.bit_rate = round(min(bitrate, codec.max_bitrate, codec.max_bits * coded_rate * len(samples)))
         self.resampler = None
-        if coded_rate != clip.rate:
-            self.resampler = av.AudioResampler(format="fltp", layout=self.layout, rate=coded_rate)
+        if coded_rate != clip.rate or codec.form != "fltp":
+            self.resampler = av.AudioResampler(format=codec.form, layout=self.layout, rate=coded_rate)
 
     def packets_until(self, seconds: float) -> Iterator[av.Packet]:
         end = min(round(seconds * self.rate), self.samples.shape[1])

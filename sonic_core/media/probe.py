@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import av
 from av.container import InputContainer
 
 from ..errors import OutputError
+from .gif import read_comment
+from .png_sequence import DIGITS, FPS_TAG, SOUND, read_tags
 
 # Numbers of ITU-T H.273, as far as portraits meet them.
 COLOUR_NAMES = {1: "bt709", 5: "bt470bg", 6: "smpte170m", 9: "bt2020"}
 RANGE_NAMES = {1: "limited", 2: "full"}
+MP4_FAMILY = (".mp4", ".m4v", ".mov", ".m4a")
 
 
 @dataclass(frozen=True)
@@ -47,13 +50,16 @@ class Probe:
 def probe(path: Path | str) -> Probe:
     """Measure the first video and the first audio stream of `path`.
 
+    A folder is read as a PNG sequence with its sound.wav.
     Every packet is read, none decoded: an hour takes seconds.  Raises OutputError when the file is missing or no media file.
     """
     path = Path(path)
     try:
-        size = path.stat().st_size
+        if path.is_dir():
+            return _measure_sequence(path)
         with av.open(str(path)) as container:
-            return _measure(container, path, size)
+            video = _measure(container, path, path.stat().st_size)
+        return replace(video, metadata=read_comment(path)) if path.suffix.lower() == ".gif" else video
     except (OSError, av.FFmpegError) as error:
         raise OutputError(
             f"Cannot read {path}: {getattr(error, 'strerror', None) or error}. Expected a video file."
@@ -99,8 +105,25 @@ def _measure(container: InputContainer, path: Path, size: int) -> Probe:
     )
 
 
+def _measure_sequence(folder: Path) -> Probe:
+    """The pictures of a folder as a video at the rate that they name."""
+    tags = read_tags(folder)
+    files = {"framerate": tags.pop(FPS_TAG, "25")}
+    with av.open(str(folder / f"%0{DIGITS}d.png"), format="image2", options=files) as container:
+        video = _measure(container, folder, sum(file.stat().st_size for file in folder.iterdir()))
+    video = replace(video, metadata=tags)
+    if not (folder / SOUND).exists():
+        return video
+    with av.open(str(folder / SOUND)) as container:
+        sound = _measure(container, folder, 0)
+    names = ("audio_codec", "audio_start", "audio_duration", "sample_rate", "channels")
+    return replace(video, **{name: getattr(sound, name) for name in names})
+
+
 def _index_comes_first(path: Path) -> bool:
     """Whether the `moov` box of an mp4 stands before its `mdat` box, so that playing starts before all is loaded."""
+    if path.suffix.lower() not in MP4_FAMILY:
+        return False
     with path.open("rb") as file:
         while len(header := file.read(8)) == 8:
             size, kind = int.from_bytes(header[:4], "big"), header[4:]

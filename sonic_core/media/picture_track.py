@@ -1,0 +1,75 @@
+"""The picture of a video file: RGB frames in, packets of BT.709 4:2:0 out."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import av
+import numpy as np
+from av.container import OutputContainer
+from av.video.reformatter import VideoReformatter
+
+from ..frames import Frame, FrameStream
+from .encoders import choose_encoder
+from .encoding import Encoding
+
+# BT.709 and limited range, by their numbers in H.273 (matrix, primaries and transfer are all 1); ranges as FFmpeg counts them.
+BT709 = 1
+LIMITED_RANGE = 1
+# Containers count frames in a time base; rates such as 29.97 become the fraction they stand for.
+LARGEST_FPS_DENOMINATOR = 1001
+
+
+def frame_rate(frames: FrameStream) -> Fraction:
+    return Fraction(frames.fps).limit_denominator(LARGEST_FPS_DENOMINATOR)
+
+
+class PictureTrack:
+    """The one video stream of a container, coded as `codec` (a key of encoders.ENCODERS)."""
+
+    def __init__(self, container: OutputContainer, frames: FrameStream, encoding: Encoding, codec: str) -> None:
+        rate = frame_rate(frames)
+        grow = encoding.even == "pad"
+        width, height = (side + side % 2 if grow else side - side % 2 for side in (frames.width, frames.height))
+        encoder = choose_encoder(codec, encoding, width, height, rate)
+        stream = container.add_stream(encoder.name, rate=rate)
+        context = stream.codec_context
+        stream.width, stream.height = width, height
+        stream.pix_fmt = "yuv420p"
+        stream.options = encoder.options(encoding)
+        if encoder.tag and container.format.name == "mp4":
+            context.codec_tag = encoder.tag
+        context.time_base = 1 / rate
+        context.colorspace = context.color_primaries = context.color_trc = BT709
+        context.color_range = LIMITED_RANGE
+        self.stream = stream
+        self.reformatter = VideoReformatter()
+        self.count = 0
+
+    def encode(self, frame: Frame) -> list[av.Packet]:
+        picture = av.VideoFrame.from_ndarray(_fit(frame, self.stream.width, self.stream.height), format="rgb24")
+        # Names and not numbers: the one way that every PyAV from 14 on understands.
+        picture = self.reformatter.reformat(
+            picture,
+            format="yuv420p",
+            interpolation="AREA",  # mean of the four pixels that share a chroma sample
+            dst_colorspace="ITU709",
+            src_color_range="JPEG",
+            dst_color_range="MPEG",
+        )
+        picture.pts = self.count
+        picture.time_base = self.stream.codec_context.time_base
+        self.count += 1
+        return self.stream.encode(picture)
+
+    def remaining(self) -> list[av.Packet]:
+        return self.stream.encode(None)
+
+
+def _fit(frame: Frame, width: int, height: int) -> Frame:
+    """Cut or repeat the last row and column, so that the frame is `width` x `height`."""
+    frame = frame[:height, :width]
+    missing = (height - frame.shape[0], width - frame.shape[1])
+    if any(missing):
+        frame = np.pad(frame, ((0, missing[0]), (0, missing[1]), (0, 0)), mode="edge")
+    return np.ascontiguousarray(frame)
