@@ -10,6 +10,7 @@ from .errors import SettingsError
 LENGTH_POLICIES = ("strict", "trim", "pad")
 FRAMINGS = ("full", "face", "paste_back")
 STYLES = ("auto", "photo", "cartoon", "statue")
+EMOTIONS = ("neutral", "happy", "sad", "angry", "surprised", "auto")
 
 
 def setting(
@@ -48,6 +49,10 @@ class Settings:
     seed: int = setting(
         0, "The same seed gives the same frames; 0 is a seed like any other.", low=0, high=2**64 - 1, step=1
     )
+    emotion: str = setting(
+        "neutral", "What the face shows besides speech; auto = as lively as the voice sounds.", choices=EMOTIONS
+    )
+    emotion_strength: float = setting(0.6, "How strongly the emotion shows; 0 = not at all.", low=0, high=1, step=0.05)
     framing: str = setting(
         "full",
         "full = whole picture, face = crop around the face, paste_back = crop animated inside the original picture.",

@@ -30,7 +30,6 @@ def run(args: argparse.Namespace, console: Console) -> dict[str, Any]:
 
     from ..audio.fit import fit_duration
     from ..audio.loading import load_audio
-    from ..engines.lite.acoustic import acoustic_motion
     from ..engines.lite.engine import LiteEngine
     from ..engines.lite.motion_curves import motion_curves
     from ..media.pending_file import write_complete
@@ -39,8 +38,10 @@ def run(args: argparse.Namespace, console: Console) -> dict[str, Any]:
     for line in describe_audio(audio):
         console.say(line)
     audio = fit_duration(audio, settings.duration, settings.length_policy)
-    fps = LiteEngine.fps
-    track = acoustic_motion(audio, audio.frame_count(fps), settings, fps, console)
+    engine = LiteEngine()
+    fps = engine.fps
+    heard = engine.motion.listen(audio, audio.frame_count(fps))
+    track = engine.motion.move(heard, settings, console)
     curves = motion_curves(track, fps)
     path = write_complete(args.output, json.dumps(curves).encode(), args.overwrite)
     console.say(f"Done:    {path}  ({len(track)} frames at {fps:g} fps, {len(curves)} entries)")

@@ -116,7 +116,7 @@ def read_only(model: SpeechMotion) -> Driver:
     def drive(clip: AudioClip) -> dict:
         count = clip.frame_count(FPS)
         track = np.zeros((count, len(PARAMETERS)), np.float32)
-        mouth = lip_motion(model.listen(clip, count / FPS).articulation, count, FPS)
+        mouth = lip_motion(model.listen(clip, count).articulation, count, FPS)
         for column, name in enumerate(MOUTH):
             track[:, PARAMETER_INDEX[name]] = mouth[:, column]
         return motion_curves(track, FPS)

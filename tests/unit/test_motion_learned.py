@@ -74,13 +74,13 @@ def test_another_seed_moves_another_head_but_the_same_lips(model, speech, track)
 
 
 def test_diffusion_keeps_the_mouth_that_was_heard(model, speech, track):
-    mouth = lip_motion(model.listen(speech, speech.duration).articulation, len(track))
+    mouth = lip_motion(model.listen(speech, speech.frame_count(25)).articulation, len(track))
     opening = mouth[:, MOUTH.index("jaw")] * (1 - mouth[:, MOUTH.index("close")])
     assert np.corrcoef(opening, lip_opening(track))[0, 1] > 0.95
 
 
 def test_lips_close_on_every_bilabial_that_was_heard(model, speech, track):
-    events = closure_events(model.listen(speech, speech.duration).articulation)
+    events = closure_events(model.listen(speech, speech.frame_count(25)).articulation)
     assert len(events) >= 3
     for start, end in events:
         frames = column(track, "close")[max(0, round(start * 25) - 1) : round(end * 25) + 2]

@@ -5,6 +5,8 @@ It is the baseline that learned motion has to beat, and the fallback where no we
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,25 +26,41 @@ REST_IN_SPEECH = 0.45  # a picture's own opening is half closed while it speaks
 BREATHING_PAUSE = 0.7  # s; in shorter pauses the face does not fall back into the picture's smile
 LIP_SMOOTHING = 0.018  # s
 CLOSURE_REACH = 7  # analysis frames (35 ms) over which the tightest moment of a closure counts for a video frame
-STAGES = 3
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """What the rules hear: gestures of the lips at 200 Hz, for so many frames of video."""
+
+    gestures: LipGestures
+    frame_count: int
+
+
+class AcousticMotion:
+    """The rules behind the same two calls as learned motion (motion.py)."""
+
+    def listen(self, clip: AudioClip, frame_count: int) -> Spoken:
+        """Hear the recording; after its end there is silence."""
+        return Spoken(read_lip_gestures(band_spectrum(to_mono_16k(clip))), frame_count)
+
+    def move(
+        self, heard: Spoken, settings: Settings, progress: Progress = ignore, fps: float = FPS
+    ) -> NDArray[np.float32]:
+        """Motion track `[T, P]`; reads `dynamic_scale` (mouth and expression), `motion_scale` (head) and `seed`."""
+        gestures, frame_count = heard.gestures, heard.frame_count
+        track = mouth_track(gestures, frame_count, fps, settings.dynamic_scale)
+        prosody = Prosody(sampled(gestures.voice, frame_count, fps), sampled(gestures.stress, frame_count, fps), fps)
+        track = add_liveliness(track, prosody, settings.seed, settings.motion_scale, settings.dynamic_scale)
+        progress("sampling", 1, 1)
+        return clamp(track)
 
 
 def acoustic_motion(
     clip: AudioClip, frame_count: int, settings: Settings, fps: float = FPS, progress: Progress = ignore
 ) -> NDArray[np.float32]:
-    """Animation parameters [frame_count, P]; row i shows the face at i / fps seconds of the recording, neutral after its end.
-
-    Reads `dynamic_scale` (mouth and expression), `motion_scale` (head) and `seed` of the settings.
-    """
-    spectrum = band_spectrum(to_mono_16k(clip))
-    progress("audio", 1, STAGES)
-    gestures = read_lip_gestures(spectrum)
-    progress("audio", 2, STAGES)
-    track = mouth_track(gestures, frame_count, fps, settings.dynamic_scale)
-    prosody = Prosody(sampled(gestures.voice, frame_count, fps), sampled(gestures.stress, frame_count, fps), fps)
-    track = add_liveliness(track, prosody, settings.seed, settings.motion_scale, settings.dynamic_scale)
-    progress("audio", 3, STAGES)
-    return clamp(track)
+    """Animation parameters [frame_count, P]; row i shows the face at i / fps seconds of the recording, neutral after its end."""
+    motion = AcousticMotion()
+    return motion.move(motion.listen(clip, frame_count), settings, progress, fps)
 
 
 def mouth_track(gestures: LipGestures, frame_count: int, fps: float, scale: float) -> NDArray[np.float32]:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import SettingsError
+from ...settings import EMOTIONS
 from .curve_filters import smooth
 from .parameters import PARAMETER_INDEX
 from .prosody import Prosody
@@ -21,7 +22,6 @@ FACES: dict[str, dict[str, float]] = {
     "angry": {"brow": -0.42, "lids": 0.12, "pitch": -2.0, "press": 0.12, "upraise": 0.08},
     "surprised": {"brow": 0.65, "lids": 0.0, "pitch": 1.8, "jaw": 0.05, "ty": -0.008},
 }
-EMOTIONS = (*FACES, "auto")
 EASE_IN = 0.6  # s
 AMPLITUDE = {"happy": 1.1, "sad": 0.7, "angry": 1.1, "surprised": 1.2}
 """What an emotion does to the size of head motion."""

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any, Protocol
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from ...audio.clip import AudioClip
 from ...audio.fit import fit_duration
@@ -14,8 +17,20 @@ from ...portrait.portrait import Portrait
 from ...progress import Progress, ignore
 from ...settings import Settings
 from ..base import Conditioning, Latents
-from .acoustic import acoustic_motion
+from .motion import SpeechMotion
 from .renderer import PortraitRenderer
+
+
+class Motion(Protocol):
+    """From speech to motion: learned (motion.SpeechMotion) or by rule (acoustic.AcousticMotion)."""
+
+    def listen(self, clip: AudioClip, frame_count: int) -> Any:
+        """What is heard in the recording; independent of seed and scales."""
+        ...
+
+    def move(self, heard: Any, settings: Settings, progress: Progress = ignore) -> NDArray[np.float32]:
+        """Motion track `[T, P]` for it."""
+        ...
 
 
 class LiteEngine:
@@ -25,19 +40,25 @@ class LiteEngine:
     fps = 25.0
     cheap_trial = True  # half a second of clip, sampled and drawn, costs little and tells how long the whole takes
 
+    def __init__(self, motion: Motion | None = None) -> None:
+        """motion: other motion than the learned one, whose weights the package holds."""
+        self.motion = motion or SpeechMotion.load()
+
     def prepare(
         self, portrait: Portrait, audio: AudioClip, settings: Settings, progress: Progress = ignore
     ) -> Conditioning:
         progress("audio", 0, 1)
         audio = fit_duration(audio, settings.duration, settings.length_policy)
+        frame_count = audio.frame_count(self.fps)
+        heard = self.motion.listen(audio, frame_count)
         progress("audio", 1, 1)
         framed = frame_portrait(portrait, settings.framing, settings.min_resolution, settings.expand_ratio)
         return Conditioning(
             engine=self.name,
             portrait=framed.portrait,
             audio=audio,
-            features=None,
-            frame_count=audio.frame_count(self.fps),
+            features=heard,
+            frame_count=frame_count,
             fps=self.fps,
             settings=settings,
             paste=framed.paste,
@@ -45,7 +66,7 @@ class LiteEngine:
         )
 
     def sample(self, conditioning: Conditioning, settings: Settings, progress: Progress = ignore) -> Latents:
-        track = acoustic_motion(conditioning.audio, conditioning.frame_count, settings, self.fps, progress)
+        track = self.motion.move(conditioning.features, settings, progress)
         return Latents(torch.from_numpy(track), self.fps, self.name)
 
     def decode(self, conditioning: Conditioning, latents: Latents, progress: Progress = ignore) -> FrameStream:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 
 import numpy as np
@@ -70,12 +71,17 @@ class SpeechMotion:
             MotionDenoiser.load(),
         )
 
-    def listen(self, clip: AudioClip, seconds: float) -> Heard:
-        """Hear the recording; what is missing of `seconds` is silence."""
-        mono = to_mono_16k(clip)[: int(seconds * RATE) + 1]
-        mono = np.pad(mono, (0, max(0, int(np.ceil(seconds * RATE)) - len(mono))))
-        frames = max(1, int(np.ceil(seconds * FPS)))
-        return Heard(read_lips(self.encoder, self.reader, _pieces(mono)), read_prosody(mono, frames, FPS))
+    def listen(self, clip: AudioClip, frame_count: int) -> Heard:
+        """Hear as much of the recording as `frame_count` frames at 25 fps last; what is missing is silence."""
+        samples = round(frame_count * RATE / FPS)
+        mono = to_mono_16k(clip)[:samples]
+        mono = np.pad(mono, (0, samples - len(mono)))
+        return Heard(read_lips(self.encoder, self.reader, _pieces(mono)), read_prosody(mono, frame_count, FPS))
+
+    def move(self, heard: Heard, settings: Settings, progress: Progress = ignore) -> NDArray[np.float32]:
+        """Motion track `[T, P]` at 25 fps for what was heard."""
+        emotion = Emotion(settings.emotion, settings.emotion_strength)
+        return self.track(self.sample(heard, settings, progress), heard, settings, emotion)
 
     def sample(
         self, heard: Heard, settings: Settings, progress: Progress = ignore, audio_scale: float = AUDIO_SCALE
@@ -115,7 +121,7 @@ def learned_motion(
     """
     model = model or SpeechMotion.load()
     progress("audio", 0, 1)
-    heard = model.listen(clip, frame_count / fps)
+    heard = model.listen(clip, ceil(frame_count * FPS / fps - 1e-9))
     progress("audio", 1, 1)
     track = model.track(model.sample(heard, settings, progress), heard, settings, emotion)
     return track[:frame_count] if fps == FPS else _at_rate(track, frame_count, fps)
