@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 from .audio.clip import AudioClip
 from .engines.base import Engine
+from .media.c2pa_signing import Signing, check_signing, sign
 from .media.provenance import PRODUCER, Provenance, audio_digest
 from .media.writer import Encoding, write_video
 from .models.credits import credits_of
@@ -22,10 +24,12 @@ class Labels:
     """How a clip is marked as synthetic beyond what every file says.
 
     producer: name or code of whoever provides the service, for the `AIGC` record.  visible: words in a corner of the picture, None = none.
+    signing: the user's credentials for a C2PA signature, None = none.
     """
 
     producer: str = PRODUCER
     visible: VisibleLabel | None = None
+    signing: Signing | None = None
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,8 @@ def generate(
     (errors.py) and whatever `progress` raises; neither leaves a half-written file.
     """
     settings, labels = settings or Settings(), labels or Labels()
+    if labels.signing:
+        check_signing(labels.signing, Path(output))
     conditioning = engine.prepare(portrait, audio, settings, progress)
     latents = engine.sample(conditioning, settings, progress)
     frames = with_visible_label(engine.decode(conditioning, latents, progress), labels.visible)
@@ -77,5 +83,6 @@ def generate(
         {**(metadata or {}), **provenance.tags()},
         overwrite,
         progress,
+        finish=partial(sign, signing=labels.signing, title=Path(output).name) if labels.signing else None,
     )
     return Generated(path, len(frames), frames.duration, conditioning.notes)

@@ -23,7 +23,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--audio", required=True, type=Path, metavar="FILE", help="The recording, or a video with sound."
     )
-    parser.add_argument("--output", required=True, type=Path, metavar="FILE.mp4", help="The video to make.")
+    parser.add_argument(
+        "--output",
+        required=True,
+        type=Path,
+        metavar="FILE.mp4",
+        help="The video to make: .mp4, .webm, .gif, or .png for a folder of pictures.",
+    )
     parser.add_argument(
         "--trim-silence", action="store_true", help="Cut silence off both ends of the recording. Default: keep it all."
     )

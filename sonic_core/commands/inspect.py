@@ -25,11 +25,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, console: Console) -> dict[str, Any]:
+    from ..media.c2pa_signing import check_signature
     from ..media.probe import probe
     from ..media.provenance_check import check_provenance, is_marked
 
     video = probe(args.file)
-    for line in describe(video):
+    for line in describe(video, args.file.suffix.lower() in (".mp4", ".mov", ".m4v")):
         console.say(line)
     marked = is_marked(video.metadata)
     asked = bool(args.image or args.audio)
@@ -40,6 +41,8 @@ def run(args: argparse.Namespace, console: Console) -> dict[str, Any]:
             picture_digests(args.image) if args.image else None,
             recording_digests(args.audio) if args.audio else None,
         )
+    if signature := check_signature(args.file):
+        checks = (*checks, signature)
     for line in describe_checks(checks, marked):
         console.say(line)
     return {
@@ -79,8 +82,8 @@ def describe_checks(checks: tuple[Check, ...], marked: bool) -> list[str]:
     return [*lines, f"Made:    marked as AI-generated; all {len(checks)} checks hold."]
 
 
-def describe(video: Probe) -> list[str]:
-    """The measurements, a line per subject."""
+def describe(video: Probe, indexed: bool = True) -> list[str]:
+    """The measurements, a line per subject.  indexed: the file is of the mp4 family, where the index's place matters."""
     lines = []
     if video.video_codec:
         lines += [
@@ -97,8 +100,7 @@ def describe(video: Probe) -> list[str]:
     if video.video_codec and video.audio_codec:
         apart = video.audio_duration - video.duration
         lines.append(f"Ends:    sound {abs(apart) * 1000:.0f} ms {'after' if apart >= 0 else 'before'} the picture")
-    lines.append(
-        f"File:    {video.size_bytes / 1e6:.2f} MB, {'plays while loading' if video.fast_start else 'index at the end'}"
-    )
+    index = "plays while loading" if video.fast_start else "index at the end"
+    lines.append(f"File:    {video.size_bytes / 1e6:.2f} MB{f', {index}' if indexed else ''}")
     lines += [f"{key}: {value}" for key, value in video.metadata.items() if key not in CONTAINER_TAGS]
     return lines

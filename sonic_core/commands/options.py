@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import Field, fields
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..media.encoding import PRESETS, Encoding
+from ..errors import SettingsError
+from ..media.encoding import AUDIO_CODECS, CODECS, PRESETS, Encoding
 from ..media.provenance import PRODUCER
 from ..post.visible_label import CORNERS, SPANS, TEXTS, VisibleLabel
 from ..settings import Settings
 
 if TYPE_CHECKING:
+    from ..media.c2pa_signing import Signing
     from ..pipeline import Labels
 
 
@@ -35,7 +38,7 @@ def settings_from(args: argparse.Namespace) -> Settings:
 
 
 def add_encoding(parser: argparse.ArgumentParser) -> None:
-    """Options of the mp4."""
+    """Options of the file; its suffix says which kind it is."""
     group = parser.add_argument_group("video file")
     group.add_argument(
         "--crf",
@@ -51,13 +54,42 @@ def add_encoding(parser: argparse.ArgumentParser) -> None:
         help=f"Slower presets make smaller files. Default {Encoding.preset}.",
     )
     group.add_argument(
+        "--codec",
+        choices=CODECS,
+        default=Encoding.codec,
+        help="Picture: h264, hevc or av1 in an mp4, vp9 or av1 in a webm. Default auto: h264, vp9.",
+    )
+    group.add_argument(
+        "--hardware", action="store_true", help="Encode on an NVIDIA GPU if there is one; otherwise on the CPU."
+    )
+    group.add_argument(
+        "--audio-codec",
+        choices=AUDIO_CODECS,
+        default=Encoding.audio_codec,
+        help="Sound: aac or mp3 in an mp4, opus in a webm. Default auto: aac, opus.",
+    )
+    group.add_argument(
+        "--audio-kbps",
+        type=int,
+        default=Encoding.audio_bitrate // 1000,
+        metavar="N",
+        help=f"Bit rate of the sound, 16 to 512. Default {Encoding.audio_bitrate // 1000}.",
+    )
+    group.add_argument(
         "--overwrite", action="store_true", help="Replace the output file; without it a new name is found: name_1.mp4."
     )
 
 
 def encoding_from(args: argparse.Namespace) -> Encoding:
     """Raises SettingsError when a value lies outside its range."""
-    return Encoding(crf=args.crf, preset=args.preset)
+    return Encoding(
+        crf=args.crf,
+        preset=args.preset,
+        audio_bitrate=args.audio_kbps * 1000,
+        codec=args.codec,
+        hardware=args.hardware,
+        audio_codec=args.audio_codec,
+    )
 
 
 def add_labels(parser: argparse.ArgumentParser) -> None:
@@ -85,6 +117,11 @@ def add_labels(parser: argparse.ArgumentParser) -> None:
         "--label-corner", choices=CORNERS, default="bottom_right", help="Where it stands. Default bottom_right."
     )
     group.add_argument("--label-text", default="", metavar="TEXT", help="Other words than the language's usual ones.")
+    group.add_argument(
+        "--c2pa-cert", type=Path, metavar="FILE.pem", help="Sign the finished video (C2PA): your certificate chain."
+    )
+    group.add_argument("--c2pa-key", type=Path, metavar="FILE.pem", help="The private key of that certificate.")
+    group.add_argument("--c2pa-alg", default="es256", metavar="NAME", help="The key's algorithm. Default es256.")
 
 
 def labels_from(args: argparse.Namespace) -> Labels:
@@ -94,7 +131,15 @@ def labels_from(args: argparse.Namespace) -> Labels:
     visible = None
     if args.visible_label != "off":
         visible = VisibleLabel(args.visible_label, args.label_language, args.label_corner, args.label_text)
-    return Labels(args.producer, visible)
+    return Labels(args.producer, visible, _signing_from(args))
+
+
+def _signing_from(args: argparse.Namespace) -> Signing | None:
+    from ..media.c2pa_signing import Signing
+
+    if bool(args.c2pa_cert) != bool(args.c2pa_key):
+        raise SettingsError("Signing needs both --c2pa-cert and --c2pa-key; one of them is missing.")
+    return Signing(args.c2pa_cert, args.c2pa_key, args.c2pa_alg) if args.c2pa_cert else None
 
 
 def _help(item: Field[Any]) -> str:
