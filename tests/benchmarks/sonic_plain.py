@@ -1,5 +1,7 @@
 """Plain mode: the published code's order of work, to measure savings against; nothing is shared and nothing is kept."""
 
+import functools
+
 import torch
 import torch.nn.functional as F
 from diffusers import UNetSpatioTemporalConditionModel
@@ -7,6 +9,7 @@ from torch import nn
 
 from sonic_core.diffusion.schedule import continuous_timestep, denoised_from_v, scaled_input
 from sonic_core.engines.sonic.attention import audio_attentions, mask_on_grid
+from sonic_core.engines.sonic.temporal_convolution import TemporalConv
 
 
 class PlainAttention(nn.Module):
@@ -45,6 +48,9 @@ class PlainDenoiser:
 
     def __init__(self, unet, conditions):
         self.unet, self.conditions, self.call = unet, conditions, []
+        for module in unet.modules():
+            if isinstance(module, TemporalConv):
+                module.forward = functools.partial(nn.Conv3d.forward, module)
         for name, module in unet.named_modules():
             if name.endswith(".attn2"):
                 module.set_processor(PlainAttention(module.processor, "temporal_transformer_blocks" in name, self.call))
@@ -67,6 +73,9 @@ class PlainDenoiser:
 
 
 def make_exact(unet, processors):
-    """Give a UNet its own processors back after a `PlainDenoiser` had it."""
+    """Give a UNet its own processors and convolutions back after a `PlainDenoiser` had it."""
+    for module in unet.modules():
+        if isinstance(module, TemporalConv):
+            del module.forward
     for (attn, _), processor in zip(audio_attentions(unet), processors, strict=True):
         attn.set_processor(processor)

@@ -123,7 +123,7 @@ def test_ids_of_every_unet_call(case):
     class Recorder:
         dtype, device = torch.float32, torch.device("cpu")
 
-        def __call__(self, sample, timestep, ids, context):
+        def __call__(self, sample, timestep, ids, context, keep=None):
             seen.append((timestep.item(), list(sample.shape), ids[0].tolist()))
             return sample[:, :, :4]
 

@@ -13,6 +13,7 @@ from ...errors import ModelMissingError
 from . import architecture
 from .audio_nets import AudioToBucket, AudioToToken
 from .rife import IFNet
+from .temporal_convolution import use_fast_temporal_convolutions
 from .unet import SonicUNet
 
 Weights = Mapping[str, Tensor]
@@ -38,7 +39,9 @@ def build_vae(
     weights: Weights, sidecar: Sidecar = None, dtype: torch.dtype = torch.float32
 ) -> AutoencoderKLTemporalDecoder:
     """SVD's VAE."""
-    return _filled(lambda: AutoencoderKLTemporalDecoder(**architecture.vae_config(weights, sidecar)), weights, dtype)
+    vae = _filled(lambda: AutoencoderKLTemporalDecoder(**architecture.vae_config(weights, sidecar)), weights, dtype)
+    use_fast_temporal_convolutions(vae)
+    return vae
 
 
 def build_clip(weights: Weights, sidecar: Sidecar = None, dtype: torch.dtype = torch.float32) -> nn.Module:

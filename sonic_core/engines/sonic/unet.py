@@ -11,6 +11,7 @@ from diffusers.models.transformers.transformer_temporal import TransformerSpatio
 from torch import Tensor, nn
 
 from .attention import AttentionContext, add_audio_attention, audio_attentions
+from .temporal_convolution import use_fast_temporal_convolutions
 
 SHALLOW_LAYERS = 2  # of the last block, with their counterpart in the first: a fifth of a full pass at full size
 
@@ -21,6 +22,7 @@ class SonicUNet(UNetSpatioTemporalConditionModel):
     def __init__(self, audio_scale: float = 1.0, **config: Any):
         super().__init__(**config)
         add_audio_attention(self, audio_scale)
+        use_fast_temporal_convolutions(self)
 
     def forward(
         self,

@@ -1,0 +1,46 @@
+import pytest
+import torch
+from sonic_samples import write_models
+
+from sonic_core.engines.sonic.loading import load_sonic
+from sonic_core.errors import ModelMissingError
+from sonic_core.models.convert import convert_file, convert_sonic
+
+
+@pytest.fixture
+def models(tmp_path):
+    write_models(tmp_path)
+    return tmp_path
+
+
+def test_converted_weights_give_the_same_networks(models):
+    before = load_sonic([models])
+    done = convert_sonic([models])
+    assert sorted(target.name for _, target in done) == [
+        "audio2bucket.safetensors", "audio2token.safetensors", "flownet.safetensors", "unet.safetensors",
+    ]  # fmt: skip
+    for source, _ in done:
+        source.unlink()
+    after = load_sonic([models])
+    for name in ("unet", "audio_to_token", "audio_to_bucket", "ifnet"):
+        a, b = (getattr(model, name).state_dict() for model in (before, after))
+        assert all(torch.equal(a[key], b[key]) for key in a)
+
+
+def test_converting_again_does_nothing(models):
+    assert len(convert_sonic([models])) == 4
+    assert convert_sonic([models]) == []
+
+
+def test_half_precision_halves_the_file(models):
+    source = models / "sonic" / "unet.pth"
+    target = convert_file(source, models / "unet.safetensors", half=True)
+    assert target.stat().st_size < 0.6 * source.stat().st_size
+
+
+def test_a_file_that_cannot_be_read_leaves_nothing_behind(models):
+    broken = models / "sonic" / "unet.pth"
+    broken.write_bytes(b"not a checkpoint")
+    with pytest.raises(ModelMissingError, match=r"unet\.pth"):
+        convert_file(broken, models / "sonic" / "unet.safetensors")
+    assert not list((models / "sonic").glob("*unet*safetensors*"))

@@ -1,0 +1,74 @@
+import pytest
+
+from sonic_core.diffusion.windows import CircularWindows, OpenWindows
+from sonic_core.engines.sonic.planning import GIB, choose_plan, decode_flops, estimate, pass_flops
+from sonic_core.engines.sonic.presets import PRESETS
+from sonic_core.errors import SonicError
+
+UNET, VAE = round(2.94 * GIB), round(0.18 * GIB)  # full size in fp16
+
+
+def plan(free_gib, side=64):
+    return choose_plan(free_gib * GIB, UNET, VAE, (side, side), 25, 2)
+
+
+def test_the_less_memory_the_more_is_done_one_after_the_other():
+    roomy, middle, tight = plan(24), plan(8), plan(4.7)
+    assert roomy.together
+    assert not roomy.chunked
+    assert not middle.together
+    assert tight.chunked
+    assert tight.unload_unet or tight.decode_chunk < 8 or tight.small_weights
+    assert all(p.peak <= free * GIB for p, free in ((roomy, 24), (middle, 8), (tight, 4.7)))
+
+
+def test_512_fits_into_8_gib_at_full_size():
+    assert plan(8).peak <= 8 * GIB
+
+
+def test_eight_bit_weights_come_last():
+    assert not plan(5).small_weights
+    assert plan(3.4).small_weights
+
+
+def test_too_little_memory_is_an_error_before_anything_runs():
+    with pytest.raises(SonicError, match=r"0\.5 GiB of memory are free; the smallest plan for 512x512 needs"):
+        plan(0.5)
+
+
+def test_larger_pictures_need_more():
+    assert plan(24, 64).peak < plan(48, 128).peak
+
+
+def test_work_is_the_counted_one():
+    assert 3 * pass_flops(25, 64 * 64) == pytest.approx(95.24e12, rel=0.005)
+    assert 3 * pass_flops(25, 128 * 128) == pytest.approx(491e12, rel=0.01)
+    assert decode_flops(64 * 64) == pytest.approx(3.043e12, rel=0.005)
+    assert decode_flops(128 * 128) == pytest.approx(12.58e12, rel=0.005)
+
+
+def passes(preset, key_frames=125, windows=None, steps=25):
+    counted = estimate(key_frames, (64, 64), steps, PRESETS[preset], windows or CircularWindows(25), 25, plan(24))
+    return counted.passes
+
+
+def test_exact_takes_three_passes_per_window_and_step():
+    assert passes("exact") == 3 * 25 * 5
+    assert passes("exact", 126) == 3 * 25 * 6
+
+
+def test_presets_take_the_passes_that_they_promise():
+    exact = passes("exact")
+    assert exact / passes("balanced") >= 1.9
+    assert exact / passes("fast") >= 4
+    assert exact / passes("preview") >= 8
+
+
+def test_open_windows_cost_at_most_a_window_more_per_step():
+    assert passes("exact") <= passes("exact", windows=OpenWindows(25)) <= 3 * 25 * 6
+
+
+def test_an_estimate_reads_as_a_sentence():
+    counted = estimate(125, (64, 64), 25, PRESETS["exact"], CircularWindows(25), 25, plan(24))
+    assert counted.described(1e14).startswith("125 key frames, 25 steps, 375 UNet passes, ")
+    assert "about 123 s" in counted.described(1e14)
