@@ -48,13 +48,13 @@ class PendingFile:
         self.path = path
         self.overwrite = overwrite
         # A short name of its own: a long target name plus a suffix could exceed what the disk allows.
-        self.temporary = path.parent / f".sonic-{secrets.token_hex(6)}.tmp{path.suffix}"
+        # Absolute: FFmpeg takes what stands before a colon in a relative path for a protocol.
+        self.temporary = path.parent.absolute() / f".sonic-{secrets.token_hex(6)}.tmp{path.suffix}"
         with plain_output_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             if path.is_dir():
                 raise OutputError(f"Cannot write {path}: it is a folder. Give a file name in it.")
-            if not path.exists():
-                _reserve(path)
+            if _reserve(path):  # what stands there already, if only a link into nowhere, is not ours to remove
                 path.unlink()
             self.temporary.touch(exist_ok=False)
 

@@ -18,7 +18,7 @@ class PendingFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.temporary = path.parent / f".sonic-{secrets.token_hex(6)}.tmp"
+        self.temporary = path.parent.absolute() / f".sonic-{secrets.token_hex(6)}.tmp"
         with plain_output_errors(path):
             self.temporary.mkdir(parents=True)
 

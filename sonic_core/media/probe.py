@@ -54,10 +54,11 @@ def probe(path: Path | str) -> Probe:
     Every packet is read, none decoded: an hour takes seconds.  Raises OutputError when the file is missing or no media file.
     """
     path = Path(path)
+    place = path.absolute()  # FFmpeg takes what stands before a colon in a relative path for a protocol
     try:
         if path.is_dir():
-            return _measure_sequence(path)
-        with av.open(str(path)) as container:
+            return _measure_sequence(place)
+        with av.open(str(place)) as container:
             video = _measure(container, path, path.stat().st_size)
         return replace(video, metadata=read_comment(path)) if path.suffix.lower() == ".gif" else video
     except (OSError, av.FFmpegError) as error:

@@ -166,6 +166,23 @@ def test_possible_output_leaves_no_trace_of_the_question(tmp_path):
     assert (tmp_path / "earlier.mp4").read_bytes() == b"kept"
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege on Windows")
+def test_a_link_into_nowhere_is_kept(tmp_path):
+    link = tmp_path / "a.mp4"
+    link.symlink_to(tmp_path / "unplugged" / "a.mp4")
+    check_output(link)
+    assert write_video(flat((0, 0, 0)), None, link).name == "a_1.mp4"
+    assert link.is_symlink()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no colons in names")
+@pytest.mark.parametrize("name", ["take:2.mp4", "http:/a.mp4", "take:2.png"])
+def test_a_relative_name_with_a_colon_is_no_protocol(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    path = write_video(moving_picture(0.4), chirp(0.4), Path(name))
+    assert probe(path).frames == 10
+
+
 def test_longest_name_works(tmp_path):
     name = "a" * 251 + ".mp4"
     assert write_video(flat((0, 0, 0)), None, tmp_path / name).name == name
