@@ -10,13 +10,13 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from .audio.loading import load_audio
     from .engines.registry import load_engine
-    from .media.writer import Encoding
+    from .media.encoding import Encoding
     from .pipeline import Generated, generate
     from .portrait.analysis import load_portrait
     from .settings import Settings
 
 _HOME = {
-    "Encoding": ".media.writer",
+    "Encoding": ".media.encoding",
     "Generated": ".pipeline",
     "Settings": ".settings",
     "generate": ".pipeline",
