@@ -73,9 +73,16 @@ def test_mouth_rests_in_silence_and_not_in_the_closure_of_a_stop():
     speech = heard(4, {"SIL": [(1.0, 2.0), (3.0, 3.1)]})
     track = at_rest_in_silence(np.ones((100, len(PARAMETERS)), np.float32), speech, FPS)
     for name in MOUTH:
-        assert np.abs(column(track, name)[28:48]).max() < 0.02
+        silent = slice(33, 43) if name == "rest" else slice(28, 48)
+        assert np.abs(column(track, name)[silent]).max() < 0.02
     assert column(track, "jaw")[76:78].min() > 0.5
     assert speech_activity(heard(4, {}, "SIL")).max() < 0.02
+
+
+def test_a_breath_does_not_bring_the_pictures_own_smile_back():
+    track = at_rest_in_silence(np.ones((100, len(PARAMETERS)), np.float32), heard(4, {"SIL": [(1.0, 1.5)]}), FPS)
+    assert column(track, "rest")[20:45].min() > 0.4
+    assert column(track, "jaw")[30:34].max() < 0.02
 
 
 @pytest.mark.parametrize("wanted", ["never", "always", "noise", "twice a second"])

@@ -21,6 +21,7 @@ PUCKER_RANGE, STRETCH_RANGE, BITE_RANGE = 0.78, 0.7, 0.85
 ROUNDING_SMOOTHED = 2.0  # states: protruding the lips takes longer than opening them
 REST_IN_SPEECH = 0.45  # share of the picture's own opening that speech takes away
 SHORTEST_REST = 0.16  # s: a shorter silence is the closure of a stop, not a pause
+BREATHING_PAUSE = 0.7  # s; in shorter pauses the face does not fall back into the picture's smile
 GATE = 1.3  # closures at probability 1 / GATE shut the lips completely
 
 # Targets of what depends on single sounds: lower lip shows the teeth, upper lip rises, tongue tip up.  Kept small: they part the
@@ -64,17 +65,23 @@ def lip_motion(heard: Articulation, frame_count: int, fps: float = 25.0) -> NDAr
         "lowdep": _expected(heard, _TEETH, place) * (1 - close),
         "fv": BITE_RANGE * bite,
         "tongue": _expected(heard, _TONGUE, place),
-        "rest": REST_IN_SPEECH * _at(_smooth(speech, 4), place),
+        "rest": rest_of_the_picture(heard, frame_count, fps),
     }
     return np.stack([columns[name] for name in MOUTH], 1).astype(np.float32)
 
 
-def speech_activity(heard: Articulation) -> Curve:
-    """1 where somebody speaks, 0 in pauses of at least 0.16 s, with flanks of 60 ms; `[T]` at 50 Hz."""
+def rest_of_the_picture(heard: Articulation, frame_count: int, fps: float = 25.0) -> Curve:
+    """How much of the picture's own opening is taken away, `[frame_count]`: its smile comes back in long pauses only."""
+    talking = _smooth(speech_activity(heard, BREATHING_PAUSE), 4)
+    return REST_IN_SPEECH * np.interp(np.arange(frame_count) * RATE / fps, np.arange(len(heard)), talking, right=0.0)
+
+
+def speech_activity(heard: Articulation, shortest_pause: float = SHORTEST_REST) -> Curve:
+    """1 where somebody speaks, 0 in pauses of at least `shortest_pause` s, with flanks of 60 ms; `[T]` at 50 Hz."""
     active = 1 - heard.phones[:, PHONES.index("SIL")] > 0.5
     result = np.ones(len(active), np.float32)
     for start, end in runs(~active):
-        if end - start >= SHORTEST_REST * RATE or end - start == len(active):
+        if end - start >= shortest_pause * RATE or end - start == len(active):
             result[start:end] = 0
     return _smooth(_neighbours(result, np.maximum), 1.2)
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .curve_filters import smooth
-from .lip_motion import MOUTH, closures, speech_activity
+from .lip_motion import MOUTH, closures, rest_of_the_picture, speech_activity
 from .lip_reader import PHONES, Articulation
 from .liveliness import BLINK_CLOSE, BLINK_HOLD, BLINK_INTERVAL, BLINK_OPEN, SHORT_CLIP, blink_shape
 from .parameters import PARAMETER_INDEX
@@ -51,6 +51,7 @@ def at_rest_in_silence(track: Track, heard: Articulation, fps: float) -> Track:
     speech = np.interp(_places(len(track), fps), np.arange(len(heard)), speech_activity(heard), right=0.0)
     for name in MOUTH:
         track[:, PARAMETER_INDEX[name]] *= speech
+    track[:, PARAMETER_INDEX["rest"]] = rest_of_the_picture(heard, len(track), fps)
     return track
 
 
