@@ -20,6 +20,7 @@ from .photo_interior import PhotoInterior
 REST_PICTURE = 0.30  # mouth coefficient over which the untouched resting pixels give way to the speaking cut-out
 
 FLESH = np.array([0.14, -0.04, -0.10], np.float32)  # light in the mouth's shade has passed through or come off flesh
+LIP_OVER_TEETH = 0.85  # of the pictured opening's height, when the lips are fully rounded
 
 
 def speaking(strength: float) -> float:
@@ -121,10 +122,13 @@ class Cavity:
         )
         z = (head.eye_center + (head.lip_depth + 0.10 * head.iod) * head.back)[2]
         origin = np.array([x, y, z])
-        points = head.moved(pose, origin + np.eye(4, 3, -1)[:3])[:, :2]
+        active = speaking(strength)
+        # Rounded lips come down over the teeth: to the eye the same as teeth drawn up behind the lip.
+        rounded = float(smoothstep(1.3 * pose.pucker)) * active
+        lift = LIP_OVER_TEETH * rounded * float(self.mouth.gap.max()) * head.down
+        points = head.moved(pose, origin - lift + np.eye(4, 3, -1)[:3])[:, :2]
         matrix = np.stack([points[1] - points[0], points[2] - points[0]], 1)
         offset = points[0] + matrix @ (np.asarray(photo.origin, float) - origin[:2]) - box[:2]
-        active = speaking(strength)
         sprite = photo.speaking if active >= 1 else photo.speaking * active + photo.resting * (1 - active)
         height, width = canvas.shape[:2]
         layer = cv2.warpAffine(
@@ -132,12 +136,13 @@ class Cavity:
         )
         if not photo.replaces_teeth:
             layer = layer * (1 - smoothstep((widest - self.mouth.gap.max()) / (0.05 * self.mouth.iod)))
-        # Rounded lips shade the teeth; what light is left comes through flesh.
-        shaded = 0.96 * float(smoothstep(1.15 * pose.pucker)) ** 1.5 * active
-        light = (1 - shaded) ** (1 - self._flesh)
+        # ... and shade them; what light is left comes through flesh.
+        light = (1 - 0.45 * rounded) ** (1 - self._flesh)
         if photo.jaw is not None and active > 0:
             raised = 0.5 * max(pose.rest, pose.close) * self.mouth.gap.max()  # a mouth is closed by the jaw
-            drop = (pose.jaw * JAW_GAP * head.iod * (head.down + JAW_FORWARD * head.back) - raised * head.down)[:2]
+            drop = (pose.jaw * JAW_GAP * head.iod * (head.down + JAW_FORWARD * head.back) - raised * head.down + lift)[
+                :2
+            ]
             placed = np.c_[matrix, offset + drop]
             lower = active * cv2.warpAffine(photo.jaw, placed, (width, height), flags=cv2.INTER_LINEAR)
             canvas = lower[..., :3] * light + canvas * (1 - lower[..., 3:])
