@@ -11,7 +11,7 @@ from .audio.clip import AudioClip
 from .engines.base import Engine
 from .media.c2pa_signing import Signing, check_signing, sign
 from .media.provenance import PRODUCER, Provenance, audio_digest
-from .media.writer import Encoding, write_video
+from .media.writer import Encoding, check_output, write_video
 from .models.credits import credits_of
 from .portrait.portrait import Portrait
 from .post.visible_label import VisibleLabel, with_visible_label
@@ -63,6 +63,7 @@ def generate(
     settings, labels = settings or Settings(), labels or Labels()
     if labels.signing:
         check_signing(labels.signing, Path(output))
+    check_output(output)
     conditioning = engine.prepare(portrait, audio, settings, progress)
     latents = engine.sample(conditioning, settings, progress)
     frames = with_visible_label(engine.decode(conditioning, latents, progress), labels.visible)
