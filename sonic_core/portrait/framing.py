@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import SettingsError
+from ..post.paste_back import Box, PasteBack
+from ..resizing import resized
 from ..settings import FRAMINGS
 from .cache import content_digest
 from .head_pose import head_pose
@@ -17,65 +17,6 @@ from .portrait import Portrait
 
 HEADROOM = 0.35  # of the face: room for the hair above the mesh, which ends at the forehead
 MAX_PASTE_SIDE = 1536  # px: a crop larger than this is animated smaller
-FEATHER = 0.06  # of the crop's shorter side
-
-Box = tuple[int, int, int, int]
-
-
-@dataclass(frozen=True)
-class PasteBack:
-    """Puts animated frames of a crop back into the picture they were cut from.
-
-    image: RGB uint8 [H, W, 3], even sizes.  box: the crop in it, x0, y0, x1, y1.
-    """
-
-    image: NDArray[np.uint8]
-    box: Box
-
-    def apply(self, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """The whole picture with `frame` (RGB uint8, any size) blended into the box; outside the box every bit is kept."""
-        x0, y0, x1, y1 = self.box
-        if frame.shape[:2] != (y1 - y0, x1 - x0):
-            frame = resized(frame, x1 - x0, y1 - y0)
-        whole = self.image.copy()
-        crop = whole[y0:y1, x0:x1]
-        for part, weight in self._feather:
-            change = frame[part].astype(np.float32) - crop[part]
-            crop[part] = np.round(crop[part] + weight * change).astype(np.uint8)
-        crop[self._inside] = frame[self._inside]
-        return whole
-
-    @cached_property
-    def _widths(self) -> Box:
-        """Feathered pixels at the left, top, right and bottom; none where the crop ends with the picture."""
-        x0, y0, x1, y1 = self.box
-        height, width = self.image.shape[:2]
-        feather = round(FEATHER * min(x1 - x0, y1 - y0))
-        return tuple(feather * inside for inside in (x0 > 0, y0 > 0, x1 < width, y1 < height))
-
-    @cached_property
-    def _inside(self) -> tuple[slice, slice]:
-        x0, y0, x1, y1 = self.box
-        left, top, right, bottom = self._widths
-        return slice(top, y1 - y0 - bottom), slice(left, x1 - x0 - right)
-
-    @cached_property
-    def _feather(self) -> tuple[tuple[tuple[slice, slice], NDArray[np.float32]], ...]:
-        """The four strips along the border and the weight [h, w, 1] of the frame in them."""
-        x0, y0, x1, y1 = self.box
-        left, top, right, bottom = self._widths
-        columns = np.minimum(_rise(x1 - x0, left), _rise(x1 - x0, right)[::-1])
-        rows = np.minimum(_rise(y1 - y0, top), _rise(y1 - y0, bottom)[::-1])
-        weight = (rows[:, None] * columns)[..., None]
-        inner_rows, inner_columns = self._inside
-        everything = slice(None)
-        strips = (
-            (slice(0, inner_rows.start), everything),
-            (slice(inner_rows.stop, None), everything),
-            (inner_rows, slice(0, inner_columns.start)),
-            (inner_rows, slice(inner_columns.stop, None)),
-        )
-        return tuple((strip, weight[strip]) for strip in strips if weight[strip].size)
 
 
 @dataclass(frozen=True)
@@ -200,17 +141,5 @@ def _changed(portrait: Portrait, image: NDArray, alpha: NDArray | None, moved, s
     )
 
 
-def resized(image: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
-    """One good filter: area averages when shrinking, Lanczos when growing."""
-    shrinks = width * height < image.shape[0] * image.shape[1]
-    return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LANCZOS4)
-
-
 def _even(length: float) -> int:
     return max(round(length / 2) * 2, 2)
-
-
-def _rise(length: int, width: int) -> NDArray[np.float32]:
-    """From 0 to 1 over `width` samples, smoothly, then 1."""
-    t = np.clip((np.arange(length) + 0.5) / max(width, 1), 0, 1) if width else np.ones(length)
-    return (t * t * (3 - 2 * t)).astype(np.float32)
