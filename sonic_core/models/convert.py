@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 
 from ..errors import OutputError
@@ -29,12 +31,13 @@ def convert_file(source: Path, target: Path, half: bool = False) -> Path:
     try:
         save_file(tensors, pending, metadata={"format": "pt"})
         os.replace(pending, target)
-    except OSError as error:
+    except (OSError, SafetensorError) as error:
         raise OutputError(
             f"{target} cannot be written ({error}); free space there or choose another folder."
         ) from error
     finally:
-        pending.unlink(missing_ok=True)
+        with suppress(OSError):
+            pending.unlink()
     return target
 
 

@@ -43,6 +43,7 @@ log = logging.getLogger(__name__)
 WINDOW = 25
 IMAGE_SCALE, AUDIO_SCALE = 2.0, 7.5
 SHORTEST = 0.08  # s: one key frame
+ENCODER_ACTIVATIONS = 3 * 2**30  # bytes that encoding a picture of 1024x1024 takes in float32
 SAMPLES_PER_KEY_FRAME = 1280  # at 16 kHz
 
 
@@ -110,6 +111,7 @@ class SonicEngine:
                 "Use a longer recording."
             )
         framed = frame(portrait, settings, mask)
+        self._make_room_for_encoders()
         progress("portrait", 0, 1)
         clip = self._clip_embedding(framed.image)
         reference = self._reference_latent(framed.image)
@@ -173,12 +175,9 @@ class SonicEngine:
                 self.model.unet.to("cpu")
             self.model.vae.to(self.device)
             key_frames = ((picture_ * 0.5 + 0.5).clamp(0, 1) for picture_ in decoder(latents.samples, progress))
-            for frame_ in doubled(key_frames, middle, conditioning.frame_count):
-                pixels = _as_pixels(frame_, truncate=self.reference)
-                if paste:
-                    yield paste.apply(pixels)
-                else:
-                    yield _resized(pixels, width, height)
+            drawn = doubled(key_frames, middle, conditioning.frame_count)
+            frames = (_as_pixels(frame_, truncate=self.reference) for frame_ in drawn)
+            yield from paste.stream(frames) if paste else (_resized(pixels, width, height) for pixels in frames)
 
         return FrameStream(conditioning.frame_count, width, height, self.fps, render)
 
@@ -206,10 +205,9 @@ class SonicEngine:
 
     def _denoiser(self, features: SonicFeatures, settings: Settings, plan: MemoryPlan) -> SonicDenoiser:
         unet = self.model.unet
-        if plan.chunked:
-            unet.enable_forward_chunking(1, 0)
+        unet.chunk_feed_forward(plan.chunked)
         if plan.small_weights:
-            unet.enable_layerwise_casting(storage_dtype=torch.float8_e4m3fn, compute_dtype=self.dtype)
+            unet.store_in_8_bits(self.dtype)
         unet.to(self.device)
         if self.compile:
             unet.compile_blocks()
@@ -229,6 +227,12 @@ class SonicEngine:
         generator = torch.Generator().manual_seed(seed)
         torch.randn(1, 3, *features.image.shape[:2], generator=generator)
         return torch.randn(len(features.tokens), *features.reference.shape, generator=generator)
+
+    def _make_room_for_encoders(self) -> None:
+        """Take the UNet of an earlier clip off a device that cannot hold it beside the encoders."""
+        needed = _bytes(self.model.unet) + _bytes(self.model.clip) + 2 * _bytes(self.model.vae) + ENCODER_ACTIVATIONS
+        if self.device.type == "cuda" and free_memory(self.device) < needed:
+            self.model.unet.to("cpu")
 
     @torch.no_grad()
     def _clip_embedding(self, image: NDArray[np.uint8]) -> Tensor:

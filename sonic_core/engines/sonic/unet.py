@@ -23,6 +23,7 @@ class SonicUNet(UNetSpatioTemporalConditionModel):
         super().__init__(**config)
         add_audio_attention(self, audio_scale)
         use_fast_temporal_convolutions(self)
+        self._in_8_bits = self._compiled = False
 
     def forward(
         self,
@@ -88,11 +89,25 @@ class SonicUNet(UNetSpatioTemporalConditionModel):
             hidden = _layer(block, i, torch.cat([hidden, skip], dim=1), shared)
         return hidden
 
-    def compile_blocks(self) -> None:
-        """Compile every resnet and transformer block; they repeat in a few shapes, so this takes less than compiling the whole."""
+    def chunk_feed_forward(self, on: bool) -> None:
+        """Run feed-forward layers frame by frame, in half the memory, or whole again; the numbers stay the same."""
         for module in self.modules():
-            if isinstance(module, (SpatioTemporalResBlock, TransformerSpatioTemporalModel)):
-                module.compile(dynamic=False)
+            if hasattr(module, "set_chunk_feed_forward"):
+                module.set_chunk_feed_forward(1 if on else None, dim=0)
+
+    def store_in_8_bits(self, compute: torch.dtype) -> None:
+        """Keep weights in fp8 (e4m3) and bring each layer's to `compute` when it runs; cannot be undone, doing it again does nothing."""
+        if not self._in_8_bits:
+            self.enable_layerwise_casting(storage_dtype=torch.float8_e4m3fn, compute_dtype=compute)
+            self._in_8_bits = True
+
+    def compile_blocks(self) -> None:
+        """Compile every resnet and transformer block, once; they repeat in a few shapes, so this is quicker than the whole."""
+        if not self._compiled:
+            for module in self.modules():
+                if isinstance(module, (SpatioTemporalResBlock, TransformerSpatioTemporalModel)):
+                    module.compile(dynamic=False)
+            self._compiled = True
 
     def _load(self, context: AttentionContext) -> None:
         for attn, processor in audio_attentions(self):
