@@ -9,6 +9,7 @@ import numpy as np
 from ..errors import DurationMismatchError, SettingsError
 from ..settings import LENGTH_POLICIES
 from .clip import AudioClip
+from .waveform import MIN_DURATION
 
 TOLERANCE = 0.1  # s; a difference up to this is taken for rounding
 
@@ -18,12 +19,16 @@ def fit_duration(clip: AudioClip, duration: float, policy: str = "strict") -> Au
 
     duration: s; 0 = the clip's own length.  Within 0.1 s the clip stays as it is under `strict`; beyond, `strict` raises
     DurationMismatchError.  `trim` cuts the longer of the two (result: the shorter length), `pad` adds silence to a shorter
-    recording (result: the longer length).  What was done is noted on the clip.
+    recording (result: the longer length).  What was done is noted on the clip.  SettingsError for under 0.1 s.
     """
     if policy not in LENGTH_POLICIES:
         raise SettingsError(f"length_policy is {policy!r}; expected one of {', '.join(LENGTH_POLICIES)}.")
     if duration == 0:
         return clip
+    if duration < MIN_DURATION:
+        raise SettingsError(
+            f"duration is {duration:g} s; at least {MIN_DURATION:g} s are needed. Set it to 0 to use the audio's own length."
+        )
     if policy == "strict":
         if abs(duration - clip.duration) > TOLERANCE + 1e-9:
             raise DurationMismatchError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -36,8 +37,12 @@ def load_audio(path: str | Path, start: float = 0.0, length: float = 0.0, trim_s
     Raises AudioError (naming file, reason and remedy) if the file is missing, empty, undecodable, silent of streams or under 0.1 s.
     """
     path = Path(path).expanduser()
-    if start < 0 or length < 0:
-        raise AudioError(f"{path.name}: start is {start:g} s and length {length:g} s; neither may be negative.")
+    if not (0 <= start < math.inf and 0 <= length < math.inf):
+        raise AudioError(f"{path.name}: start is {start:g} s and length {length:g} s; expected 0 or more seconds.")
+    if 0 < length < MIN_DURATION:
+        raise AudioError(
+            f"{path.name}: length is {length:g} s; at least {MIN_DURATION:g} s are needed. Set it to 0 to keep all."
+        )
     with opened(path) as container:
         if not container.streams.audio:
             raise AudioError(
@@ -91,11 +96,11 @@ def checked(clip: AudioClip) -> AudioClip:
 @contextmanager
 def opened(path: Path) -> Iterator[Any]:
     """The file as a PyAV container; AudioError in plain words if there is no such file or it cannot be read."""
-    if not path.exists():
-        raise AudioError(f"{path} does not exist. Check the path and the name.")
-    if not path.is_file():
-        raise AudioError(f"{path} is a folder; expected an audio or video file.")
     try:
+        if not path.exists():
+            raise AudioError(f"{path} does not exist. Check the path and the name.")
+        if not path.is_file():
+            raise AudioError(f"{path} is a folder; expected an audio or video file.")
         if path.stat().st_size == 0:
             raise AudioError(f"{path.name} is empty (0 bytes). Export or download it again.")
         container = av.open(f"file:{path}", options=LOCAL_FILES_ONLY, metadata_errors="ignore")

@@ -17,7 +17,7 @@ from ..errors import PortraitError
 
 MAX_PIXELS = 40_000_000
 MIN_SIDE = 32
-ORIENTATION = 0x0112  # EXIF tag
+ORIENTATION = 0x0112  # EXIF tag: 1 = upright, 2 to 8 = turned or mirrored; cameras also write 0, which means nothing
 BACKGROUND = 255  # shows through transparent parts, since video has no transparency
 FLOAT_TOLERANCE = 1 / 255  # resampling overshoots 0 and 1 a little
 
@@ -48,8 +48,9 @@ def _from_file(source: str | os.PathLike | bytes) -> Picture:
     if isinstance(source, bytes):
         name, stream = "picture", io.BytesIO(source)
     elif isinstance(source, (str, os.PathLike)):
-        name, stream = Path(source).name, Path(source)
-        if not stream.is_file():
+        stream = Path(source).expanduser()
+        name = stream.name
+        if not os.path.isfile(stream):  # not Path.is_file, to which a name that is too long is an error
             raise PortraitError(f"{source} is not a file. Give the path of a picture (PNG, JPEG, WebP, TIFF, BMP).")
     else:
         raise PortraitError(f"a picture was given as {type(source).__name__}; expected a path, bytes or a NumPy array.")
@@ -75,7 +76,7 @@ def _decoded(opened: Image.Image, name: str) -> Picture:
         opened.seek(0)
     profile = opened.info.get("icc_profile")
     upright = ImageOps.exif_transpose(opened)
-    if opened.getexif().get(ORIENTATION, 1) != 1:
+    if opened.getexif().get(ORIENTATION) in range(2, 9):
         notes.append(f"{name} was turned upright as its EXIF orientation says.")
     colours = _in_srgb(_eight_bit(upright, name), profile)
     pixels = np.array(colours)
@@ -88,7 +89,7 @@ def _eight_bit(image: Image.Image, name: str) -> Image.Image:
     if image.mode.startswith("I") or image.mode == "F":
         values = np.asarray(image, np.float64)
         limit = 1.0 if values.max() <= 1 else 65535.0
-        if values.min() < 0 or values.max() > limit:
+        if not (values.min() >= 0 and values.max() <= limit):  # also refuses NaN
             raise ValueError(f"grey values from {values.min():g} to {values.max():g}; expected 0 to 1 or 0 to 65535")
         return Image.fromarray(np.round(values * (255 / limit)).astype(np.uint8))
     if image.mode in ("P", "PA") or "transparency" in image.info:

@@ -49,6 +49,12 @@ def test_pad_keeps_a_longer_recording_and_says_so():
     assert "longer than the 1.00 s" in kept.notes[0]
 
 
+@pytest.mark.parametrize("policy", ["strict", "trim", "pad"])
+def test_a_duration_too_short_to_animate_is_refused(policy):
+    with pytest.raises(SettingsError, match=r"duration is 0\.01 s; at least 0\.1 s"):
+        fit_duration(CLIP, 0.01, policy)
+
+
 def test_an_unknown_policy_is_refused():
     with pytest.raises(SettingsError, match="strict, trim, pad"):
         fit_duration(CLIP, 1, "stretch")

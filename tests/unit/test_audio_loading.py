@@ -212,6 +212,20 @@ def test_a_missing_file_is_named(tmp_path):
         load_audio(tmp_path / "nowhere.wav")
 
 
+def test_a_name_longer_than_the_disk_allows_is_refused():
+    with pytest.raises(AudioError, match=r"cannot be read|does not exist"):
+        load_audio("a" * 5000 + ".wav")
+
+
+@pytest.mark.parametrize(
+    "part", [{"start": -1}, {"start": np.nan}, {"start": np.inf}, {"length": -1}, {"length": 0.01}]
+)
+def test_an_impossible_part_is_refused(tmp_path, part):
+    path = encode(tmp_path / "a.wav", chirp(), "pcm_s16le")
+    with pytest.raises(AudioError, match=next(iter(part))):
+        load_audio(path, **part)
+
+
 def test_a_folder_is_refused(tmp_path):
     with pytest.raises(AudioError, match="is a folder"):
         load_audio(tmp_path)

@@ -59,6 +59,33 @@ def test_a_grey_array_becomes_rgb(array):
     assert np.array_equal(load_picture(array).image, np.repeat(COLOURS[..., :1], 3, 2))
 
 
+@pytest.mark.parametrize("meaningless", [0, 1, 9])
+def test_an_exif_orientation_that_turns_nothing_is_not_told(meaningless):
+    exif = Image.Exif()
+    exif[0x0112] = meaningless
+    picture = load_picture(encoded(Image.fromarray(COLOURS), "PNG", exif=exif))
+    assert np.array_equal(picture.image, COLOURS)
+    assert picture.notes == ()
+
+
+def test_grey_values_that_are_no_numbers_are_refused():
+    values = np.where(X > 30, np.nan, 0.5).astype(np.float32)
+    with pytest.raises(PortraitError, match="nan"):
+        load_picture(encoded(Image.fromarray(values), "TIFF"))
+
+
+def test_a_path_may_begin_with_the_home_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    Image.fromarray(COLOURS).save(tmp_path / "me.png")
+    assert np.array_equal(load_picture("~/me.png").image, COLOURS)
+
+
+def test_a_name_longer_than_the_disk_allows_is_refused():
+    with pytest.raises(PortraitError, match="is not a file"):
+        load_picture("a" * 5000 + ".png")
+
+
 def test_exif_orientation_is_applied_and_told():
     lying = Image.fromarray(np.rot90(COLOURS))
     exif = Image.Exif()
