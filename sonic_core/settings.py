@@ -11,6 +11,7 @@ LENGTH_POLICIES = ("strict", "trim", "pad")
 FRAMINGS = ("full", "face", "paste_back")
 STYLES = ("auto", "photo", "cartoon", "statue")
 EMOTIONS = ("neutral", "happy", "sad", "angry", "surprised", "auto")
+FEW_STEPS = 10
 
 
 def setting(
@@ -73,7 +74,19 @@ class Settings:
                 item.metadata["high"],
                 item.metadata["choices"],
             )
+            wanted = type(item.default)
+            if not isinstance(value, (int, float) if wanted is float else wanted):
+                raise SettingsError(
+                    f"{item.name} is {value!r}, a {type(value).__name__}; expected a {wanted.__name__}."
+                )
             if choices and value not in choices:
                 raise SettingsError(f"{item.name} is {value!r}; expected one of {', '.join(choices)}.")
             if low is not None and not low <= value <= high:
                 raise SettingsError(f"{item.name} is {value}; expected {low} to {high}. {item.metadata['help']}")
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What works but will hardly please, in plain words."""
+        if self.inference_steps < FEW_STEPS:
+            return (f"inference_steps is {self.inference_steps}, enough for a draft; 20-30 are advised.",)
+        return ()

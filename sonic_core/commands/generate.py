@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .options import add_encoding, add_labels, add_settings, encoding_from, labels_from, settings_from
+from .options import add_encoding, add_labels, add_recording, add_settings, encoding_from, labels_from, settings_from
 
 if TYPE_CHECKING:
     from ..audio.clip import AudioClip
@@ -20,18 +20,13 @@ HELP = "make a talking video from a picture and a recording"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--image", required=True, type=Path, metavar="FILE", help="The picture: png, jpg, webp, ...")
-    parser.add_argument(
-        "--audio", required=True, type=Path, metavar="FILE", help="The recording, or a video with sound."
-    )
+    add_recording(parser)
     parser.add_argument(
         "--output",
         required=True,
         type=Path,
         metavar="FILE.mp4",
         help="The video to make: .mp4, .webm, .gif, or .png for a folder of pictures.",
-    )
-    parser.add_argument(
-        "--trim-silence", action="store_true", help="Cut silence off both ends of the recording. Default: keep it all."
     )
     add_common_arguments(parser)
 

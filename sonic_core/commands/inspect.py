@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from ..errors import AudioError
 
 if TYPE_CHECKING:
     from ..media.probe import Probe
@@ -66,9 +69,14 @@ def picture_digests(path: Path) -> tuple[str, ...]:
 def recording_digests(path: Path) -> tuple[str, ...]:
     """What `audio_sha256` may say about a video made from `path`: with and without `--trim-silence`."""
     from ..audio.loading import load_audio
+    from ..audio.silence import trim_silent_ends
     from ..media.provenance import audio_digest
 
-    return tuple(dict.fromkeys(audio_digest(load_audio(path, trim_silence=trim)) for trim in (False, True)))
+    clip = load_audio(path)
+    digests = [audio_digest(clip)]
+    with suppress(AudioError):  # what cannot be trimmed was not: all of it is silence, or pydub is missing
+        digests.append(audio_digest(trim_silent_ends(clip)))
+    return tuple(dict.fromkeys(digests))
 
 
 def describe_checks(checks: tuple[Check, ...], marked: bool) -> list[str]:

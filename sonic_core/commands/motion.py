@@ -8,21 +8,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .generate import describe_audio
-from .options import add_settings, settings_from
+from .options import add_recording, add_settings, settings_from
 
 if TYPE_CHECKING:
     from .console import Console
 
 HELP = "write all motion curves of a recording, with names, frame rate and start time"
+OF_THE_PICTURE = ("min_resolution", "expand_ratio", "framing", "face_index", "style")  # there is none here
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--audio", required=True, type=Path, metavar="FILE", help="The recording, or a video with sound."
-    )
+    add_recording(parser)
     parser.add_argument("--output", required=True, type=Path, metavar="FILE.json", help="The file of curves to write.")
     parser.add_argument("--overwrite", action="store_true", help="Replace the output file if it exists.")
-    add_settings(parser)
+    add_settings(parser, without=OF_THE_PICTURE)
 
 
 def run(args: argparse.Namespace, console: Console) -> dict[str, Any]:
@@ -34,8 +33,8 @@ def run(args: argparse.Namespace, console: Console) -> dict[str, Any]:
     from ..engines.lite.motion_curves import motion_curves
     from ..media.pending_file import write_complete
 
-    audio = load_audio(args.audio)
-    for line in describe_audio(audio):
+    audio = load_audio(args.audio, trim_silence=args.trim_silence)
+    for line in (*describe_audio(audio), *(f"Note:    {note}" for note in settings.notes)):
         console.say(line)
     audio = fit_duration(audio, settings.duration, settings.length_policy)
     engine = LiteEngine()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Collection
 from dataclasses import Field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,10 +19,22 @@ if TYPE_CHECKING:
     from ..pipeline import Labels
 
 
-def add_settings(parser: argparse.ArgumentParser) -> None:
-    """An option for every field of `Settings`."""
+def add_recording(parser: argparse.ArgumentParser) -> None:
+    """The sound that is spoken, and how much of it."""
+    parser.add_argument(
+        "--audio", required=True, type=Path, metavar="FILE", help="The recording, or a video with sound."
+    )
+    parser.add_argument(
+        "--trim-silence", action="store_true", help="Cut silence off both ends of the recording. Default: keep it all."
+    )
+
+
+def add_settings(parser: argparse.ArgumentParser, without: Collection[str] = ()) -> None:
+    """An option for every field of `Settings` but those named in `without`."""
     group = parser.add_argument_group("settings")
     for item in fields(Settings):
+        if item.name in without:
+            continue
         group.add_argument(
             f"--{item.name.replace('_', '-')}",
             type=type(item.default),
@@ -33,8 +46,8 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
 
 
 def settings_from(args: argparse.Namespace) -> Settings:
-    """Raises SettingsError when a value lies outside its range."""
-    return Settings(**{item.name: getattr(args, item.name) for item in fields(Settings)})
+    """Settings without an option keep their defaults.  Raises SettingsError when a value lies outside its range."""
+    return Settings(**{item.name: getattr(args, item.name) for item in fields(Settings) if item.name in args})
 
 
 def add_encoding(parser: argparse.ArgumentParser) -> None:

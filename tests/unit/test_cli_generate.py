@@ -78,6 +78,20 @@ def test_inspect_verifies_what_generate_made(tmp_path, second, capsys):
     assert "WRONG    audio_sha256 matches" in capsys.readouterr().out
 
 
+def test_inspect_knows_a_silent_recording(tmp_path, capsys):
+    import wave
+
+    silence, output = tmp_path / "silent.wav", tmp_path / "a.mp4"
+    with wave.open(str(silence), "wb") as file:
+        file.setparams((1, 2, 16_000, 0, "NONE", ""))
+        file.writeframes(bytes(2 * 8_000))
+    arguments = ["--image", str(PORTRAIT), "--audio", str(silence), "--output", str(output)]
+    assert cli.main(["generate", *arguments, "--min-resolution", "256", "--inference-steps", "2"]) == 0
+    assert "inference_steps is 2" in capsys.readouterr().out
+    assert cli.main(["inspect", str(output), "--audio", str(silence)]) == 0
+    assert "audio_sha256 matches: the same" in capsys.readouterr().out
+
+
 def test_demo_takes_the_next_free_name_and_the_same_seed_gives_the_same_file(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     short = ["demo", "--min-resolution", "256", "--duration", "0.6", "--length-policy", "trim", "--json"]

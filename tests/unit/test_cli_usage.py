@@ -58,13 +58,20 @@ def test_help_of_a_command_loads_no_heavy_library(command):
     assert loaded <= {"numpy.linalg"}
 
 
-@pytest.mark.parametrize("command", ["generate", "demo", "motion"])
+@pytest.mark.parametrize("command", ["generate", "demo"])
 def test_every_setting_is_an_option_with_its_default_and_range(command, capsys):
     assert code_of(command, "--help") == 0
     text = " ".join(capsys.readouterr().out.split())
     for item in fields(Settings):
         assert f"--{item.name.replace('_', '-')} " in text
         assert f"Default {item.default}" in text
+
+
+def test_motion_offers_what_moves_it_and_nothing_of_a_picture(capsys):
+    assert code_of("motion", "--help") == 0
+    text = capsys.readouterr().out
+    assert all(f"--{name} " in text for name in ("seed", "duration", "dynamic-scale", "emotion"))
+    assert not any(f"--{name} " in text for name in ("framing", "style", "min-resolution", "face-index"))
 
 
 def test_options_reach_the_settings():

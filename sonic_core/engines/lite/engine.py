@@ -62,7 +62,7 @@ class LiteEngine:
             fps=self.fps,
             settings=settings,
             paste=framed.paste,
-            notes=audio.notes + framed.notes,
+            notes=audio.notes + framed.notes + settings.notes,
         )
 
     def sample(self, conditioning: Conditioning, settings: Settings, progress: Progress = ignore) -> Latents:
