@@ -199,3 +199,13 @@ def test_a_broken_sidecar_is_named(models, tmp_path):
     (tmp_path / "sonic" / "config.json").write_text(json.dumps([1]))
     with pytest.raises(ModelMissingError, match="JSON object"):
         SonicEngine([tmp_path], device="cpu")
+
+
+def test_half_precision_runs_with_latents_in_single(models):
+    engine = SonicEngine([models], device="cpu", precision="bf16")
+    assert engine.model.unet.dtype == torch.bfloat16
+    conditioning = engine.prepare(portrait(), speech(0.1), SETTINGS)
+    latents = engine.sample(conditioning, SETTINGS)
+    assert latents.samples.dtype == torch.float32
+    assert torch.isfinite(latents.samples).all()
+    assert len(list(engine.decode(conditioning, latents))) == 2
