@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .clip_report import add_report, check_report, write_report
 from .options import add_encoding, add_labels, add_recording, add_settings, encoding_from, labels_from, settings_from
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
     add_settings(parser)
     add_encoding(parser)
     add_labels(parser)
+    add_report(parser)
 
 
 def run(args: argparse.Namespace, console: Console) -> dict[str, Any]:
@@ -58,6 +60,7 @@ def make_video(
     from ..portrait.analysis import load_portrait
 
     start = time.perf_counter()
+    check_report(args.report)
     check_output(output)
     engine = load_engine(args.engine)
     audio = load_audio(recording, trim_silence=trim_silence)
@@ -77,6 +80,7 @@ def make_video(
         labels=labels,
     )
     seconds = time.perf_counter() - start
+    quality = write_report(made.path, args.report, args.overwrite, console) if args.report else None
     for note in made.notes:
         if note not in audio.notes:
             console.say(f"Note:    {note}")
@@ -98,6 +102,7 @@ def make_video(
         "settings": asdict(settings),
         "notes": list(made.notes),
         "portrait": asdict(portrait.report),
+        **({"quality": quality} if quality else {}),
     }
 
 

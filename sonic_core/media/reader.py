@@ -1,0 +1,27 @@
+"""A finished video as a stream of frames again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+import av
+
+from ..errors import OutputError
+from ..frames import Frame, FrameStream
+from .probe import probe
+
+
+def read_frames(path: Path) -> FrameStream:
+    """RGB frames of the first video stream, decoded anew at every pass.  Raises OutputError when there is none."""
+    video = probe(path)
+    if not video.frames or not video.fps:
+        raise OutputError(f"{path} holds no picture. Expected a video file.")
+
+    def start() -> Iterator[Frame]:
+        with av.open(str(path)) as container:
+            for frame in islice(container.decode(video=0), video.frames):
+                yield frame.to_ndarray(format="rgb24", src_colorspace="ITU709", interpolation="BILINEAR")
+
+    return FrameStream(video.frames, video.width, video.height, video.fps, start)
