@@ -19,7 +19,7 @@ from comfy_api.latest import ComfyExtension, io
 from numpy.typing import NDArray
 from PIL import Image
 
-from ..sonic_core.errors import OutputError, SettingsError
+from ..sonic_core.errors import ModelMissingError, OutputError, SettingsError
 from .progress import WholeNodeProgress
 
 __all__ = ["ComfyExtension", "io"]
@@ -54,6 +54,39 @@ def advanced(item: AnyInput) -> AnyInput:
 def register_model_folder() -> None:
     """Make `models/sonic` known beside what extra_model_paths.yaml names; creates nothing."""
     folder_paths.add_model_folder_path(MODEL_FOLDER, os.path.join(folder_paths.models_dir, MODEL_FOLDER))
+
+
+def models_folder() -> Path:
+    """Where ComfyUI keeps models unless told otherwise."""
+    return Path(folder_paths.models_dir)
+
+
+def model_files(folder: str) -> list[str]:
+    """Names of the model files under a key of ComfyUI's model folders."""
+    endings = tuple(folder_paths.supported_pt_extensions)
+    return [name for name in folder_paths.get_filename_list(folder) if name.lower().endswith(endings)]
+
+
+def chosen_model(folder: str, name: str) -> Path:
+    """Where a name of `model_files` lies."""
+    path = folder_paths.get_full_path(folder, name)
+    if path is None:
+        raise ModelMissingError(
+            f"{name} is no longer in ComfyUI's {folder} folder. Choose another file, or refresh the page."
+        )
+    return Path(path)
+
+
+def model_path(place: str) -> Path | None:
+    """A file or folder such as `sonic/unet.pth` in any of the folders registered for its first part, or None."""
+    key, _, rest = place.partition("/")
+    folders = folder_paths.get_folder_paths(key) if key in folder_paths.folder_names_and_paths and rest else []
+    return next((path for folder in folders if (path := Path(folder) / rest).exists()), None)
+
+
+def torch_device() -> str:
+    """The device that ComfyUI computes on, by --cpu, --cuda-device and what there is."""
+    return str(comfy.model_management.get_torch_device())
 
 
 def sound_files() -> list[str]:

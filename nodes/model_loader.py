@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..sonic_core.engines.registry import ENGINES, load_engine
 from . import host
 from .host import io
+from .sonic_files import sonic_inputs, sonic_options
 
 
 class ModelLoader(io.ComfyNode):
@@ -22,6 +23,7 @@ class ModelLoader(io.ComfyNode):
                     default="lite",
                     tooltip="lite = bundled, real time on a CPU: warps and relights the picture itself.",
                 ),
+                *(sonic_inputs() if "sonic" in ENGINES else []),
             ],
             outputs=[
                 host.SonicModel.Output(
@@ -34,5 +36,6 @@ class ModelLoader(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, engine: str) -> io.NodeOutput:
-        return io.NodeOutput(load_engine(engine))
+    def execute(cls, engine: str, **choices: str) -> io.NodeOutput:
+        options = sonic_options(**choices) if engine == "sonic" else {}
+        return io.NodeOutput(load_engine(engine, **options))

@@ -46,4 +46,4 @@ def setting_inputs(names: Iterable[str]) -> list[io.Input]:
 
 
 PREPARE = ("duration", "length_policy", "min_resolution", "framing", "expand_ratio", "face_index", "style")
-INFERENCE = ("seed", "inference_steps", "dynamic_scale", "motion_scale")
+INFERENCE = ("seed", "inference_steps", "dynamic_scale", "motion_scale", "emotion", "emotion_strength")

