@@ -1,3 +1,4 @@
+import json
 import os
 import pickle
 
@@ -59,6 +60,23 @@ def test_interpolation_weights_are_optional(models):
 def test_a_wav2vec2_encoder_is_loaded_where_the_config_names_it(tmp_path):
     write_models(tmp_path, wav2vec2=True)
     assert isinstance(load_sonic([tmp_path]).encoder, Wav2Vec2Encoder)
+
+
+def test_the_config_beside_the_weights_decides_between_two_encoders(tmp_path, models):
+    folder = tmp_path / "both"
+    write_models(folder, wav2vec2=True)
+    (models / "sonic" / "whisper-tiny").rename(folder / "sonic" / "whisper-tiny")
+    config = folder / "sonic" / "config.json"
+    heads = {"unet": {"num_attention_heads": UNET["num_attention_heads"]}}
+    config.write_text(json.dumps({"audio_encoder": "wav2vec2", **heads}))
+    assert isinstance(load_sonic([folder]).encoder, Wav2Vec2Encoder)
+    (folder / "sonic" / "wav2vec2").rename(folder / "sonic" / "mine")
+    (folder / "sonic" / "whisper-tiny").rename(folder / "away")
+    config.write_text(json.dumps({"audio_encoder": "mine", **heads}))
+    assert isinstance(load_sonic([folder]).encoder, Wav2Vec2Encoder)
+    config.write_text(json.dumps({"audio_encoder": "hubert", **heads}))
+    with pytest.raises(ModelMissingError, match="names the speech encoder 'hubert'"):
+        load_sonic([folder])
 
 
 def test_an_encoder_that_does_not_fit_the_checkpoint_is_named(models, tmp_path_factory):

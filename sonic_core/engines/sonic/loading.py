@@ -51,6 +51,9 @@ def load_sonic(
     folders = tuple(folders or models_folders())
     paths, missing = locate(SONIC_FILES, folders, chosen)
     parts, faults = {}, []
+    if "audio_encoder" not in (chosen or {}):
+        paths.update(_named_encoder(paths))
+        missing = [file for file in missing if file.key not in paths]
     for key, load in _LOADERS.items():
         if key in paths:
             try:
@@ -61,6 +64,20 @@ def load_sonic(
         raise report_problems("sonic", missing, faults, folders)
     _check_together(parts, paths)
     return SonicModel(**parts)
+
+
+def _named_encoder(paths: Mapping[str, Path]) -> dict[str, Path]:
+    """The speech encoder that the config.json beside audio2token names (`audio_encoder`: a folder), if it names one."""
+    tokens = paths.get("audio2token")
+    name = read_sidecar(tokens).get("audio_encoder") if tokens else None
+    if not isinstance(name, str):
+        return {}
+    folder = tokens.parent / name
+    if not folder.exists():
+        raise ModelMissingError(
+            f"{tokens.parent / 'config.json'} names the speech encoder {name!r}; {folder} does not exist."
+        )
+    return {"audio_encoder": folder}
 
 
 def _load_unet(path: Path, dtype: torch.dtype) -> dict[str, Any]:
