@@ -8,7 +8,6 @@ from typing import Any
 from torch import Tensor
 
 from ..sonic_core.media.encoding import Encoding
-from ..sonic_core.media.provenance import Provenance, audio_digest
 from ..sonic_core.media.lengths import match_lengths
 from ..sonic_core.media.provenance import Provenance, audio_digest
 from ..sonic_core.media.writer import write_video
@@ -69,7 +68,6 @@ class VideoCombine(io.ComfyNode):
     ) -> io.NodeOutput:
         frames = frames_from_images(images, fps)
         clip = clip_from_audio(audio) if audio is not None else None
-        made = Provenance(audio_sha256=audio_digest(clip) if clip is not None else "")
         if clip is not None:
             frames, clip = match_lengths(frames, clip, length_policy)
         provenance = Provenance(audio_sha256=audio_digest(clip) if clip else "")

@@ -29,7 +29,7 @@ class Encoder:
 
 
 def _on_scale(crf: int, slope: float) -> int:
-    """x264's 0-51 on the 0-63 of AV1 and VP9, equal at 0; the slope is fitted to equal PSNR on talking portraits at crf 18."""
+    """x264's 0-51 on the 0-63 of AV1 and VP9, equal at 0; with 1.3 a portrait at 18 comes out about 1 dB above x264's."""
     return min(63, round(slope * crf))
 
 

@@ -30,7 +30,7 @@ ROWS = (
     ("sharpness", "{:.2f}", "CPBD, 0 = blurred, 1 = sharp."),
     ("geometry_drift", "{:.3f}", "Departure of the steady face from the first frame, per eye distance."),
     ("colour_drift", "{:.1f}", "Departure of the cheeks' colour from the first frame, Lab."),
-    ("blinks_per_minute", "{:.0f}", "People blink some 10 to 25 times a minute."),
+    ("blinks_per_minute", "{:.0f}", "Counted on the mesh, which misses shallow blinks: a lower bound."),
     ("yaw_range", "{:.1f}°", "Head turning."),
     ("pitch_range", "{:.1f}°", "Head nodding."),
     ("roll_range", "{:.1f}°", "Head tilting."),
