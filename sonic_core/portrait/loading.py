@@ -17,6 +17,7 @@ from ..errors import PortraitError
 
 MAX_PIXELS = 40_000_000
 MIN_SIDE = 32
+MAX_ASPECT = 5  # longer side / shorter side: the face detector looks at squares around the picture
 ORIENTATION = 0x0112  # EXIF tag: 1 = upright, 2 to 8 = turned or mirrored; cameras also write 0, which means nothing
 BACKGROUND = 255  # shows through transparent parts, since video has no transparency
 FLOAT_TOLERANCE = 1 / 255  # resampling overshoots 0 and 1 a little
@@ -146,6 +147,10 @@ def _bounded(picture: Picture) -> Picture:
     if min(height, width) < MIN_SIDE:
         raise PortraitError(
             f"{picture.name} is {width} x {height} pixels; at least {MIN_SIDE} x {MIN_SIDE} are needed."
+        )
+    if max(height, width) > MAX_ASPECT * min(height, width):
+        raise PortraitError(
+            f"{picture.name} is {width} x {height} pixels, a strip more than {MAX_ASPECT} times as long as wide. Crop it around the face."
         )
     if height * width <= MAX_PIXELS:
         return picture

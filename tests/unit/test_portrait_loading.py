@@ -81,6 +81,12 @@ def test_a_path_may_begin_with_the_home_folder(tmp_path, monkeypatch):
     assert np.array_equal(load_picture("~/me.png").image, COLOURS)
 
 
+@pytest.mark.parametrize("shape", [(40, 240, 3), (2000, 300, 3)])
+def test_a_strip_is_refused(shape):
+    with pytest.raises(PortraitError, match=f"{shape[1]} x {shape[0]} pixels, a strip"):
+        load_picture(np.zeros(shape, np.uint8))
+
+
 def test_a_name_longer_than_the_disk_allows_is_refused():
     with pytest.raises(PortraitError, match="is not a file"):
         load_picture("a" * 5000 + ".png")
