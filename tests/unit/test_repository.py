@@ -23,6 +23,13 @@ def test_requirements_equal_the_project_dependencies():
     assert (ROOT / "requirements.txt").read_text().split("\n")[:-1] == project["dependencies"]
 
 
+@pytest.mark.parametrize("readme", ["README.md", "README.zh.md"])
+def test_links_of_the_readme_lead_somewhere(readme):
+    targets = re.findall(r"\]\((?!https?://|#)([^)#]+)", (ROOT / readme).read_text(encoding="utf-8"))
+    assert "docs/media/contact_sheet.jpg" in targets
+    assert [target for target in targets if not (ROOT / target).exists()] == []
+
+
 def test_nothing_pins_torch():
     requirements = (ROOT / "requirements.txt").read_text()
     assert re.search(r"^torch>=", requirements, re.M)
