@@ -1,5 +1,6 @@
 import json
 
+import av
 import numpy as np
 import pytest
 import torch
@@ -8,6 +9,7 @@ from sonic_samples import portrait, speech, write_models
 from sonic_core.audio.clip import AudioClip
 from sonic_core.engines.sonic.engine import SonicEngine
 from sonic_core.errors import AudioError, ModelMissingError, SettingsError
+from sonic_core.pipeline import generate
 from sonic_core.settings import Settings
 
 SETTINGS = Settings(min_resolution=256, inference_steps=2, framing="face")
@@ -209,3 +211,12 @@ def test_half_precision_runs_with_latents_in_single(models):
     assert latents.samples.dtype == torch.float32
     assert torch.isfinite(latents.samples).all()
     assert len(list(engine.decode(conditioning, latents))) == 2
+
+
+def test_a_video_is_as_long_as_its_recording(engine, tmp_path):
+    audio = speech(0.37)
+    made = generate(engine, portrait(), audio, tmp_path / "clip.mp4", SETTINGS)
+    with av.open(str(made.path)) as video:
+        frames = sum(1 for _ in video.decode(video=0))
+    assert frames == made.frames == round(0.37 * 25)
+    assert abs(made.duration - audio.duration) <= 0.5 / 25
