@@ -14,10 +14,11 @@ MIN_FRAMES = 50  # under two seconds a trial would be a large part of the work
 
 def estimated_seconds(model: Engine, conditioning: Conditioning, progress: Progress = ignore) -> float | None:
     """Seconds for sampling and drawing, scaled up from the first `TRIAL_FRAMES`; None where trying costs as much as doing."""
-    if not getattr(model, "cheap_trial", False) or conditioning.frame_count < MIN_FRAMES:
+    if not model.cheap_trial or conditioning.frame_count < MIN_FRAMES:
         return None
     samples = conditioning.audio.samples[:, : round(TRIAL_FRAMES / conditioning.fps * conditioning.audio.rate)]
-    part = replace(conditioning, audio=conditioning.audio.with_samples(samples), frame_count=TRIAL_FRAMES)
+    whole_picture = replace(conditioning.settings, duration=0.0, framing="full")  # the portrait is framed already
+    part = model.prepare(conditioning.portrait, conditioning.audio.with_samples(samples), whole_picture, progress)
     started = time.perf_counter()
     latents = model.sample(part, part.settings, progress)
     sampled = time.perf_counter()

@@ -39,7 +39,7 @@ def run(args: argparse.Namespace, console: Console) -> dict[str, Any]:
     audio = fit_duration(audio, settings.duration, settings.length_policy)
     engine = LiteEngine()
     fps = engine.fps
-    heard = engine.motion.listen(audio, audio.frame_count(fps))
+    heard = engine.motion.listen(audio, audio.frame_count(fps), console)
     track = engine.motion.move(heard, settings, console)
     curves = motion_curves(track, fps)
     path = write_complete(args.output, json.dumps(curves).encode(), args.overwrite)

@@ -45,10 +45,14 @@ class Latents:
 
 
 class Engine(Protocol):
-    """Audio encoder, denoiser and decoder behind three calls; holds its weights, nothing of a particular clip."""
+    """Audio encoder, denoiser and decoder behind three calls; holds its weights, nothing of a particular clip.
+
+    cheap_trial: half a second of clip, sampled and decoded, costs little and tells how long the whole takes.
+    """
 
     name: str
     fps: float
+    cheap_trial: bool
 
     def prepare(
         self, portrait: Portrait, audio: AudioClip, settings: Settings, progress: Progress = ignore

@@ -45,6 +45,12 @@ def load_picture(source: Source) -> Picture:
     return _flattened(_bounded(picture))
 
 
+def _readable_formats() -> list[str]:
+    """Pillow's formats but PostScript's, for which it would start another program."""
+    Image.init()
+    return [name for name in Image.OPEN if name not in ("EPS", "PS")]
+
+
 def _from_file(source: str | os.PathLike | bytes) -> Picture:
     if isinstance(source, bytes):
         name, stream = "picture", io.BytesIO(source)
@@ -58,7 +64,7 @@ def _from_file(source: str | os.PathLike | bytes) -> Picture:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # _bounded deals with large pictures
-            with Image.open(stream) as opened:
+            with Image.open(stream, formats=_readable_formats()) as opened:
                 return _decoded(opened, name)
     except UnidentifiedImageError:
         raise PortraitError(

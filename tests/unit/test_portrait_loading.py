@@ -219,3 +219,8 @@ def test_the_array_of_the_caller_is_not_changed():
     before = array.copy()
     load_picture(array)
     assert np.array_equal(array, before)
+
+
+def test_postscript_is_refused_because_reading_it_would_start_another_program():
+    with pytest.raises(PortraitError, match="not a picture"):
+        load_picture(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 64 64\n%%EndComments\nshowpage\n")

@@ -39,9 +39,11 @@ class Spoken:
 class AcousticMotion:
     """The rules behind the same two calls as learned motion (motion.py)."""
 
-    def listen(self, clip: AudioClip, frame_count: int) -> Spoken:
+    def listen(self, clip: AudioClip, frame_count: int, progress: Progress = ignore) -> Spoken:
         """Hear the recording; after its end there is silence."""
-        return Spoken(read_lip_gestures(band_spectrum(to_mono_16k(clip))), frame_count)
+        heard = Spoken(read_lip_gestures(band_spectrum(to_mono_16k(clip))), frame_count)
+        progress("audio", 1, 1)
+        return heard
 
     def move(
         self, heard: Spoken, settings: Settings, progress: Progress = ignore, fps: float = FPS
@@ -60,7 +62,7 @@ def acoustic_motion(
 ) -> NDArray[np.float32]:
     """Animation parameters [frame_count, P]; row i shows the face at i / fps seconds of the recording, neutral after its end."""
     motion = AcousticMotion()
-    return motion.move(motion.listen(clip, frame_count), settings, progress, fps)
+    return motion.move(motion.listen(clip, frame_count, progress), settings, progress, fps)
 
 
 def mouth_track(gestures: LipGestures, frame_count: int, fps: float, scale: float) -> NDArray[np.float32]:

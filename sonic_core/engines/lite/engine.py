@@ -24,7 +24,7 @@ from .renderer import PortraitRenderer
 class Motion(Protocol):
     """From speech to motion: learned (motion.SpeechMotion) or by rule (acoustic.AcousticMotion)."""
 
-    def listen(self, clip: AudioClip, frame_count: int) -> Any:
+    def listen(self, clip: AudioClip, frame_count: int, progress: Progress = ignore) -> Any:
         """What is heard in the recording; independent of seed and scales."""
         ...
 
@@ -38,7 +38,7 @@ class LiteEngine:
 
     name = "lite"
     fps = 25.0
-    cheap_trial = True  # half a second of clip, sampled and drawn, costs little and tells how long the whole takes
+    cheap_trial = True
 
     def __init__(self, motion: Motion | None = None) -> None:
         """motion: other motion than the learned one, whose weights the package holds."""
@@ -47,11 +47,9 @@ class LiteEngine:
     def prepare(
         self, portrait: Portrait, audio: AudioClip, settings: Settings, progress: Progress = ignore
     ) -> Conditioning:
-        progress("audio", 0, 1)
         audio = fit_duration(audio, settings.duration, settings.length_policy)
         frame_count = audio.frame_count(self.fps)
-        heard = self.motion.listen(audio, frame_count)
-        progress("audio", 1, 1)
+        heard = self.motion.listen(audio, frame_count, progress)
         framed = frame_portrait(portrait, settings.framing, settings.min_resolution, settings.expand_ratio)
         return Conditioning(
             engine=self.name,

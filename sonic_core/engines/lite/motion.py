@@ -43,7 +43,7 @@ WINDOWS = OpenWindows(size=125, overlap=25, shift=7)
 """Five seconds, as in training; they move from step to step, so that no seam stays in one place."""
 AUDIO_SCALE = 1.0
 """Guidance by the audio; 1 = none needed: the lips are locked to it as they are."""
-_PIECE = 30 * RATE
+_PIECE = 5 * RATE  # a fraction of a second's work: as long as Cancel may wait
 
 
 @dataclass(frozen=True)
@@ -71,12 +71,14 @@ class SpeechMotion:
             MotionDenoiser.load(),
         )
 
-    def listen(self, clip: AudioClip, frame_count: int) -> Heard:
+    def listen(self, clip: AudioClip, frame_count: int, progress: Progress = ignore) -> Heard:
         """Hear as much of the recording as `frame_count` frames at 25 fps last; what is missing is silence."""
         samples = round(frame_count * RATE / FPS)
         mono = to_mono_16k(clip)[:samples]
         mono = np.pad(mono, (0, samples - len(mono)))
-        return Heard(read_lips(self.encoder, self.reader, _pieces(mono)), read_prosody(mono, frame_count, FPS))
+        return Heard(
+            read_lips(self.encoder, self.reader, _pieces(mono, progress)), read_prosody(mono, frame_count, FPS)
+        )
 
     def move(self, heard: Heard, settings: Settings, progress: Progress = ignore) -> NDArray[np.float32]:
         """Motion track `[T, P]` at 25 fps for what was heard."""
@@ -120,9 +122,7 @@ def learned_motion(
     settings.  model: networks to use; those of the package are loaded when it is None.
     """
     model = model or SpeechMotion.load()
-    progress("audio", 0, 1)
-    heard = model.listen(clip, ceil(frame_count * FPS / fps - 1e-9))
-    progress("audio", 1, 1)
+    heard = model.listen(clip, ceil(frame_count * FPS / fps - 1e-9), progress)
     track = model.track(model.sample(heard, settings, progress), heard, settings, emotion)
     return track[:frame_count] if fps == FPS else _at_rate(track, frame_count, fps)
 
@@ -139,9 +139,12 @@ def _denoise(denoiser: MotionDenoiser, cues: Tensor, audio_scale: float) -> Deno
     return classifier_free(predict, audio_scale)
 
 
-def _pieces(mono: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
-    for start in range(0, len(mono), _PIECE):
+def _pieces(mono: NDArray[np.float32], progress: Progress) -> Iterator[NDArray[np.float32]]:
+    starts = range(0, len(mono), _PIECE)
+    for i, start in enumerate(starts):
+        progress("audio", i, len(starts))
         yield mono[start : start + _PIECE]
+    progress("audio", len(starts), len(starts))
 
 
 def _at_rate(track: NDArray[np.float32], frame_count: int, fps: float) -> NDArray[np.float32]:

@@ -73,6 +73,7 @@ class SonicEngine:
 
     name = "sonic"
     fps = 25.0
+    cheap_trial = False
 
     def __init__(
         self,
