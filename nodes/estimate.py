@@ -5,20 +5,27 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
-from ..sonic_core.engines.base import Conditioning, Engine
+from ..sonic_core.audio.clip import AudioClip
+from ..sonic_core.engines.base import Engine
+from ..sonic_core.portrait.portrait import Portrait
 from ..sonic_core.progress import Progress, ignore
+from ..sonic_core.settings import Settings
 
-TRIAL_FRAMES = 12
-MIN_FRAMES = 50  # under two seconds a trial would be a large part of the work
+TRIAL_SECONDS = 0.48
+MIN_SECONDS = 2.0  # on shorter clips a trial would be a large part of the work
 
 
-def estimated_seconds(model: Engine, conditioning: Conditioning, progress: Progress = ignore) -> float | None:
-    """Seconds for sampling and drawing, scaled up from the first `TRIAL_FRAMES`; None where trying costs as much as doing."""
-    if not model.cheap_trial or conditioning.frame_count < MIN_FRAMES:
+def estimated_seconds(
+    model: Engine, portrait: Portrait, clip: AudioClip, settings: Settings, seconds: float, progress: Progress = ignore
+) -> float | None:
+    """Time for sampling and drawing `seconds` of video, scaled up from the clip's first half second.
+
+    None where trying costs as much as doing.
+    """
+    if not model.cheap_trial or min(seconds, clip.duration) < MIN_SECONDS:
         return None
-    samples = conditioning.audio.samples[:, : round(TRIAL_FRAMES / conditioning.fps * conditioning.audio.rate)]
-    whole_picture = replace(conditioning.settings, duration=0.0, framing="full")  # the portrait is framed already
-    part = model.prepare(conditioning.portrait, conditioning.audio.with_samples(samples), whole_picture, progress)
+    beginning = clip.with_samples(clip.samples[:, : round(TRIAL_SECONDS * clip.rate)])
+    part = model.prepare(portrait, beginning, replace(settings, duration=0.0), progress)
     started = time.perf_counter()
     latents = model.sample(part, part.settings, progress)
     sampled = time.perf_counter()
@@ -27,5 +34,5 @@ def estimated_seconds(model: Engine, conditioning: Conditioning, progress: Progr
     prepared = time.perf_counter()
     drawn = sum(1 for _ in frames)
     finished = time.perf_counter()
-    per_frame = (sampled - started) / TRIAL_FRAMES + (finished - prepared) / drawn
-    return prepared - sampled + per_frame * conditioning.frame_count
+    per_frame = (sampled - started) / part.frame_count + (finished - prepared) / drawn
+    return prepared - sampled + per_frame * seconds * part.fps

@@ -12,11 +12,13 @@ from ..sonic_core.media.encoding import Encoding
 from ..sonic_core.pipeline import generate
 from ..sonic_core.portrait.analysis import load_portrait
 from ..sonic_core.settings import Settings
+from ..sonic_core.threads import one_thread
 from . import host
 from .convert import clip_from_audio, picture_from_images
 from .encoding_inputs import encoding, encoding_inputs, filename_input
 from .host import io
 from .setting_inputs import INFERENCE, PREPARE, setting_inputs
+from .threads import threads_for
 
 
 class Generate(io.ComfyNode):
@@ -75,18 +77,20 @@ class Generate(io.ComfyNode):
         progress = host.progress({"portrait": 3, "audio": 1, "sampling": 2, "rendering": 2, "encoding": 92})
         clip = clip_from_audio(audio)
         picture, notes = picture_from_images(image)
-        portrait = load_portrait(picture, wanted.face_index, progress=progress)
+        with one_thread():
+            portrait = load_portrait(picture, wanted.face_index, progress=progress)
         place = host.output_place(filename_prefix, wanted.min_resolution, wanted.min_resolution)
-        made = generate(
-            model,
-            portrait,
-            clip,
-            place.path,
-            wanted,
-            encoding(crf, preset, audio_kbps),
-            host.workflow_tags(cls.hidden),
-            progress=progress,
-        )
+        with threads_for(model):
+            made = generate(
+                model,
+                portrait,
+                clip,
+                place.path,
+                wanted,
+                encoding(crf, preset, audio_kbps),
+                host.workflow_tags(cls.hidden),
+                progress=progress,
+            )
         report = "\n".join((*notes, *made.notes, *portrait.report.advice))
         return io.NodeOutput(
             host.video_from_file(made.path),

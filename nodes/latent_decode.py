@@ -9,6 +9,7 @@ from ..sonic_core.engines.base import Conditioning, Engine
 from . import host
 from .convert import audio_from_clip, check_same_engine, images_from_frames, latents_from
 from .host import io
+from .threads import threads_for
 
 
 class LatentDecode(io.ComfyNode):
@@ -42,5 +43,7 @@ class LatentDecode(io.ComfyNode):
     def execute(cls, model: Engine, predata: Conditioning, latent: Mapping[str, Any]) -> io.NodeOutput:
         check_same_engine(predata, model)
         progress = host.progress({"portrait": 1, "rendering": 9}, preview=True)
-        frames = model.decode(predata, latents_from(latent, model), progress)
-        return io.NodeOutput(images_from_frames(frames, progress), frames.fps, audio_from_clip(predata.audio))
+        with threads_for(model):
+            frames = model.decode(predata, latents_from(latent, model), progress)
+            images = images_from_frames(frames, progress)
+        return io.NodeOutput(images, frames.fps, audio_from_clip(predata.audio))

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..sonic_core.post.alignment import DEFAULT_TOLERANCE_MS, METHODS, SyncReport, align, measure_offset
 from ..sonic_core.post.sync_chart import sync_chart
+from ..sonic_core.threads import one_thread
 from . import host
 from .convert import (
     audio_from_clip,
@@ -87,7 +88,8 @@ class LipSyncAlign(io.ComfyNode):
     ) -> io.NodeOutput:
         frames, clip = frames_from_images(images, fps), clip_from_audio(audio)
         progress = host.progress({"mouth": 9, "alignment": 1})
-        report = measure_offset(frames, clip, progress)
+        with one_thread():
+            report = measure_offset(frames, clip, progress)
         chart = sync_chart(report)
         if method == MEASURE_ONLY:
             return shown(images, audio, report, chart, report_line(report))

@@ -7,6 +7,7 @@ from . import host
 from .convert import check_same_engine, latent_from, with_settings
 from .host import io
 from .setting_inputs import INFERENCE, setting_inputs
+from .threads import threads_for
 
 
 class SonicInference(io.ComfyNode):
@@ -44,5 +45,7 @@ class SonicInference(io.ComfyNode):
     def execute(cls, model: Engine, predata: Conditioning, **settings: float) -> io.NodeOutput:
         check_same_engine(predata, model)
         conditioning = with_settings(predata, **settings)
-        latents = model.sample(conditioning, conditioning.settings, host.progress({"sampling": 1}, preview=True))
+        progress = host.progress({"sampling": 1}, preview=True)
+        with threads_for(model):
+            latents = model.sample(conditioning, conditioning.settings, progress)
         return io.NodeOutput(latent_from(latents))

@@ -11,12 +11,14 @@ from torch import Tensor
 from ..sonic_core.engines.base import Engine
 from ..sonic_core.portrait.analysis import load_portrait
 from ..sonic_core.settings import Settings
+from ..sonic_core.threads import one_thread
 from . import host
 from .convert import clip_from_audio, images_from_picture, picture_from_images
 from .estimate import estimated_seconds
 from .host import io
 from .report import captioned, face_picture, report_lines
 from .setting_inputs import PREPARE, setting_inputs
+from .threads import threads_for
 
 
 class SONIC_PreData(io.ComfyNode):  # noqa: N801  the name on the users' design card
@@ -59,10 +61,14 @@ class SONIC_PreData(io.ComfyNode):  # noqa: N801  the name on the users' design 
         progress = host.progress({"portrait": 4, "audio": 1})
         clip = clip_from_audio(audio)
         picture, notes = picture_from_images(image)
-        portrait = load_portrait(picture, wanted.face_index, progress=progress)
-        conditioning = model.prepare(portrait, clip, wanted, progress)
+        with one_thread():
+            portrait = load_portrait(picture, wanted.face_index, progress=progress)
+        with threads_for(model):
+            conditioning = model.prepare(portrait, clip, wanted, progress)
+            length = conditioning.frame_count / conditioning.fps
+            seconds = estimated_seconds(model, portrait, clip, wanted, length, progress)
         conditioning = replace(conditioning, notes=notes + conditioning.notes)
-        lines = report_lines(conditioning, estimated_seconds(model, conditioning, progress))
+        lines = report_lines(conditioning, seconds)
         found = face_picture(conditioning)
         text = "\n".join(lines)
         shown = host.picture_preview(captioned(found, lines), text)
