@@ -38,8 +38,9 @@ def sample_euler(
             d = (x[frames] - denoised) / sigma
             acc.index_put_((frames,), x[frames] + d * (sigma_next - sigma), accumulate=True)
             hits.index_put_((frames,), hits.new_ones(len(frames)), accumulate=True)
-        before, x = x, acc / hits.view(-1, *[1] * (x.ndim - 1))
-        progress("sampling", i + 1, len(levels) - 1, _look(preview, before, x, sigma, sigma_next))
+        acc /= hits.view(-1, *[1] * (x.ndim - 1))
+        progress("sampling", i + 1, len(levels) - 1, _look(preview, x, acc, sigma, sigma_next))
+        x = acc
     return x
 
 

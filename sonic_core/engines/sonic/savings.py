@@ -40,7 +40,7 @@ def plan_steps(sigmas: Tensor, preset: Preset) -> dict[float, StepPlan]:
 class PlannedPredictions:
     """`Branches` that follow a plan: what is not computed follows from the branch above it and their last known difference.
 
-    Differences are kept per frame of the clip, as windows move; they are those of v, so they scale with the noise level.
+    Differences are kept per frame of the clip, as windows move, in half precision; they are those of v, so they scale with the noise level.
     """
 
     denoiser: SonicDenoiser
@@ -58,14 +58,14 @@ class PlannedPredictions:
             if branch in known:
                 self._keep(branch, frames, (known[branch + 1] - known[branch]) / scale)
             elif branch >= min(branches):
-                known[branch] = known[branch + 1] - self._differences[branch][frames] * scale
+                known[branch] = known[branch + 1] - self._differences[branch][frames].float() * scale
         return [known[branch] for branch in branches]
 
     def _keep(self, branch: int, frames: Tensor, difference: Tensor) -> None:
         if branch not in self._differences:
             length = len(self.denoiser.conditions)
-            self._differences[branch] = difference.new_zeros(length, *difference.shape[1:])
-        self._differences[branch][frames] = difference
+            self._differences[branch] = difference.new_zeros(length, *difference.shape[1:], dtype=torch.float16)
+        self._differences[branch][frames] = difference.half()
 
 
 def in_groups(denoise: Denoise, sigmas: Tensor, size: int) -> tuple[Denoise, Tensor]:
