@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from .geometry import cheapest_path, sample_linear, smooth_curve
-
-if TYPE_CHECKING:
-    from .eyes import EyeFrame
+from .local_frame import LocalFrame
 
 RAYS = 72
 # Perceived distance from skin above which a pixel belongs to the eye, and the cap on how much one pixel can say.
@@ -32,7 +29,7 @@ class CartoonEye:
 
 def find_cartoon_eye(
     lab: NDArray[np.float32],
-    frame: EyeFrame,
+    frame: LocalFrame,
     upper_mesh: NDArray,
     lower_mesh: NDArray,
     mesh_height: float,
@@ -101,7 +98,7 @@ def _vertical_extent(outline: NDArray, columns: NDArray, iod: float) -> tuple[ND
 
 
 def _lash_thickness(
-    lab: NDArray, frame: EyeFrame, columns: NDArray, top: NDArray, bottom: NDArray, skin_lab: NDArray
+    lab: NDArray, frame: LocalFrame, columns: NDArray, top: NDArray, bottom: NDArray, skin_lab: NDArray
 ) -> float:
     """Median thickness of the dark upper outline, px."""
     shares = np.arange(0, 0.5, 0.02)

@@ -86,7 +86,7 @@ class Eyelids:
         if x1 - x0 < 3 or y1 - y0 < 3:
             return None
         inside = np.ascontiguousarray(positions[y0:y1, x0:x1])
-        a, b = (v.astype(np.float32) for v in eye.frame.to_eye(inside[..., 0], inside[..., 1]))
+        a, b = (v.astype(np.float32) for v in eye.frame.to_local(inside[..., 0], inside[..., 1]))
         count = len(eye.a)
         sample = (a - np.float32(eye.a[0])) * np.float32((count - 1) / eye.width)
         table = np.stack([eye.upper, eye.lower], -1)[None].astype(np.float32)

@@ -13,27 +13,9 @@ from .cartoon_eyes import CartoonEye, find_cartoon_eye
 from .geometry import cheapest_path, sample_linear, sample_nearest, smooth_curve, smoothstep
 from .head import HeadFrame
 from .linear_light import luminance, to_lab, to_linear
+from .local_frame import LocalFrame
 
 SAMPLES = 81  # along each lid
-
-
-@dataclass(frozen=True)
-class EyeFrame:
-    """Eye coordinates: a along the line of the eye corners (image left to right), b perpendicular to it, down; px."""
-
-    origin: NDArray[np.float64]
-    along: NDArray[np.float64]
-    down: NDArray[np.float64]
-
-    def to_eye(self, x: NDArray, y: NDArray) -> tuple[NDArray, NDArray]:
-        dx, dy = x - self.origin[0], y - self.origin[1]
-        return dx * self.along[0] + dy * self.along[1], dx * self.down[0] + dy * self.down[1]
-
-    def to_image(self, a: NDArray, b: NDArray) -> tuple[NDArray, NDArray]:
-        return (
-            self.origin[0] + a * self.along[0] + b * self.down[0],
-            self.origin[1] + a * self.along[1] + b * self.down[1],
-        )
 
 
 @dataclass(frozen=True)
@@ -45,7 +27,7 @@ class EyeShape:
     lash_strength: opacity 0-1 of a drawn lash line.  cartoon: the segmented eye when it is drawn far larger than a human one.
     """
 
-    frame: EyeFrame
+    frame: LocalFrame
     a: NDArray[np.float64]
     upper: NDArray[np.float64]
     lower: NDArray[np.float64]
@@ -105,9 +87,9 @@ def _eye_shape(
     down = np.array([-along[1], along[0]])
     if down @ head.down[:2] < 0:
         down = -down
-    frame = EyeFrame((upper_points[0] + upper_points[-1]) / 2, along, down)
-    upper_mesh = np.stack(frame.to_eye(*upper_points.T), 1)
-    lower_mesh = np.stack(frame.to_eye(*lower_points.T), 1)
+    frame = LocalFrame((upper_points[0] + upper_points[-1]) / 2, along, down)
+    upper_mesh = np.stack(frame.to_local(*upper_points.T), 1)
+    lower_mesh = np.stack(frame.to_local(*lower_points.T), 1)
     a = np.linspace(-width / 2, width / 2, SAMPLES)
     upper = np.interp(a, upper_mesh[:, 0], upper_mesh[:, 1])
     lower = np.interp(a, lower_mesh[:, 0], lower_mesh[:, 1])
@@ -126,21 +108,21 @@ def _eye_shape(
         lash = 0.035 * iod
     lower = np.maximum(lower, upper)
     brow_points = p[list(lm.BROW_LOWER_EDGE[side]), :2]
-    brow = float(frame.to_eye(*brow_points.T)[1].mean())
+    brow = float(frame.to_local(*brow_points.T)[1].mean())
     lash, skip, color, strength = _lashes(image, frame, a, upper, brow, lash, cartoon, iod)
     return EyeShape(frame, a, upper, lower, (-1, 1)[side], brow, lash, skip, color, strength, cartoon)
 
 
-def _iris_model_lower_lid(frame: EyeFrame, contour: NDArray, a: NDArray, width: float) -> NDArray:
+def _iris_model_lower_lid(frame: LocalFrame, contour: NDArray, a: NDArray, width: float) -> NDArray:
     """Lower lid by the iris model's eye contour: the better one wherever it lies lower than the mesh's."""
-    ring = np.stack(frame.to_eye(*np.asarray(contour[:16, :2], float).T), 1)
+    ring = np.stack(frame.to_local(*np.asarray(contour[:16, :2], float).T), 1)
     half = ring[1:8] if ring[1:8, 1].mean() > ring[9:, 1].mean() else ring[9:]
     lower = np.r_[[[-width / 2, 0]], half[np.argsort(half[:, 0])], [[width / 2, 0]]]
     return np.interp(a, lower[:, 0], lower[:, 1])
 
 
 def _upper_lid_correction(
-    lab: NDArray[np.float32], frame: EyeFrame, a: NDArray, upper: NDArray, iod: float
+    lab: NDArray[np.float32], frame: LocalFrame, a: NDArray, upper: NDArray, iod: float
 ) -> NDArray[np.float64]:
     """Shift [SAMPLES] that puts the mesh's upper lid on the strongest bright-to-dark step nearby."""
     offsets = np.arange(-0.12 * iod, 0.12 * iod, 0.5)
@@ -153,7 +135,7 @@ def _upper_lid_correction(
 
 def _lashes(
     image: NDArray[np.uint8],
-    frame: EyeFrame,
+    frame: LocalFrame,
     a: NDArray,
     upper: NDArray,
     brow: float,

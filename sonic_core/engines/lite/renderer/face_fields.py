@@ -27,7 +27,7 @@ def brow_fields(
     """Brow lift, and the drag of a closing lid on the brow, per side: arrays [..., 3] px."""
     fields, iod = {}, head.iod
     for eye, side in zip(eyes, ("r", "l"), strict=True):
-        a, b = eye.frame.to_eye(x, y)
+        a, b = eye.frame.to_local(x, y)
         lid = eye.upper.min() - 0.03 * iod
         brow = min(eye.brow, -0.2 * iod, lid - 0.16 * iod)
         below = smoothstep((lid - b) / max(lid - brow, 0.16 * iod))
@@ -42,7 +42,7 @@ def gaze_fields(x: NDArray, y: NDArray, eyes: Sequence[EyeShape], head: HeadFram
     """Shift of what lies between the lids, fading out at the lids: arrays [..., 3] px."""
     weight = np.zeros(x.shape)
     for eye in eyes:
-        a, b = eye.frame.to_eye(x, y)
+        a, b = eye.frame.to_local(x, y)
         upper, lower = eye.lids_at(a)
         across = np.abs(a - eye.a.mean()) / (eye.width / 2)
         h = eye.height

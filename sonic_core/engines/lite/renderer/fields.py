@@ -143,7 +143,7 @@ def build_fields(
         )
 
     lower_region = _lower_region(p, oval, grid, iod)
-    a, b = mouth.frame.to_mouth(grid.x[lower_region], grid.y[lower_region])
+    a, b = mouth.frame.to_local(grid.x[lower_region], grid.y[lower_region])
     lip_side = mouth.extended(mouth.seam, a) - b
     return Fields(
         upper=layer((slice(0, grid.rows), slice(0, grid.columns)), "upper"),

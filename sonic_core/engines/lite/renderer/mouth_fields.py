@@ -46,7 +46,7 @@ class MouthLayer:
     @classmethod
     def at(cls, mouth: MouthShape, x: NDArray, y: NDArray, inside: NDArray, which: str) -> MouthLayer:
         iod, is_lower = mouth.iod, which == "lower"
-        a, b = mouth.frame.to_mouth(x, y)
+        a, b = mouth.frame.to_local(x, y)
         edge = mouth.extended(mouth.lower if is_lower else mouth.upper, a)
         b = np.maximum(b, edge) if is_lower else np.minimum(b, edge)  # constant continuation across the tear
         upper_height = np.maximum(mouth.at(mouth.upper - mouth.outer_upper, a), 0.04 * iod)

@@ -35,7 +35,7 @@ class MouthLayers:
         cls, source: SourcePicture, mouth: MouthShape, cavity: Cavity, positions: NDArray[np.float32]
     ) -> MouthLayers:
         """positions: [h, w, 2] px of the box round the mouth (`mouth_box`)."""
-        a, b = mouth.frame.to_mouth(positions[..., 0], positions[..., 1])
+        a, b = mouth.frame.to_local(positions[..., 0], positions[..., 1])
 
         def distance(curve: NDArray) -> NDArray:
             slope = mouth.extended(curve, a + 0.5) - mouth.extended(curve, a - 0.5)
@@ -63,7 +63,7 @@ class MouthLayers:
         gap = below - above  # local opening in px, smooth everywhere
 
         cut_upper, cut_lower = mouth.contact
-        a, _ = mouth.frame.to_mouth(upper_map[..., 0], upper_map[..., 1])
+        a, _ = mouth.frame.to_local(upper_map[..., 0], upper_map[..., 1])
         opened = self._opened(a, gap, strength)
         # A picture with parted lips has the rim of teeth or darkness at both edges: it must not show on closed lips either.
         cut = np.maximum(opened, speaking(strength) * mouth.rim(a)) if mouth.shows_inside else opened

@@ -12,27 +12,9 @@ from .geometry import sample_linear, smooth_curve, smoothstep
 from .head import HeadFrame
 from .linear_light import to_lab
 from .lip_line import CLOSED_GAP, LipStrip, closed_lip_line, contact_widths, open_lip_edges
+from .local_frame import LocalFrame
 
 SAMPLES = 161  # along each lip curve
-
-
-@dataclass(frozen=True)
-class MouthFrame:
-    """Mouth coordinates: a along the line of the corners (image left to right), b perpendicular to it, down; px."""
-
-    origin: NDArray[np.float64]
-    along: NDArray[np.float64]
-    down: NDArray[np.float64]
-
-    def to_mouth(self, x: NDArray, y: NDArray) -> tuple[NDArray, NDArray]:
-        dx, dy = x - self.origin[0], y - self.origin[1]
-        return dx * self.along[0] + dy * self.along[1], dx * self.down[0] + dy * self.down[1]
-
-    def to_image(self, a: NDArray, b: NDArray) -> tuple[NDArray, NDArray]:
-        return (
-            self.origin[0] + a * self.along[0] + b * self.down[0],
-            self.origin[1] + a * self.along[1] + b * self.down[1],
-        )
 
 
 @dataclass(frozen=True)
@@ -46,7 +28,7 @@ class MouthShape:
     corner_lift: how far the corners lie above the middle of the lip line, IOD (a smile is positive).
     """
 
-    frame: MouthFrame
+    frame: LocalFrame
     iod: float
     a: NDArray[np.float64]
     upper: NDArray[np.float64]
@@ -115,7 +97,7 @@ def mouth_shape(image: NDArray[np.uint8], points: NDArray[np.floating], head: He
     frame = _mouth_frame(p, head)
 
     def curve_points(indices: tuple[int, ...]) -> NDArray:
-        return np.stack(frame.to_mouth(p[list(indices), 0], p[list(indices), 1]), 1)
+        return np.stack(frame.to_local(p[list(indices), 0], p[list(indices), 1]), 1)
 
     inner_upper, inner_lower = curve_points(lm.INNER_UPPER_LIP), curve_points(lm.INNER_LOWER_LIP)
     # The tear ends at the inner corners of an open mouth; on closed lips the seam is visible farther out.
@@ -148,10 +130,10 @@ def mouth_shape(image: NDArray[np.uint8], points: NDArray[np.floating], head: He
     upper, lower = middle + (line.upper - middle) * meeting, middle + (line.lower - middle) * meeting
 
     def b_of(index: int) -> float:
-        return float(frame.to_mouth(p[index, 0], p[index, 1])[1])
+        return float(frame.to_local(p[index, 0], p[index, 1])[1])
 
     def a_of(index: int) -> float:
-        return float(frame.to_mouth(p[index, 0], p[index, 1])[0])
+        return float(frame.to_local(p[index, 0], p[index, 1])[0])
 
     return MouthShape(
         frame=frame,
@@ -174,17 +156,17 @@ def mouth_shape(image: NDArray[np.uint8], points: NDArray[np.floating], head: He
     )
 
 
-def _mouth_frame(p: NDArray, head: HeadFrame) -> MouthFrame:
+def _mouth_frame(p: NDArray, head: HeadFrame) -> LocalFrame:
     right, left = p[lm.MOUTH_CORNER_RIGHT, :2], p[lm.MOUTH_CORNER_LEFT, :2]
     along = (left - right) / np.linalg.norm(left - right)
     down = np.array([-along[1], along[0]])
     if down @ head.down[:2] < 0:
         down = -down
-    return MouthFrame((right + left) / 2, along, down)
+    return LocalFrame((right + left) / 2, along, down)
 
 
 def _lip_strip(
-    image: NDArray[np.uint8], frame: MouthFrame, a: NDArray, mid: NDArray, lip_height: float, iod: float
+    image: NDArray[np.uint8], frame: LocalFrame, a: NDArray, mid: NDArray, lip_height: float, iod: float
 ) -> LipStrip:
     lip_height = max(lip_height, 0.12 * iod)
     per_px = 2 if a[-1] - a[0] < 160 else 1

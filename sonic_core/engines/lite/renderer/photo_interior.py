@@ -36,7 +36,7 @@ def cut_interior(
     if not mouth.shows_inside:
         return None
     edge = max(1.2, 0.014 * mouth.iod)
-    a, b = mouth.frame.to_mouth(positions[..., 0], positions[..., 1])
+    a, b = mouth.frame.to_local(positions[..., 0], positions[..., 1])
     upper, lower, side = mouth.at(mouth.upper, a), mouth.at(mouth.lower, a), np.abs(mouth.relative(a))
 
     first_row = np.minimum(upper + edge, (upper + lower) / 2)

@@ -114,7 +114,7 @@ class Relight:
 
 def _gains(x: NDArray, y: NDArray, p: NDArray, head: HeadFrame, mouth: MouthShape) -> NDArray[np.float64]:
     iod = head.iod
-    a, b = mouth.frame.to_mouth(x, y)
+    a, b = mouth.frame.to_local(x, y)
     a, b = a / iod, b / iod
     chin, lip = mouth.chin / iod, float(mouth.at(mouth.outer_lower, 0.0)) / iod
     fold = np.minimum(*(_distance_to_line(x, y, p[list(side), :2]) for side in lm.NASOLABIAL)) / iod
@@ -153,7 +153,7 @@ def _unfolded(
     x, y = np.meshgrid(np.arange(x0, x1), np.arange(y0, y1))
     patch = image[y0:y1, x0:x1]
 
-    a, b = mouth.frame.to_mouth(x, y)
+    a, b = mouth.frame.to_local(x, y)
     upper, lower = mouth.at(mouth.outer_upper, a), mouth.at(mouth.outer_lower, a)
     beyond = np.maximum(np.abs(a) - 0.87 * mouth.half_width, 0)
     off_lips = np.hypot(np.maximum(np.maximum(upper - b, b - lower), 0), beyond) / iod

@@ -33,7 +33,7 @@ def lid_skin(image: NDArray[np.uint8], eyes: Sequence[EyeShape], iod: float, ski
         x0, y0, x1, y1 = box = _socket(eye, iod, image.shape)
         area = np.s_[y0:y1, x0:x1]
         x, y = np.meshgrid(np.arange(x0, x1), np.arange(y0, y1))
-        a, b = eye.frame.to_eye(x, y)
+        a, b = eye.frame.to_local(x, y)
         own = np.abs(a) < 0.56 * iod
         fill[area] = np.where(own[..., None], _filled(image[area], eye, a, b, iod, skin_lab), fill[area])
         lashes[area] = np.maximum(lashes[area], np.where(own, _lash_strokes(image[area], iod), 0))
