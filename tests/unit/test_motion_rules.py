@@ -6,14 +6,17 @@ import pytest
 from sonic_core.engines.lite.emotion import EMOTIONS, Emotion, heard_in, with_emotion
 from sonic_core.engines.lite.lip_motion import MOUTH, closures, lip_motion, speech_activity
 from sonic_core.engines.lite.lip_reader import PHONES, Articulation
+from sonic_core.engines.lite.motion_curves import lip_opening
 from sonic_core.engines.lite.motion_rules import (
     HEAD,
     at_rest_in_silence,
     blink_times,
     blinking_naturally,
     closed_on_bilabials,
+    eyes_against_head,
     looking_in_fixations,
     moving_smoothly,
+    parted_as_heard,
     scaled,
 )
 from sonic_core.engines.lite.parameters import PARAMETER_INDEX, PARAMETERS
@@ -139,11 +142,40 @@ def test_eyes_rest_and_jump_instead_of_drifting():
     assert np.diff(jumps).min() >= 7
 
 
-def test_eyes_stay_on_their_target_while_the_head_turns():
+def turning_head() -> np.ndarray:
+    """Track of a head that turns by 7 degrees while the eyes' wish is to stay on one target."""
     track = np.zeros((100, len(PARAMETERS)), np.float32)
     track[:, PARAMETER_INDEX["yaw"]] = np.linspace(0, 7, 100)
     track[:, PARAMETER_INDEX["gaze_x"]] = np.linspace(0, -0.5, 100)
-    assert np.allclose(column(looking_in_fixations(track, FPS), "gaze_x"), np.linspace(0, -0.5, 100), atol=1e-3)
+    return track
+
+
+def test_eyes_stay_on_their_target_while_the_head_turns():
+    moved = eyes_against_head(looking_in_fixations(turning_head(), FPS), motion_scale=1.0)
+    assert np.allclose(column(moved, "gaze_x"), np.linspace(0, -0.5, 100), atol=1e-3)
+
+
+def test_eyes_do_not_drift_in_a_head_that_is_held_still():
+    moved = eyes_against_head(looking_in_fixations(turning_head(), FPS), motion_scale=0.0)
+    assert np.abs(column(moved, "gaze_x")).max() < 1e-6
+
+
+def test_a_sibilant_shows_its_teeth_by_the_lips_and_not_by_the_jaw():
+    """The lower lip adds little to the opening that was heard: an s is not as open as a vowel."""
+    track = np.zeros((2, len(PARAMETERS)), np.float32)
+    track[:, PARAMETER_INDEX["jaw"]] = 0.15
+    track[1, [PARAMETER_INDEX["lowdep"], PARAMETER_INDEX["upraise"]]] = 0.3, 0.1
+    moved = parted_as_heard(track)
+    assert column(moved, "jaw")[1] < 0.6 * column(moved, "jaw")[0]
+    assert column(moved, "lowdep")[1] == pytest.approx(0.3)
+    added = [np.diff(lip_opening(t))[0] for t in (track, moved)]
+    assert 0 < added[1] < 0.5 * added[0]
+
+
+def test_lips_that_were_heard_shut_are_not_parted_by_the_lower_lip():
+    track = wild(50)
+    track[:, PARAMETER_INDEX["jaw"]] = 0
+    assert np.all(lip_opening(parted_as_heard(track)) == 0)
 
 
 def test_scales_change_their_own_part_and_nothing_else():

@@ -28,8 +28,10 @@ from .motion_rules import (
     at_rest_in_silence,
     blinking_naturally,
     closed_on_bilabials,
+    eyes_against_head,
     looking_in_fixations,
     moving_smoothly,
+    parted_as_heard,
     scaled,
 )
 from .motion_space import CHANNELS, conditions, track_from_channels
@@ -100,9 +102,10 @@ class SpeechMotion:
     ) -> NDArray[np.float32]:
         """Latents -> motion track `[T, P]` at 25 fps: the rules that always hold, emotion and the user's scales applied."""
         track = track_from_channels(self.denoiser.space.decode(latents))
-        track = at_rest_in_silence(track, heard.articulation, FPS)
+        track = parted_as_heard(at_rest_in_silence(track, heard.articulation, FPS))
         track = closed_on_bilabials(track, heard.articulation, FPS)
-        track = blinking_naturally(moving_smoothly(looking_in_fixations(track, FPS), FPS), heard.articulation, FPS)
+        track = moving_smoothly(looking_in_fixations(track, FPS), FPS)
+        track = blinking_naturally(eyes_against_head(track, settings.motion_scale), heard.articulation, FPS)
         track = with_emotion(track, emotion, heard.prosody, FPS)
         return clamp(scaled(clamp(track), settings.dynamic_scale, settings.motion_scale))
 

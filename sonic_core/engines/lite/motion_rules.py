@@ -9,6 +9,7 @@ from .curve_filters import smooth
 from .lip_motion import MOUTH, closures, rest_of_the_picture, speech_activity
 from .lip_reader import PHONES, Articulation
 from .liveliness import BLINK_CLOSE, BLINK_HOLD, BLINK_INTERVAL, BLINK_OPEN, SHORT_CLIP, blink_shape
+from .motion_curves import opened_by_lips
 from .parameters import PARAMETER_INDEX
 
 Curve = NDArray[np.float32]
@@ -31,7 +32,9 @@ SMOOTHING = {
 GAZE_PER_YAW, GAZE_PER_PITCH = -1 / 14, 1 / 18  # gaze per degree that keeps looking at the same place, as in training
 SACCADE_FROM = 0.14  # smaller shifts of interest move no eye
 FIXATION_AHEAD, SHORTEST_FIXATION = 0.4, 0.28  # s
-EASE_IN = 0.4  # s from the picture's own pose into motion
+JAW_SPARED = 0.6
+"""Share of what the lips open by themselves that the jaw leaves out; with 1 the teeth of a sibilant hardly show."""
+EASE_IN = 0.8  # s from the picture's own pose into motion
 _CLOSED, _LIDS_FALLING = 0.45, BLINK_CLOSE  # a blink of the network counts from this lid closure on
 
 
@@ -52,6 +55,21 @@ def at_rest_in_silence(track: Track, heard: Articulation, fps: float) -> Track:
     for name in MOUTH:
         track[:, PARAMETER_INDEX[name]] *= speech
     track[:, PARAMETER_INDEX["rest"]] = rest_of_the_picture(heard, len(track), fps)
+    return track
+
+
+def parted_as_heard(track: Track) -> Track:
+    """Lips that open by themselves spare the jaw: s and sh show teeth that nearly meet, not a mouth as open as in a vowel.
+
+    The network's `jaw` is the opening between the lips that was heard; afterwards jaw and lips make it together.
+    """
+    track = track.copy()
+    jaw, lips = PARAMETER_INDEX["jaw"], [PARAMETER_INDEX["lowdep"], PARAMETER_INDEX["upraise"]]
+    track[:, [jaw, *lips]] = np.maximum(track[:, [jaw, *lips]], 0)
+    heard, spared = track[:, jaw], JAW_SPARED * opened_by_lips(track)
+    share = np.minimum(1, heard / np.maximum(spared, 1e-6))  # lips never open further than the jaw can make up for
+    track[:, lips] *= share[:, None]
+    track[:, jaw] = heard - share * spared
     return track
 
 
@@ -103,14 +121,11 @@ def blink_times(lids: Curve, pauses: NDArray[np.bool_], fps: float) -> list[floa
 def looking_in_fixations(track: Track, fps: float) -> Track:
     """Eyes rest and jump, they never drift: the network's wish of where to look, held until it has moved on.
 
-    While they rest they stay on their target against the head's turning (vestibulo-ocular reflex).
+    The result is where they look in the scene; `eyes_against_head` turns them in the head.
     """
     track = track.copy()
-    x, y = PARAMETER_INDEX["gaze_x"], PARAMETER_INDEX["gaze_y"]
-    turned = np.stack(
-        [track[:, PARAMETER_INDEX[n]] * w for n, w in (("yaw", GAZE_PER_YAW), ("pitch", GAZE_PER_PITCH))], 1
-    )
-    wish = track[:, [x, y]] - turned
+    gaze = [PARAMETER_INDEX["gaze_x"], PARAMETER_INDEX["gaze_y"]]
+    wish = track[:, gaze] - _gaze_against_head(track)
     ahead, shortest = max(1, round(FIXATION_AHEAD * fps)), round(SHORTEST_FIXATION * fps)
     held, since = wish[:1].mean(0), 0
     looked = np.empty_like(wish)
@@ -119,7 +134,14 @@ def looking_in_fixations(track: Track, fps: float) -> Track:
         if i - since >= shortest and np.hypot(*(next_target - held)) > SACCADE_FROM:
             held, since = next_target, i
         looked[i] = held
-    track[:, [x, y]] = looked + turned
+    track[:, gaze] = looked
+    return track
+
+
+def eyes_against_head(track: Track, motion_scale: float) -> Track:
+    """While eyes rest they stay on their target against the head's turning (vestibulo-ocular reflex): as far as the head will turn."""
+    track = track.copy()
+    track[:, [PARAMETER_INDEX["gaze_x"], PARAMETER_INDEX["gaze_y"]]] += motion_scale * _gaze_against_head(track)
     return track
 
 
@@ -145,6 +167,11 @@ def scaled(track: Track, dynamic_scale: float, motion_scale: float) -> Track:
     for name in HEAD:
         track[:, PARAMETER_INDEX[name]] *= motion_scale
     return track
+
+
+def _gaze_against_head(track: Track) -> Track:
+    """Gaze [T, 2] that makes up for yaw and pitch."""
+    return track[:, [PARAMETER_INDEX["yaw"], PARAMETER_INDEX["pitch"]]] * np.float32([GAZE_PER_YAW, GAZE_PER_PITCH])
 
 
 def _pauses(heard: Articulation, frame_count: int, fps: float) -> NDArray[np.bool_]:

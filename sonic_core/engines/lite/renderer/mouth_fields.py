@@ -17,6 +17,7 @@ JAW_GAP = 0.30  # lip gap at jaw = 1, IOD
 CORNER_SHARE = 0.42  # of the jaw drop that the mouth corners follow
 CHIN_SHARE = 0.80  # of the jaw drop that the chin follows; with 1 the lower face looks like a snout
 UPPER_LIP_RISE = -0.09  # share of the jaw drop by which the upper lip rises
+LOWER_LIP_LOWERED, UPPER_LIP_RAISED = 0.10, 0.085  # at lowdep = 1 and upraise = 1, IOD
 JAW_FORWARD = 0.45  # backward part of the jaw's arc per unit of drop
 
 
@@ -210,12 +211,12 @@ def _single_lips(layer: MouthLayer, head: HeadFrame) -> dict[str, NDArray]:
     wide, narrow = np.exp(-((layer.reach / 0.8) ** 4)), np.exp(-((layer.reach / 0.85) ** 4))
     if layer.is_lower:
         room = np.maximum(0.8 * layer.lower_room / layer.lower_height, 1)
-        lowered = 0.10 * iod * wide * (1 - smoothstep((layer.lips - 0.2) / room))
+        lowered = LOWER_LIP_LOWERED * iod * wide * (1 - smoothstep((layer.lips - 0.2) / room))
         tucked = (0.022 * iod * layer.lip_only - 0.42 * layer.lower_height * layer.vermilion) * narrow
         return {"upraise": still, "lowdep": _along(lowered, head.down), "fv": _along(tucked, head.down)}
     fade = 1 - smoothstep((layer.lips - 0.2) / np.maximum(layer.upper_room / layer.upper_height, 0.8))
     return {
-        "upraise": _along(-0.085 * iod * wide * fade, head.down),
+        "upraise": _along(-UPPER_LIP_RAISED * iod * wide * fade, head.down),
         "lowdep": still,
         "fv": _along(-0.045 * iod * narrow * fade, head.down),
     }
