@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 from renderer_samples import closeup, lip_gap, renderer
@@ -63,3 +64,27 @@ def test_one_eye_winks_alone():
         np.abs(frame[y - 3 : y + 4, x - 3 : x + 4].astype(int) - closeup().image[y - 3 : y + 4, x - 3 : x + 4]).max()
         <= 1
     )
+
+
+def flow_at(frame: np.ndarray, before: np.ndarray, landmarks: tuple[int, ...]) -> np.ndarray:
+    """Mean optical flow (right, down) at landmarks of the close-up, IOD."""
+    gray = [cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) for picture in (before, frame)]
+    flow = cv2.calcOpticalFlowFarneback(*gray, None, 0.5, 4, 21, 5, 7, 1.5, 0)
+    x, y = closeup().landmarks[list(landmarks), :2].astype(int).T
+    return flow[y, x].mean(0) / head_frame(closeup().landmarks).iod
+
+
+@pytest.mark.parametrize(("inner", "outer", "towards"), [((55, 107), (46, 70), 1), ((285, 336), (276, 300), -1)])
+def test_a_frown_pulls_the_inner_ends_of_the_brows_down_and_together(inner, outer, towards):
+    frown = renderer().render(parameters(brow=-0.5))
+    inner_flow, outer_flow = (flow_at(frown, closeup().image, end) for end in (inner, outer))
+    assert inner_flow[1] > 0.02
+    assert inner_flow[1] > 1.5 * outer_flow[1]
+    assert towards * inner_flow[0] > 0.01
+
+
+def test_a_negative_smile_lowers_the_corners_and_keeps_lips_shut(closed):
+    sad = renderer().render(parameters(close=1, rest=1, smile=-0.5))
+    for corner in (61, 291):
+        assert flow_at(sad, closed, (corner,))[1] > 0.01
+    assert lip_gap(sad, closed, closeup()) <= 0.01

@@ -32,7 +32,7 @@ SMOOTHING = {
 GAZE_PER_YAW, GAZE_PER_PITCH = -1 / 14, 1 / 18  # gaze per degree that keeps looking at the same place, as in training
 SACCADE_FROM = 0.14  # smaller shifts of interest move no eye
 FIXATION_AHEAD, SHORTEST_FIXATION = 0.4, 0.28  # s
-JAW_SPARED = 0.6
+JAW_SPARED = 0.5
 """Share of what the lips open by themselves that the jaw leaves out; with 1 the teeth of a sibilant hardly show."""
 EASE_IN = 0.8  # s from the picture's own pose into motion
 _CLOSED, _LIDS_FALLING = 0.45, BLINK_CLOSE  # a blink of the network counts from this lid closure on

@@ -13,6 +13,7 @@ from .grid import Grid
 from .head import HeadFrame
 
 BROW_LIFT, LID_DRAG = 0.075, 0.018  # IOD
+FROWN_DOWN, FROWN_IN = 0.13, 0.10  # IOD at brow = -1, of which half is reached: the corrugator pulls the inner ends
 GAZE_X, GAZE_Y = 0.045, 0.025  # IOD
 
 
@@ -24,7 +25,7 @@ def within_face(inside: NDArray) -> NDArray:
 def brow_fields(
     x: NDArray, y: NDArray, inside: NDArray, eyes: Sequence[EyeShape], head: HeadFrame
 ) -> dict[str, NDArray]:
-    """Brow lift, and the drag of a closing lid on the brow, per side: arrays [..., 3] px."""
+    """Brow lift, the inner brow's pull down and in of a frown, and the drag of a closing lid on the brow, per side: [..., 3] px."""
     fields, iod = {}, head.iod
     for eye, side in zip(eyes, ("r", "l"), strict=True):
         a, b = eye.frame.to_local(x, y)
@@ -34,8 +35,14 @@ def brow_fields(
         above = 1 - smoothstep((brow - b) / (0.85 * iod))
         weight = np.where(b > brow, below, above) * np.exp(-((np.abs(a) / (0.58 * iod)) ** 4)) * within_face(inside)
         fields[f"brow_{side}"] = -BROW_LIFT * iod * weight[..., None] * head.down
+        inner = weight * smoothstep((0.10 * iod - eye.outward * a) / (0.35 * iod))
+        fields[f"frown_{side}"] = _frown(inner, eye, head)
         fields[f"blink_{side}"] = LID_DRAG * iod * weight[..., None] * head.down
     return fields
+
+
+def _frown(weight: NDArray, eye: EyeShape, head: HeadFrame) -> NDArray:
+    return head.iod * weight[..., None] * (FROWN_DOWN * head.down - FROWN_IN * eye.outward * head.right)
 
 
 def gaze_fields(x: NDArray, y: NDArray, eyes: Sequence[EyeShape], head: HeadFrame) -> dict[str, NDArray]:

@@ -37,11 +37,14 @@ FIELDS = (
     "fv",
     "brow_l",
     "brow_r",
+    "frown_l",
+    "frown_r",
     "blink_l",
     "blink_r",
     "gaze_x",
     "gaze_y",
 )
+FROWN_LOWERS = 0.5  # share of a lowered brow that the outer brow follows; the rest is the frown of its inner end
 MOUTH_FIELDS = FIELDS.index("fv") + 1  # the first so many move the mouth
 
 
@@ -83,6 +86,8 @@ def coefficients(pose: Pose, moves_gaze: bool) -> NDArray[np.float32]:
     """Field coefficients [len(FIELDS)] of a pose."""
     p = pose
     rest = max(p.rest, p.close, p.fv)
+    frown = max(-p.brow, 0.0)
+    brow = p.brow + (1 - FROWN_LOWERS) * frown
     values = {
         "jaw": p.jaw,
         "close_jaw": p.jaw * max(p.close, 0.92 * p.fv),
@@ -96,8 +101,10 @@ def coefficients(pose: Pose, moves_gaze: bool) -> NDArray[np.float32]:
         "upraise": p.upraise * (1 - p.close),
         "lowdep": p.lowdep * (1 - p.close),
         "fv": p.fv,
-        "brow_l": p.brow,
-        "brow_r": p.brow,
+        "brow_l": brow,
+        "brow_r": brow,
+        "frown_l": frown,
+        "frown_r": frown,
         "blink_l": p.blink_l,
         "blink_r": p.blink_r,
         "gaze_x": p.gaze_x * moves_gaze,
