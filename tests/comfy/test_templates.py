@@ -2,13 +2,15 @@
 
 import json
 
+import numpy as np
 import pytest
 from graph import prompt_of, run
-from pack_loading import ROOT
+from pack_loading import ROOT, SAMPLES
 from PIL import Image
 
+from sonic_core.audio.loading import load_audio
+
 TEMPLATES = sorted((ROOT / "workflows").glob("*.json"))
-INPUTS = {"LoadImage": {"image": "portrait.png"}, "SonicLoadAudio": {"audio": "speech.wav", "length": 2.0}}
 
 
 def load(path):
@@ -32,7 +34,8 @@ def test_there_is_one_template_folder_with_the_fast_template():
 def test_template_runs_to_a_video(path, pack, execute, folders):
     prompt = prompt_of(load(path), definitions(pack))
     for node in prompt.values():
-        node["inputs"].update(INPUTS.get(node["class_type"], {}))
+        if node["class_type"] == "SonicLoadAudio":
+            node["inputs"]["length"] = 2.0
         if "min_resolution" in node["inputs"]:
             node["inputs"]["min_resolution"] = 256
     run(prompt, lambda node, inputs: execute(node, **inputs).args)
@@ -83,3 +86,24 @@ def test_the_fast_template_holds_the_whole_chain():
         "SonicTemporalSmooth",
         "SonicVideoCombine",
     }
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.stem)
+def test_every_file_that_a_template_names_is_bundled_and_known_to_the_editor(path):
+    files = [
+        node["widgets_values"][0] for node in load(path)["nodes"] if node["type"] in ("LoadImage", "SonicLoadAudio")
+    ]
+    script = (ROOT / "web" / "js" / "sonic_samples.js").read_text("utf-8")
+    assert files
+    for name in files:
+        assert (ROOT / "web" / "samples" / name).is_file()
+        assert f'file: "{name}"' in script
+
+
+def test_the_samples_are_those_of_the_library():
+    samples = ROOT / "web" / "samples"
+    with Image.open(samples / "sonic_sample_portrait.jpg") as copy, Image.open(SAMPLES / "portrait.png") as original:
+        assert np.abs(np.subtract(copy.convert("RGB"), original.convert("RGB"), dtype=np.float32)).mean() < 3
+    copy, original = load_audio(samples / "sonic_sample_speech.mp3"), load_audio(SAMPLES / "speech.wav")
+    assert copy.duration == pytest.approx(original.duration, abs=0.001)
+    assert np.corrcoef(copy.samples[0], original.samples[0])[0, 1] > 0.99

@@ -20,6 +20,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 SAMPLES = ROOT / "sonic_core" / "samples"
+TEMPLATE_FILES = ("sonic_sample_portrait.jpg", "sonic_sample_speech.mp3")
 ENDS = {"execution_success", "execution_error", "execution_interrupted"}
 
 
@@ -110,12 +111,10 @@ def free_port() -> int:
 
 @contextmanager
 def server(checkout: Path, base: Path, frontend: Path | None = None, *options: str) -> Iterator[str]:
-    """Start ComfyUI with the pack as its only custom node; the URL.  COMFYUI_PYTHON: its interpreter, default this one."""
+    """Start ComfyUI with the pack as its only custom node and without input files; the URL.  COMFYUI_PYTHON: its interpreter."""
     for name in ("custom_nodes", "input", "output", "temp", "user", "models"):
         (base / name).mkdir(parents=True, exist_ok=True)
     (base / "custom_nodes" / "sonic-portrait").symlink_to(ROOT, target_is_directory=True)
-    for sample in ("portrait.png", "speech.wav"):
-        (base / "input" / sample).write_bytes((SAMPLES / sample).read_bytes())
     port = free_port()
     command = [os.environ.get("COMFYUI_PYTHON", sys.executable), "main.py", "--cpu", "--disable-auto-launch"]
     command += ["--listen", "127.0.0.1", "--port", str(port), "--base-directory", str(base), *options]

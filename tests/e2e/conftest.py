@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from pathlib import Path
 
 import pytest
-from comfy_server import ROOT, Comfy, server
+from comfy_server import ROOT, SAMPLES, TEMPLATE_FILES, Comfy, server
 
 sys.path.append(str(ROOT / "tests" / "comfy"))  # graph.py: editor workflows as prompts
 
@@ -29,6 +30,9 @@ def base(checkout, tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def url(checkout, base):
     with server(checkout, base) as address:
+        samples = [SAMPLES / name for name in ("portrait.png", "speech.wav")]
+        for path in [*samples, *(ROOT / "web" / "samples" / name for name in TEMPLATE_FILES)]:
+            shutil.copy(path, base / "input")
         yield address
 
 

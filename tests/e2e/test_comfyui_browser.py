@@ -7,13 +7,15 @@ classic canvas and with Nodes 2.0, ComfyUI's own one on the classic canvas.
 import os
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from browser import editor
-from comfy_server import SAMPLES, Comfy, server
+from comfy_server import ROOT, SAMPLES, TEMPLATE_FILES, Comfy, server
 
 FRONTENDS = [Path(path) for path in os.environ.get("COMFYUI_FRONTENDS", "").split(os.pathsep) if path]
 VIEWS = [(None, False), *((path, vue) for path in FRONTENDS for vue in (False, True))]
+SHORT = "short.wav"
 PLAYING = "() => [...document.querySelectorAll('video')].some((video) => video.readyState >= 2)"
 
 
@@ -32,15 +34,15 @@ def view(request, checkout, tmp_path_factory):
     base = tmp_path_factory.mktemp("browser")
     with server(checkout, base, frontend) as url:
         client = Comfy(url, base)
-        (base / "input" / "short.wav").write_bytes((SAMPLES / "speech.wav").read_bytes()[: 44 + 2 * 24_000])
+        (base / "input" / SHORT).write_bytes((SAMPLES / "speech.wav").read_bytes()[: 44 + 2 * 24_000])
         client.post("/api/settings", {"Comfy.TutorialCompleted": True, "Comfy.VueNodes.Enabled": vue})
         client.close()
-        yield url
+        yield SimpleNamespace(url=url, inputs=base / "input")
 
 
 @pytest.fixture
 def page(view):
-    with editor(view) as made:
+    with editor(view.url) as made:
         made.open()
         yield made
         assert made.complaints == []
@@ -65,13 +67,55 @@ def open_template(page):
 
 
 def run_template(page):
-    """The template on the bundled picture and a short recording, until the video is on the node."""
+    """The template on two seconds of its recording, until the video is on the node."""
     open_template(page)
-    page.choose("LoadImage", "image", "portrait.png")
-    page.choose("SonicLoadAudio", "audio", "speech.wav")
     page.choose("SonicLoadAudio", "length", 2)
     page.page.locator("[data-testid=queue-button]").first.click()
     page.wait(PLAYING, seconds=180)
+
+
+def files_in(folder):
+    return [path for path in folder.iterdir() if path.is_file()]
+
+
+@pytest.fixture
+def fresh(view):
+    """The editor of a new user: nothing in the input folder."""
+    for path in files_in(view.inputs):
+        if path.name != SHORT:
+            path.unlink()
+    with editor(view.url) as made:
+        made.open()
+        yield made
+        assert made.complaints == []
+
+
+def test_the_template_runs_on_a_fresh_install_without_a_choice(fresh, view):
+    assert [path.name for path in files_in(view.inputs)] == [SHORT]
+    open_template(fresh)
+    node = "app.graph._nodes.find((node) => node.type === 'LoadImage')"
+    fresh.wait(f"() => {node}.imgs?.[0]?.naturalWidth === 512", seconds=20)
+    assert TEMPLATE_FILES[0] in fresh.run(f"() => [...{node}.widgets[0].options.values]")
+    fresh.page.locator("[data-testid=queue-button]").first.click()
+    fresh.wait(PLAYING, seconds=180)
+    (video,) = fresh.videos()
+    assert video["seconds"] == pytest.approx(5.28, abs=0.05)
+    for name in TEMPLATE_FILES:
+        assert (view.inputs / name).read_bytes() == (ROOT / "web" / "samples" / name).read_bytes()
+
+
+def test_another_graph_brings_no_sample_files(fresh, view):
+    fresh.run(
+        """async () => {
+            const graph = app.graph.serialize();
+            graph.nodes = [{ id: 1, type: 'LoadImage', pos: [0, 0], size: [300, 300], flags: {}, order: 0, mode: 0,
+                inputs: [], outputs: [], properties: {}, widgets_values: ['my_portrait.png', 'image'] }];
+            graph.links = [];
+            await app.loadGraphData(graph);
+        }"""
+    )
+    assert fresh.widget("LoadImage", "image") == "my_portrait.png"
+    assert [path.name for path in files_in(view.inputs)] == [SHORT]
 
 
 def test_the_template_runs_to_a_video_that_plays_with_sound(page):
@@ -117,13 +161,13 @@ def test_an_mp4_dropped_on_the_canvas_brings_the_graph_back(page):
         }"""
     )
     page.wait("() => app.graph._nodes.some((node) => node.type === 'SonicVideoCombine')")
-    assert page.widget("SonicLoadAudio", "audio") == "speech.wav"
+    assert page.widget("SonicLoadAudio", "audio") == "sonic_sample_speech.mp3"
     assert page.widget("SonicLoadAudio", "length") == 2
 
 
 def test_picking_another_recording_shows_its_length(page):
     page.run("() => { app.graph.clear(); app.graph.add(LiteGraph.createNode('SonicLoadAudio')); }")
-    page.choose("SonicLoadAudio", "audio", "short.wav")
+    page.choose("SonicLoadAudio", "audio", SHORT)
     shown = "(text) => app.graph._nodes[0].widgets.find((widget) => widget.name === 'recording').value === text"
     page.wait(shown, "1.00 s", seconds=20)
     page.choose("SonicLoadAudio", "start", 0.4)

@@ -5,17 +5,16 @@ from io import BytesIO
 
 import av
 import pytest
-from comfy_server import ROOT
+from comfy_server import ROOT, TEMPLATE_FILES
 
 
 @pytest.fixture
 def fast(comfy):
-    """The fast template as a prompt, on the bundled picture and recording."""
+    """The fast template as a prompt, on the first seconds of its recording."""
     from graph import prompt_of
 
     prompt = prompt_of(json.loads((ROOT / "workflows" / "fast.json").read_text("utf-8")), comfy.get("/object_info"))
-    one(prompt, "LoadImage")["image"] = "portrait.png"
-    one(prompt, "SonicLoadAudio").update(audio="speech.wav", length=3.0)
+    one(prompt, "SonicLoadAudio")["length"] = 3.0
     return prompt
 
 
@@ -82,7 +81,10 @@ def test_templates_extensions_and_words_are_served(comfy):
     assert "fast" in comfy.get("/workflow_templates")["sonic-portrait"]
     assert comfy.get("/api/workflow_templates/sonic-portrait/fast.json")["version"] == 0.4
     assert comfy.get("/api/workflow_templates/sonic-portrait/fast.jpg")[:2] == b"\xff\xd8"
-    assert "/extensions/sonic-portrait/js/sonic_portrait.js" in comfy.get("/extensions")
+    scripts = {f"/extensions/sonic-portrait/js/{name}.js" for name in ("sonic_portrait", "sonic_samples")}
+    assert {path for path in comfy.get("/extensions") if "sonic-portrait" in path} == scripts
+    for name in TEMPLATE_FILES:
+        assert comfy.get(f"/extensions/sonic-portrait/samples/{name}") == (ROOT / "web" / "samples" / name).read_bytes()
     assert comfy.get("/i18n")["zh"]["nodeDefs"]["SonicPreData"]["inputs"]["image"]["name"] == "肖像"
     assert b"# SONIC_PreData" in comfy.get("/extensions/sonic-portrait/docs/SonicPreData.md")
 
