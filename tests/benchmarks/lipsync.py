@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from sonic_core.audio.clip import AudioClip
 from sonic_core.engines.lite.acoustic import acoustic_motion
 from sonic_core.engines.lite.lip_motion import MOUTH, lip_motion
+from sonic_core.engines.lite.lip_parting import parted_as_heard
 from sonic_core.engines.lite.motion import SpeechMotion, learned_motion
 from sonic_core.engines.lite.motion_curves import motion_curves
 from sonic_core.engines.lite.parameters import PARAMETER_INDEX, PARAMETERS
@@ -119,7 +120,7 @@ def read_only(model: SpeechMotion) -> Driver:
         mouth = lip_motion(model.listen(clip, count).articulation, count, FPS)
         for column, name in enumerate(MOUTH):
             track[:, PARAMETER_INDEX[name]] = mouth[:, column]
-        return motion_curves(track, FPS)
+        return motion_curves(parted_as_heard(track), FPS)
 
     return drive
 

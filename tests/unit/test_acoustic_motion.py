@@ -9,7 +9,8 @@ from sonic_core.audio.clip import AudioClip
 from sonic_core.audio.loading import load_audio
 from sonic_core.audio.resampling import to_mono_16k
 from sonic_core.engines.lite.acoustic import acoustic_motion
-from sonic_core.engines.lite.motion_curves import lip_opening, motion_curves
+from sonic_core.engines.lite.lip_parting import lip_opening, opened_by_lips
+from sonic_core.engines.lite.motion_curves import motion_curves
 from sonic_core.engines.lite.parameters import PARAMETER_INDEX, PARAMETER_NAMES, PARAMETERS
 from sonic_core.samples import SPEECH
 from sonic_core.settings import Settings
@@ -230,4 +231,5 @@ def test_curves_have_every_parameter_and_the_form_of_the_scorer(speech):
     assert (curves["fps"], curves["t0"], curves["closed_value"]) == (25.0, 0.0, 0.0)
     assert set(PARAMETER_NAMES) | {"open", "round"} <= set(curves)
     assert all(len(curves[name]) == 50 for name in (*PARAMETER_NAMES, "open", "round"))
-    np.testing.assert_allclose(curves["open"], column(track, "jaw") * (1 - column(track, "close")), atol=1e-5)
+    opening = column(track, "jaw") + opened_by_lips(track)
+    np.testing.assert_allclose(curves["open"], opening * (1 - column(track, "close")), atol=1e-5)

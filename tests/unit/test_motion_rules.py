@@ -5,8 +5,8 @@ import pytest
 
 from sonic_core.engines.lite.emotion import EMOTIONS, Emotion, heard_in, with_emotion
 from sonic_core.engines.lite.lip_motion import MOUTH, closures, lip_motion, speech_activity
+from sonic_core.engines.lite.lip_parting import lip_opening, parted_as_heard
 from sonic_core.engines.lite.lip_reader import PHONES, Articulation
-from sonic_core.engines.lite.motion_curves import lip_opening
 from sonic_core.engines.lite.motion_rules import (
     HEAD,
     at_rest_in_silence,
@@ -16,7 +16,6 @@ from sonic_core.engines.lite.motion_rules import (
     eyes_against_head,
     looking_in_fixations,
     moving_smoothly,
-    parted_as_heard,
     scaled,
 )
 from sonic_core.engines.lite.parameters import PARAMETER_INDEX, PARAMETERS

@@ -17,6 +17,7 @@ from ...settings import Settings
 from .acoustic_features import FRAME_RATE, band_spectrum
 from .curve_filters import moving_max, moving_min, smooth
 from .lip_gestures import LipGestures, read_lip_gestures
+from .lip_parting import parted_as_heard
 from .liveliness import Prosody, add_liveliness
 from .parameters import PARAMETER_INDEX, PARAMETERS, clamp
 
@@ -90,7 +91,7 @@ def mouth_track(gestures: LipGestures, frame_count: int, fps: float, scale: floa
     track = np.zeros((frame_count, len(PARAMETERS)), np.float32)
     for name, curve in curves.items():
         track[:, PARAMETER_INDEX[name]] = curve
-    return track
+    return parted_as_heard(track)
 
 
 def sampled(curve: NDArray[np.float32], frame_count: int, fps: float) -> NDArray[np.float32]:

@@ -23,6 +23,7 @@ from ...progress import Progress, ignore
 from ...settings import Settings
 from .denoiser import MotionDenoiser
 from .emotion import NEUTRAL, Emotion, with_emotion
+from .lip_parting import parted_as_heard
 from .lip_reader import Articulation, LipReader, read_lips
 from .motion_rules import (
     at_rest_in_silence,
@@ -31,7 +32,6 @@ from .motion_rules import (
     eyes_against_head,
     looking_in_fixations,
     moving_smoothly,
-    parted_as_heard,
     scaled,
 )
 from .motion_space import CHANNELS, conditions, track_from_channels

@@ -9,7 +9,6 @@ from .curve_filters import smooth
 from .lip_motion import MOUTH, closures, rest_of_the_picture, speech_activity
 from .lip_reader import PHONES, Articulation
 from .liveliness import BLINK_CLOSE, BLINK_HOLD, BLINK_INTERVAL, BLINK_OPEN, SHORT_CLIP, blink_shape
-from .motion_curves import opened_by_lips
 from .parameters import PARAMETER_INDEX
 
 Curve = NDArray[np.float32]
@@ -32,8 +31,6 @@ SMOOTHING = {
 GAZE_PER_YAW, GAZE_PER_PITCH = -1 / 14, 1 / 18  # gaze per degree that keeps looking at the same place, as in training
 SACCADE_FROM = 0.14  # smaller shifts of interest move no eye
 FIXATION_AHEAD, SHORTEST_FIXATION = 0.4, 0.28  # s
-JAW_SPARED = 0.5
-"""Share of what the lips open by themselves that the jaw leaves out; with 1 the teeth of a sibilant hardly show."""
 EASE_IN = 0.8  # s from the picture's own pose into motion
 _CLOSED, _LIDS_FALLING = 0.45, BLINK_CLOSE  # a blink of the network counts from this lid closure on
 
@@ -55,21 +52,6 @@ def at_rest_in_silence(track: Track, heard: Articulation, fps: float) -> Track:
     for name in MOUTH:
         track[:, PARAMETER_INDEX[name]] *= speech
     track[:, PARAMETER_INDEX["rest"]] = rest_of_the_picture(heard, len(track), fps)
-    return track
-
-
-def parted_as_heard(track: Track) -> Track:
-    """Lips that open by themselves spare the jaw: s and sh show teeth that nearly meet, not a mouth as open as in a vowel.
-
-    The network's `jaw` is the opening between the lips that was heard; afterwards jaw and lips make it together.
-    """
-    track = track.copy()
-    jaw, lips = PARAMETER_INDEX["jaw"], [PARAMETER_INDEX["lowdep"], PARAMETER_INDEX["upraise"]]
-    track[:, [jaw, *lips]] = np.maximum(track[:, [jaw, *lips]], 0)
-    heard, spared = track[:, jaw], JAW_SPARED * opened_by_lips(track)
-    share = np.minimum(1, heard / np.maximum(spared, 1e-6))  # lips never open further than the jaw can make up for
-    track[:, lips] *= share[:, None]
-    track[:, jaw] = heard - share * spared
     return track
 
 
