@@ -21,7 +21,7 @@ FACES: dict[str, dict[str, float]] = {
     "happy": {"smile": 0.85, "brow": 0.15, "lids": 0.14, "pitch": 1.5, "roll": 1.0},
     "sad": {"smile": -0.55, "brow": 0.14, "lids": 0.28, "pitch": -5.0, "roll": 2.0, "gaze_y": 0.25},
     "angry": {"smile": -0.2, "brow": -0.65, "lids": 0.2, "pitch": -2.5, "press": 0.25},
-    "surprised": {"brow": 1.0, "lids": 0.0, "pitch": 2.2, "jaw": 0.06, "ty": -0.01},
+    "surprised": {"brow": 1.0, "lids": 0.0, "pitch": 2.2, "jaw": 0.03, "ty": -0.01},
 }
 EASE_IN = 0.6  # s
 AMPLITUDE = {"happy": 1.1, "sad": 0.7, "angry": 1.1, "surprised": 1.2}
