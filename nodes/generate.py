@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..sonic_core.engines.base import Engine
 from ..sonic_core.media.encoding import Encoding
-from ..sonic_core.pipeline import generate
+from ..sonic_core.pipeline import Labels, generate
 from ..sonic_core.portrait.analysis import load_portrait
 from ..sonic_core.settings import Settings
 from ..sonic_core.threads import one_thread
@@ -17,6 +17,7 @@ from . import host
 from .convert import clip_from_audio, picture_from_images
 from .encoding_inputs import encoding, encoding_inputs, filename_input
 from .host import io
+from .marking_inputs import NO_LABEL, label, marking_inputs
 from .setting_inputs import INFERENCE, PREPARE, setting_inputs
 from .threads import threads_for
 
@@ -40,6 +41,7 @@ class Generate(io.ComfyNode):
                 *setting_inputs((*INFERENCE, *PREPARE)),
                 filename_input(),
                 *encoding_inputs(),
+                *marking_inputs(),
             ],
             outputs=[
                 io.Video.Output(display_name="video", tooltip="The finished file, for other video nodes."),
@@ -71,6 +73,9 @@ class Generate(io.ComfyNode):
         crf: int = Encoding.crf,
         preset: str = Encoding.preset,
         audio_kbps: int = Encoding.audio_bitrate // 1000,
+        visible_label: str = NO_LABEL,
+        label_language: str = "en",
+        keep_workflow: bool = True,
         **settings: Any,
     ) -> io.NodeOutput:
         wanted = Settings(**settings)
@@ -88,8 +93,9 @@ class Generate(io.ComfyNode):
                 place.path,
                 wanted,
                 encoding(crf, preset, audio_kbps),
-                host.workflow_tags(cls.hidden),
+                host.workflow_tags(cls.hidden if keep_workflow else None),
                 progress=progress,
+                labels=Labels(visible=label(visible_label, label_language)),
             )
         report = "\n".join((*notes, *made.notes, *portrait.report.advice))
         return io.NodeOutput(

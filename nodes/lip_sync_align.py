@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..sonic_core.engines.lite.heard_opening import OPENING_RATE, heard_opening
 from ..sonic_core.post.alignment import DEFAULT_TOLERANCE_MS, METHODS, SyncReport, align, measure_offset
 from ..sonic_core.post.sync_chart import sync_chart
 from ..sonic_core.threads import one_thread
@@ -33,8 +34,8 @@ class LipSyncAlign(io.ComfyNode):
             display_name="Lip Sync Align",
             category="Sonic/post",
             description=(
-                "Measures the offset between mouth and sound by correlating the mouth opening seen in the frames with the "
-                "audio, and corrects it when the measurement is sure enough."
+                "Measures the offset between mouth and sound: the mouth opening seen in the frames against the one that the "
+                "lip reader hears. Corrects it when the measurement is sure enough."
             ),
             inputs=[
                 io.Image.Input("images", tooltip="Frames in order, from Latent Decode (Sonic) or from any video."),
@@ -89,7 +90,7 @@ class LipSyncAlign(io.ComfyNode):
         frames, clip = frames_from_images(images, fps), clip_from_audio(audio)
         progress = host.progress({"mouth": 9, "alignment": 1})
         with one_thread():
-            report = measure_offset(frames, clip, progress)
+            report = measure_offset(frames, clip, progress, predicted=heard_opening(clip), predicted_fps=OPENING_RATE)
         chart = sync_chart(report)
         if method == MEASURE_ONLY:
             return shown(images, audio, report, chart, report_line(report))

@@ -11,11 +11,13 @@ from ..sonic_core.media.encoding import Encoding
 from ..sonic_core.media.lengths import match_lengths
 from ..sonic_core.media.provenance import Provenance, audio_digest
 from ..sonic_core.media.writer import write_video
+from ..sonic_core.post.visible_label import with_visible_label
 from ..sonic_core.settings import LENGTH_POLICIES
 from . import host
 from .convert import clip_from_audio, frames_from_images
 from .encoding_inputs import encoding, encoding_inputs, filename_input
 from .host import advanced, io
+from .marking_inputs import NO_LABEL, label, marking_inputs
 
 
 class VideoCombine(io.ComfyNode):
@@ -44,6 +46,7 @@ class VideoCombine(io.ComfyNode):
                         "pad = add silence or hold the last frame.",
                     )
                 ),
+                *marking_inputs(),
             ],
             outputs=[
                 io.Video.Output(display_name="video", tooltip="The finished file, for other video nodes."),
@@ -65,11 +68,15 @@ class VideoCombine(io.ComfyNode):
         preset: str = Encoding.preset,
         audio_kbps: int = Encoding.audio_bitrate // 1000,
         length_policy: str = "strict",
+        visible_label: str = NO_LABEL,
+        label_language: str = "en",
+        keep_workflow: bool = True,
     ) -> io.NodeOutput:
         frames = frames_from_images(images, fps)
         clip = clip_from_audio(audio) if audio is not None else None
         if clip is not None:
             frames, clip = match_lengths(frames, clip, length_policy)
+        frames = with_visible_label(frames, label(visible_label, label_language))
         provenance = Provenance(audio_sha256=audio_digest(clip) if clip else "")
         place = host.output_place(filename_prefix, frames.width, frames.height)
         path = write_video(
@@ -77,7 +84,7 @@ class VideoCombine(io.ComfyNode):
             clip,
             place.path,
             encoding(crf, preset, audio_kbps),
-            {**host.workflow_tags(cls.hidden), **provenance.tags()},
+            {**host.workflow_tags(cls.hidden if keep_workflow else None), **provenance.tags()},
             progress=host.progress({"encoding": 1}),
         )
         return io.NodeOutput(host.video_from_file(path), str(path), ui=host.video_preview(path, place.subfolder))

@@ -77,6 +77,18 @@ def clip(execute, tmp_path_factory):
     return SimpleNamespace(picture=picture, sound=sound, model=model, predata=predata, latent=latent, decoded=decoded)
 
 
+@pytest.fixture(scope="session")
+def sentence(execute, clip, tmp_path_factory):
+    """Images, fps and audio of the whole bundled sentence, the face at 256 px: long enough to measure synchrony."""
+    with pytest.MonkeyPatch.context() as patch:
+        set_folders(patch, tmp_path_factory.mktemp("sentence"))
+        sound = execute("SonicLoadAudio", audio="speech.wav").args[0]
+        settings = {"framing": "face", "min_resolution": 256}
+        data = execute("SonicPreData", model=clip.model, image=clip.picture, audio=sound, **settings).args[0]
+        latent = execute("SonicInference", model=clip.model, predata=data).args[0]
+        return execute("SonicLatentDecode", model=clip.model, predata=data, latent=latent).args
+
+
 @pytest.fixture
 def picture(clip):
     return clip.picture

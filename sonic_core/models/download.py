@@ -1,0 +1,182 @@
+"""Fetching weights from the Hugging Face hub or a mirror of it: only when asked, resumable, checked, and written down."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import re
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from huggingface_hub import get_hf_file_metadata, hf_hub_url
+from huggingface_hub.errors import GatedRepoError, HfHubHTTPError
+from huggingface_hub.file_download import http_get
+from huggingface_hub.utils import (
+    are_progress_bars_disabled,
+    build_hf_headers,
+    disable_progress_bars,
+    enable_progress_bars,
+)
+
+from ..errors import ModelMissingError, OutputError, SonicError
+from ..progress import Progress, ignore
+from .locate import locate
+from .manifest import ModelFile, Source
+
+RECORD = "downloads.json"
+MEGABYTE = 10**6
+SHA256 = re.compile("[0-9a-f]{64}")
+# What the hub's transport raises has another base class in other releases of huggingface_hub.
+NETWORK_ERRORS = (OSError, *HfHubHTTPError.__bases__)
+
+
+@dataclass(frozen=True)
+class Download:
+    """One file to fetch: which part of an engine it belongs to, its path at the source, and where it goes."""
+
+    file: ModelFile
+    path: str
+    target: Path
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """What has been fetched: repository, path in it, commit, size in bytes and sha256 of the file on disk."""
+
+    repository: str
+    path: str
+    commit: str
+    size: int
+    sha256: str
+
+
+def missing_downloads(files: Sequence[ModelFile], folders: Sequence[Path], into: Path) -> list[Download]:
+    """What is in none of the models folders yet; files go to their destinations under the folder `into`."""
+    found, _ = locate(files, folders)
+    return [
+        Download(file, path, into / target)
+        for file in files
+        if found.get(file.key, into / file.destination) == into / file.destination
+        for path, target in file.targets.items()
+        if not (into / target).exists()
+    ]
+
+
+def fetch(download: Download, progress: Progress = ignore) -> Fetched:
+    """Fetch a file; what an interrupted run has fetched is kept in a `.part` file beside it and continued.
+
+    `progress` counts megabytes.  The server is huggingface.co or what HF_ENDPOINT names; a token is found as huggingface_hub does.
+    Raises ModelMissingError when the server cannot be reached, refuses, or sends something else than it announced,
+    OutputError when writing fails.
+    """
+    source, target = download.file.source, download.target
+    try:
+        url = _url(download, source.revision)
+        announced = get_hf_file_metadata(url)
+        if not announced.commit_hash or not announced.etag or announced.size is None:
+            raise ModelMissingError(
+                f"{url} does not answer as a hub does; set HF_ENDPOINT to the hub or a mirror of it."
+            )
+        target.parent.mkdir(parents=True, exist_ok=True)
+        part = target.with_name(f".{target.name}.{announced.etag[:16]}.part")
+        _check_space(target, announced.size - (part.stat().st_size if part.exists() else 0))
+        url = _url(download, announced.commit_hash)
+        _fetch_rest(url, part, announced.size, progress)
+        sha256 = _sha256(part)
+        if part.stat().st_size != announced.size or (SHA256.fullmatch(announced.etag) and sha256 != announced.etag):
+            part.unlink()
+            raise ModelMissingError(f"{url} arrived damaged and was removed; run the download again.")
+        os.replace(part, target)
+    except NETWORK_ERRORS as error:
+        raise _explained(error, source, target) from error
+    return Fetched(source.repository, download.path, announced.commit_hash, announced.size, sha256)
+
+
+def write_record(folder: Path, fetched: dict[str, Fetched]) -> Path:
+    """Add what was fetched, by place under the models folder, to the record there; a record that cannot be read is begun anew."""
+    path = folder / RECORD
+    try:
+        entries = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        entries = {}
+    if not isinstance(entries, dict):
+        entries = {}
+    entries.update({place: asdict(item) for place, item in fetched.items()})
+    pending = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        pending.write_text(json.dumps(entries, indent=2) + "\n", encoding="utf-8")
+        os.replace(pending, path)
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written ({error}); free space there or choose another folder.") from error
+    return path
+
+
+class _ReportingFile(io.FileIO):
+    """A file that tells how far it has grown."""
+
+    def __init__(self, path: Path, grown: Callable[[int], None]) -> None:
+        super().__init__(path, "ab")
+        self.grown = grown
+
+    def write(self, data: bytes) -> int:
+        written = super().write(data)
+        self.grown(self.tell())
+        return written
+
+
+def _url(download: Download, revision: str | None) -> str:
+    """Its address; the environment is asked here, as huggingface_hub asks it once, when it is imported."""
+    endpoint = os.environ.get("HF_ENDPOINT", "").rstrip("/") or None
+    return hf_hub_url(download.file.source.repository, download.path, revision=revision, endpoint=endpoint)
+
+
+def _fetch_rest(url: str, part: Path, size: int, progress: Progress) -> None:
+    """Bring `part` to `size` bytes."""
+    total = -(-size // MEGABYTE)
+    shown = not are_progress_bars_disabled()
+    disable_progress_bars()
+    try:
+        with _ReportingFile(part, lambda done: progress("downloading", -(-done // MEGABYTE), total)) as file:
+            if file.tell() > size:
+                file.truncate(0)
+            if file.tell() < size:
+                http_get(url, file, resume_size=file.tell(), headers=build_hf_headers(), expected_size=size)
+    finally:
+        if shown:
+            enable_progress_bars()
+
+
+def _check_space(target: Path, needed: int) -> None:
+    free = shutil.disk_usage(target.parent).free
+    if needed > free:
+        raise OutputError(
+            f"{target} needs {needed / 1e9:.2f} GB and {target.parent} has {free / 1e9:.2f} GB free; free space or choose another folder."
+        )
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(2**20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _explained(error: BaseException, source: Source, target: Path) -> SonicError:
+    """What a failure means to the user."""
+    if isinstance(error, GatedRepoError):
+        return ModelMissingError(
+            f"{source.page} gives its files to people who accepted its terms only: accept them there, then log in with "
+            "`hf auth login` or set HF_TOKEN, and run the download again."
+        )
+    if isinstance(error, OSError) and error.errno is not None:
+        return OutputError(f"{target} cannot be written ({error}); free space there or choose another folder.")
+    reason = " ".join(str(error).split()) or type(error).__name__
+    return ModelMissingError(
+        f"{source.path} cannot be fetched from {source.repository}: {reason}. Check the connection, or set "
+        "HF_ENDPOINT to a mirror; run the download again and it continues where it stopped."
+    )
