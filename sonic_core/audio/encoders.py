@@ -6,6 +6,7 @@ surroundings only: the whole recording at once, piece by piece as it arrives, or
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -140,7 +141,7 @@ class WhisperEncoder(nn.Module):
         from safetensors.torch import load_file
 
         encoder = cls()
-        encoder.load_state_dict({k: v.float() for k, v in load_file(_existing(path)).items()})
+        encoder.load_state_dict(from_int8(load_file(_existing(path))))
         return encoder.eval().requires_grad_(False)
 
     def states(self, waveform: Tensor) -> Tensor:
@@ -165,6 +166,30 @@ class WhisperEncoder(nn.Module):
         return (torch.maximum(mel, mel.amax((1, 2), keepdim=True) - 8) + 4) / 4
 
 
+def to_int8(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Matrices as int8 with a float16 `.scale` per row, the rest in float16: half the size of float16."""
+    packed = {}
+    for name, value in state.items():
+        if value.ndim < 2:
+            packed[name] = value.half()
+            continue
+        scale = (value.float().flatten(1).abs().amax(1) / 127).clamp_min(1e-7).half()
+        rows = scale.float().view(-1, *[1] * (value.ndim - 1))
+        packed[name], packed[f"{name}.scale"] = (value / rows).round().clamp(-127, 127).to(torch.int8), scale
+    return packed
+
+
+def from_int8(packed: dict[str, Tensor]) -> dict[str, Tensor]:
+    """What `to_int8` packed, in float32; weights that are not packed pass as they are."""
+    return {
+        name: value.float() * packed[f"{name}.scale"].float().view(-1, *[1] * (value.ndim - 1))
+        if value.dtype == torch.int8
+        else value.float()
+        for name, value in packed.items()
+        if not name.endswith(".scale")
+    }
+
+
 class _WhisperLayer(nn.Module):
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
@@ -180,32 +205,47 @@ class _WhisperLayer(nn.Module):
 
 
 class Wav2Vec2Encoder:
-    """Any Wav2Vec2 folder of the user's (`transformers.Wav2Vec2Model`): projected convolutions and every layer's hidden states."""
+    """A Wav2Vec2 folder (`transformers.Wav2Vec2Model`), the package's or the user's: projected convolutions, every layer's hidden states.
 
-    def __init__(self, folder: Path) -> None:
-        from transformers import Wav2Vec2Model
+    `do_normalize` of its preprocessor_config.json (true where that file is missing) says whether a block is brought to zero mean and
+    unit variance or heard as levelled.
+    """
 
+    def __init__(self, folder: Path = WEIGHTS / "wav2vec2") -> None:
         if not (Path(folder) / "config.json").is_file():
             raise ModelMissingError(
                 f"{folder} holds no Wav2Vec2 model: config.json is missing. Give the folder of a model saved by transformers, "
                 "for example a copy of facebook/wav2vec2-base (config.json and model.safetensors)."
             )
-        self._model = Wav2Vec2Model.from_pretrained(folder, local_files_only=True).eval().requires_grad_(False)
-        config = self._model.config
+        from transformers import Wav2Vec2Model
+
+        self.model = Wav2Vec2Model.from_pretrained(folder, local_files_only=True).float().eval().requires_grad_(False)
+        config = self.model.config
         stride = math.prod(config.conv_stride)
         if stride != HOP:
             raise ModelMissingError(
                 f"{folder}: one state every {stride} samples; expected {HOP}. Use a Wav2Vec2 with the usual strides."
             )
-        self._margin = _receptive_field(config.conv_kernel, config.conv_stride) // 2
+        preprocessor = Path(folder) / "preprocessor_config.json"
+        given = json.loads(preprocessor.read_text()) if preprocessor.is_file() else {}
+        self._normalized = given.get("do_normalize", True)
+        self._margin = receptive_field(config.conv_kernel, config.conv_stride) // 2
         self.name, self.layers, self.width = Path(folder).name, config.num_hidden_layers + 1, config.hidden_size
 
     @torch.no_grad()
     def states(self, waveform: Tensor) -> Tensor:
-        normal = (waveform - waveform.mean()) / (waveform.std() + 1e-5)
-        centred = F.pad(normal, (self._margin, self._margin))  # state i then is centred on sample i * 320
-        hidden = self._model(centred[None], output_hidden_states=True).hidden_states
-        return torch.stack(hidden, 2)[0, : len(waveform) // HOP]
+        return self(waveform[None])[0]
+
+    def __call__(self, waveforms: Tensor) -> Tensor:
+        """`[batch, samples]`, samples a multiple of 320 and at most 160 000 -> `[batch, T, layers, width]`."""
+        if self._normalized:
+            mean, deviation = waveforms.mean(1, keepdim=True), waveforms.std(1, keepdim=True)
+            waveforms = (waveforms - mean) / (deviation + 1e-5)
+        centred = F.pad(waveforms, (self._margin, self._margin))  # state i then is centred on sample i * 320
+        result = self.model(centred, output_hidden_states=True)
+        # Versions of transformers differ in whether the last hidden state is normalised; this one always is.
+        hidden = [*result.hidden_states[:-1], result.last_hidden_state]
+        return torch.stack(hidden, 2)[:, : waveforms.shape[1] // HOP]
 
 
 def mel_filters(bins: int, fft_size: int = 400, rate: int = RATE) -> Tensor:
@@ -230,7 +270,7 @@ def _sinusoids(length: int, width: int) -> Tensor:
     return torch.cat([angles.sin(), angles.cos()], 1)
 
 
-def _receptive_field(kernels: Iterable[int], strides: Iterable[int]) -> int:
+def receptive_field(kernels: Iterable[int], strides: Iterable[int]) -> int:
     field, stride = 1, 1
     for kernel, step in zip(kernels, strides, strict=True):
         field, stride = field + (kernel - 1) * stride, stride * step

@@ -9,7 +9,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .clip_report import add_report, check_report, write_report
-from .options import add_encoding, add_labels, add_recording, add_settings, encoding_from, labels_from, settings_from
+from .options import (
+    add_encoder,
+    add_encoding,
+    add_labels,
+    add_recording,
+    add_settings,
+    encoder_from,
+    encoding_from,
+    labels_from,
+    settings_from,
+)
 
 if TYPE_CHECKING:
     from ..audio.clip import AudioClip
@@ -36,6 +46,7 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
     """Engine, settings and encoding: what `demo` offers too."""
     # The registry is not asked here: it imports torch.
     parser.add_argument("--engine", default="lite", metavar="NAME", help="Which engine makes the video. Default lite.")
+    add_encoder(parser)
     add_settings(parser)
     add_encoding(parser)
     add_labels(parser)
@@ -51,6 +62,7 @@ def make_video(
 ) -> dict[str, Any]:
     """Generate `output` with the settings in `args`; says what was understood before and what was made after."""
     settings, encoding, labels = settings_from(args), encoding_from(args), labels_from(args)
+    options = encoder_from(args, args.engine)
 
     from ..audio.loading import load_audio
     from ..engines.registry import load_engine
@@ -62,7 +74,7 @@ def make_video(
     start = time.perf_counter()
     check_report(args.report)
     check_output(output)
-    engine = load_engine(args.engine)
+    engine = load_engine(args.engine, **options)
     audio = load_audio(recording, trim_silence=trim_silence)
     portrait = load_portrait(image, settings.face_index, progress=console)
     for line in [*describe_portrait(portrait), *describe_audio(audio)]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .generate import describe_audio
-from .options import add_recording, add_settings, settings_from
+from .options import add_encoder, add_recording, add_settings, encoder_from, settings_from
 
 if TYPE_CHECKING:
     from .console import Console
@@ -21,6 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_recording(parser)
     parser.add_argument("--output", required=True, type=Path, metavar="FILE.json", help="The file of curves to write.")
     parser.add_argument("--overwrite", action="store_true", help="Replace the output file if it exists.")
+    add_encoder(parser)
     add_settings(parser, without=OF_THE_PICTURE)
 
 
@@ -37,7 +38,7 @@ def run(args: argparse.Namespace, console: Console) -> dict[str, Any]:
     for line in (*describe_audio(audio), *(f"Note:    {note}" for note in settings.notes)):
         console.say(line)
     audio = fit_duration(audio, settings.duration, settings.length_policy)
-    engine = LiteEngine()
+    engine = LiteEngine(**encoder_from(args))
     fps = engine.fps
     heard = engine.motion.listen(audio, audio.frame_count(fps), console)
     track = engine.motion.move(heard, settings, console)

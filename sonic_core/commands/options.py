@@ -8,6 +8,7 @@ from dataclasses import Field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..audio.encoder_choice import DEFAULT_ENCODER, ENCODERS
 from ..errors import SettingsError
 from ..media.encoding import AUDIO_CODECS, CODECS, PRESETS, Encoding
 from ..media.provenance import PRODUCER
@@ -43,6 +44,24 @@ def add_settings(parser: argparse.ArgumentParser, without: Collection[str] = ())
             metavar=None if item.metadata["choices"] else "N",
             help=_help(item),
         )
+
+
+def add_encoder(parser: argparse.ArgumentParser) -> None:
+    """What the lite engine listens with."""
+    parser.add_argument(
+        "--encoder",
+        choices=ENCODERS,
+        help=f"Speech encoder of the lite engine; both are bundled. Default {DEFAULT_ENCODER}.",
+    )
+
+
+def encoder_from(args: argparse.Namespace, engine: str = "lite") -> dict[str, str]:
+    """Options for the engine: the encoder where one was asked for.  Raises SettingsError for another engine than lite."""
+    if args.encoder is None:
+        return {}
+    if engine != "lite":
+        raise SettingsError(f"--encoder is {args.encoder}, but engine {engine} brings its own. Leave --encoder out.")
+    return {"encoder": args.encoder}
 
 
 def settings_from(args: argparse.Namespace) -> Settings:

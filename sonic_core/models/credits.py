@@ -9,7 +9,7 @@ FACE_NETWORKS = Credit("MediaPipe BlazeFace, Face Mesh and Iris", "Apache-2.0")
 CREDITS = {
     "lite": (
         FACE_NETWORKS,
-        Credit("Whisper tiny.en encoder", "MIT"),
+        Credit("Whisper tiny.en encoder, as it is or as a Wav2Vec2", "MIT"),
         Credit("sonic-portrait lip reader and motion denoiser", "Apache-2.0"),
     ),
     "sonic": (

@@ -1,4 +1,4 @@
-"""Lip sync on real speech: learned motion, its mouth without diffusion, the acoustic driver and a Rhubarb-like baseline, in one run.
+"""Lip sync on real speech: learned motion with either encoder, its mouth without diffusion, the acoustic driver, a Rhubarb-like baseline.
 
     python -m tests.benchmarks.lipsync [--set FOLDER] [--languages FOLDER] [--seeds 2] [--boot 200]
 
@@ -23,6 +23,7 @@ import torch
 from numpy.typing import NDArray
 
 from sonic_core.audio.clip import AudioClip
+from sonic_core.audio.encoder_choice import DEFAULT_ENCODER, ENCODERS, load_encoder
 from sonic_core.engines.lite.acoustic import acoustic_motion
 from sonic_core.engines.lite.lip_motion import MOUTH, lip_motion
 from sonic_core.engines.lite.lip_parting import parted_as_heard
@@ -74,6 +75,10 @@ def main() -> None:
     model = SpeechMotion.load()
     drivers = {f"learned, seed {seed}": learned(model, seed) for seed in range(args.seeds)}
     drivers["lip reader, no diffusion"] = read_only(model)
+    for name in ENCODERS:
+        if name != DEFAULT_ENCODER:
+            other = SpeechMotion.load(load_encoder(name))
+            drivers |= {f"learned, {name}": learned(other, 0), f"lip reader, {name}, no diffusion": read_only(other)}
     drivers["acoustic driver"] = acoustic
     if importlib.util.find_spec("pocketsphinx"):
         drivers["Rhubarb-like"] = rhubarb_like

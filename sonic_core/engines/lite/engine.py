@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from ...audio.clip import AudioClip
+from ...audio.encoder_choice import DEFAULT_ENCODER, load_encoder
 from ...audio.fit import fit_duration
 from ...frames import Frame, FrameStream
 from ...portrait.framing import frame_portrait
@@ -40,9 +41,9 @@ class LiteEngine:
     fps = 25.0
     cheap_trial = True
 
-    def __init__(self, motion: Motion | None = None) -> None:
-        """motion: other motion than the learned one, whose weights the package holds."""
-        self.motion = motion or SpeechMotion.load()
+    def __init__(self, motion: Motion | None = None, encoder: str = DEFAULT_ENCODER) -> None:
+        """motion: other motion than the learned one, whose weights the package holds.  encoder: what that one listens with."""
+        self.motion = motion or SpeechMotion.load(load_encoder(encoder))
 
     def prepare(
         self, portrait: Portrait, audio: AudioClip, settings: Settings, progress: Progress = ignore

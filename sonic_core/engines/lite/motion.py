@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ...audio.clip import AudioClip
-from ...audio.encoders import SpeechEncoder, WhisperEncoder
+from ...audio.encoder_choice import load_encoder
+from ...audio.encoders import SpeechEncoder
 from ...audio.resampling import to_mono_16k
 from ...diffusion.guidance import Denoise, classifier_free
 from ...diffusion.sampler import sample_euler
@@ -68,7 +69,7 @@ class SpeechMotion:
     def load(cls, encoder: SpeechEncoder | None = None, reader: Path | None = None) -> SpeechMotion:
         """The weights of the package; or another encoder with the lip reader that training/train_lips.py made for it."""
         return cls(
-            encoder or WhisperEncoder.load(),
+            encoder or load_encoder(),
             LipReader.load(reader) if reader else LipReader.load(),
             MotionDenoiser.load(),
         )

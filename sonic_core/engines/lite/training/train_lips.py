@@ -60,7 +60,8 @@ def main() -> None:
         shape |= {"layers": other.layers, "width": other.width}
 
         def listen(waveforms: Tensor) -> Tensor:
-            return torch.stack([other.states(x) for x in waveforms])
+            with torch.autocast("cpu", enabled=False), torch.no_grad():  # ours holds constants too large for bfloat16
+                return other(waveforms)
 
     reader = LipReader.load(args.start).train().requires_grad_(True) if args.start else LipReader(**shape)
     tuned = args.encoder_rate > 0 and not args.wav2vec2
