@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+import json
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from .audio.clip import AudioClip
-from .engines.base import Engine
+from .engines.base import Conditioning, Engine, Latents
+from .engines.latents_file import load_latents, save_latents
 from .media.c2pa_signing import Signing, check_signing, sign
 from .media.provenance import PRODUCER, Provenance, audio_digest
 from .media.writer import Encoding, check_output, write_video
@@ -17,6 +25,8 @@ from .portrait.portrait import Portrait
 from .post.visible_label import VisibleLabel, with_visible_label
 from .progress import Progress, ignore
 from .settings import Settings
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -30,6 +40,14 @@ class Labels:
     producer: str = PRODUCER
     visible: VisibleLabel | None = None
     signing: Signing | None = None
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Where latents are kept from the end of sampling until the video is complete; resume: go on from those that are there."""
+
+    path: Path
+    resume: bool = False
 
 
 @dataclass(frozen=True)
@@ -53,10 +71,13 @@ def generate(
     overwrite: bool = False,
     progress: Progress = ignore,
     labels: Labels | None = None,
+    mask: NDArray[np.uint8] | None = None,
+    kept: Kept | None = None,
 ) -> Generated:
     """Make `portrait` speak `audio` and write the mp4; frames are rendered, encoded and forgotten one at a time.
 
     The file always tells how it was made (media/provenance.py); `metadata` adds tags, `labels` says what else marks it.
+    mask: where speech may act, for engines that take one (see their `prepare`).  kept: for engines whose sampling takes long.
     An existing `output` is kept and a numbered name used instead, unless `overwrite`.  Raises the package's errors
     (errors.py) and whatever `progress` raises; neither leaves a half-written file.
     """
@@ -64,8 +85,9 @@ def generate(
     if labels.signing:
         check_signing(labels.signing, Path(output))
     check_output(output)
-    conditioning = engine.prepare(portrait, audio, settings, progress)
-    latents = engine.sample(conditioning, settings, progress)
+    conditioning = engine.prepare(portrait, audio, settings, progress, **({} if mask is None else {"mask": mask}))
+    origin = _origin(engine, portrait, audio, settings, mask) if kept else ""
+    latents = _sampled(engine, conditioning, settings, kept, origin, progress)
     frames = with_visible_label(engine.decode(conditioning, latents, progress), labels.visible)
     provenance = Provenance(
         labels.producer,
@@ -76,14 +98,51 @@ def generate(
         portrait.digest,
         audio_digest(audio),
     )
-    path = write_video(
-        frames,
-        conditioning.audio,
-        output,
-        encoding or Encoding(),
-        {**(metadata or {}), **provenance.tags()},
-        overwrite,
-        progress,
-        finish=partial(sign, signing=labels.signing, title=Path(output).name) if labels.signing else None,
-    )
+    with _kept_until_done(kept):
+        path = write_video(
+            frames,
+            conditioning.audio,
+            output,
+            encoding or Encoding(),
+            {**(metadata or {}), **provenance.tags()},
+            overwrite,
+            progress,
+            finish=partial(sign, signing=labels.signing, title=Path(output).name) if labels.signing else None,
+        )
     return Generated(path, len(frames), frames.duration, conditioning.notes)
+
+
+def _sampled(
+    engine: Engine, conditioning: Conditioning, settings: Settings, kept: Kept | None, origin: str, progress: Progress
+) -> Latents:
+    """The latents of an earlier run where they are to be used again, new ones otherwise."""
+    if kept and kept.resume and kept.path.exists():
+        return load_latents(kept.path, conditioning, origin)
+    latents = engine.sample(conditioning, settings, progress)
+    if kept:
+        save_latents(latents, kept.path, origin)
+    return latents
+
+
+@contextmanager
+def _kept_until_done(kept: Kept | None) -> Iterator[None]:
+    """Remove the kept latents when the video is complete; say where they are when it is not."""
+    try:
+        yield
+    except BaseException:
+        if kept:
+            log.warning("What was sampled is kept in %s; resume to go on from there.", kept.path)
+        raise
+    if kept:
+        kept.path.unlink(missing_ok=True)
+
+
+def _origin(
+    engine: Engine, portrait: Portrait, audio: AudioClip, settings: Settings, mask: NDArray[np.uint8] | None
+) -> str:
+    """Fingerprint of all that latents depend on."""
+    preset = getattr(engine, "preset", None)
+    parts = [engine.name, repr(preset), asdict(settings), portrait.digest, portrait.face_box, audio_digest(audio)]
+    if mask is not None:
+        parts.append(hashlib.sha256(mask.tobytes()).hexdigest())
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()

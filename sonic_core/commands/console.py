@@ -19,7 +19,11 @@ STAGES = {
     "sampling": "Finding the motion",
     "rendering": "Drawing",
     "encoding": "Making the video",
+    "decoding": "Decoding",
+    "downloading": "Downloading",
+    "converting": "Converting",
 }
+UNITS = {"encoding": " frames", "decoding": " frames", "downloading": " MB", "converting": " files"}
 # A bar that goes into a log file is drawn anew on each line: seldom is enough there.
 SECONDS_BETWEEN_LOGGED_BARS = 5.0
 
@@ -45,7 +49,7 @@ class Console:
             self.bar = tqdm(
                 total=total,
                 desc=STAGES.get(stage, stage.capitalize()),
-                unit=" frames" if stage == "encoding" else " steps",
+                unit=UNITS.get(stage, " steps"),
                 file=sys.stderr,
                 leave=stage == "encoding" or not sys.stderr.isatty(),
                 mininterval=0.1 if sys.stderr.isatty() else SECONDS_BETWEEN_LOGGED_BARS,
@@ -59,6 +63,13 @@ class Console:
         if not self.quiet:
             self.close()
             _print(text, sys.stderr if self.as_json else sys.stdout)
+
+    def confirm(self, question: str) -> bool | None:
+        """Whether the person answers yes; None when nobody can be asked."""
+        if self.quiet or self.as_json or not (sys.stdin and sys.stdin.isatty()):
+            return None
+        self.close()
+        return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
 
     def fail(self, error: BaseException, kind: str) -> None:
         """The one message of a command that did not work."""

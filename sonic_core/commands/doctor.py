@@ -155,17 +155,24 @@ def what_works(report: dict[str, Any]) -> list[str]:
     """Sentences about the engines."""
     if report["problems"]:
         return ["The lite engine does not work here yet; see the problems above."]
-    from ..engines.registry import ENGINES
-
     works = [
         "The lite engine works here: demo, generate, motion, sheet. It needs no GPU and nothing to download. "
         f"It draws {report['lite_frames_per_second']:.0f} frames a second at 512 px; a video shows 25."
     ]
-    if "sonic" not in ENGINES:
-        return [*works, "The sonic engine (published weights, GPU) is not part of this version."]
     if report["sonic_weights"]["missing"]:
-        return [*works, "The sonic engine lacks the weights listed above as missing."]
-    return [*works, "The weights of the sonic engine are all there."]
+        return [
+            *works,
+            "The sonic engine lacks the weights listed above as missing. Fetch them: python -m sonic_core download sonic",
+        ]
+    absent = [name for name in SONIC_PACKAGES if not report["packages"][name]]
+    if absent:
+        return [*works, f"The sonic engine has its weights and lacks packages: pip install {' '.join(absent)}"]
+    if len(report["devices"]) == 1:
+        return [
+            *works,
+            "The weights of the sonic engine are all there. Without a GPU it takes hours for a minute of video.",
+        ]
+    return [*works, "The weights of the sonic engine are all there: --engine sonic."]
 
 
 def describe(report: dict[str, Any]) -> list[str]:

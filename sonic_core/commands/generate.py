@@ -8,22 +8,28 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..errors import SettingsError
 from .clip_report import add_report, check_report, write_report
+from .engine_options import add_engine, engine_from
 from .options import (
-    add_encoder,
     add_encoding,
     add_labels,
     add_recording,
     add_settings,
-    encoder_from,
     encoding_from,
     labels_from,
     settings_from,
 )
+from .portrait_options import add_face_choices, portrait_from
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from ..audio.clip import AudioClip
+    from ..engines.base import Engine
     from ..portrait.portrait import Portrait
+    from ..settings import Settings
     from .console import Console
 
 HELP = "make a talking video from a picture and a recording"
@@ -34,19 +40,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_recording(parser)
     parser.add_argument(
         "--output",
-        required=True,
         type=Path,
         metavar="FILE.mp4",
-        help="The video to make: .mp4, .webm, .gif, or .png for a folder of pictures.",
+        help="The video to make: .mp4, .webm, .gif, or .png for a folder of pictures. Only --estimate needs none.",
     )
     add_common_arguments(parser)
 
 
 def add_common_arguments(parser: argparse.ArgumentParser) -> None:
     """Engine, settings and encoding: what `demo` offers too."""
-    # The registry is not asked here: it imports torch.
-    parser.add_argument("--engine", default="lite", metavar="NAME", help="Which engine makes the video. Default lite.")
-    add_encoder(parser)
+    add_engine(parser)
+    add_face_choices(parser)
     add_settings(parser)
     add_encoding(parser)
     add_labels(parser)
@@ -54,31 +58,38 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, console: Console) -> dict[str, Any]:
+    if args.output is None and not args.estimate:
+        raise SettingsError("--output is missing: name the video to make.")
     return make_video(args.image, args.audio, args.output, args, console, trim_silence=args.trim_silence)
 
 
 def make_video(
-    image: Path, recording: Path, output: Path, args: argparse.Namespace, console: Console, trim_silence: bool = False
+    image: Path,
+    recording: Path,
+    output: Path | None,
+    args: argparse.Namespace,
+    console: Console,
+    trim_silence: bool = False,
 ) -> dict[str, Any]:
     """Generate `output` with the settings in `args`; says what was understood before and what was made after."""
     settings, encoding, labels = settings_from(args), encoding_from(args), labels_from(args)
-    options = encoder_from(args, args.engine)
 
     from ..audio.loading import load_audio
-    from ..engines.registry import load_engine
     from ..media.probe import probe
     from ..media.writer import check_output
-    from ..pipeline import generate
-    from ..portrait.analysis import load_portrait
+    from ..pipeline import Kept, generate
 
     start = time.perf_counter()
     check_report(args.report)
-    check_output(output)
-    engine = load_engine(args.engine, **options)
+    if not args.estimate:
+        check_output(output)
+    engine = engine_from(args)
     audio = load_audio(recording, trim_silence=trim_silence)
-    portrait = load_portrait(image, settings.face_index, progress=console)
+    portrait, mask = portrait_from(image, args, engine, settings, console)
     for line in [*describe_portrait(portrait), *describe_audio(audio)]:
         console.say(line)
+    if args.estimate:
+        return tell_estimate(engine, portrait, audio, settings, mask, console)
     made = generate(
         engine,
         portrait,
@@ -90,6 +101,8 @@ def make_video(
         overwrite=args.overwrite,
         progress=console,
         labels=labels,
+        mask=mask,
+        kept=None if engine.cheap_trial else Kept(kept_latents(output), args.resume),
     )
     seconds = time.perf_counter() - start
     quality = write_report(made.path, args.report, args.overwrite, console) if args.report else None
@@ -118,9 +131,47 @@ def make_video(
     }
 
 
+def kept_latents(output: Path) -> Path:
+    """Where the latents of a video are kept until it is complete."""
+    return output.with_name(f"{output.stem}.latents.safetensors")
+
+
+def tell_estimate(
+    engine: Engine,
+    portrait: Portrait,
+    audio: AudioClip,
+    settings: Settings,
+    mask: NDArray[np.uint8] | None,
+    console: Console,
+) -> dict[str, Any]:
+    """Work, memory and time of a clip, without sampling it."""
+    from ..engines.sonic.planning import sustained_rate
+
+    conditioning = engine.prepare(portrait, audio, settings, console, **({} if mask is None else {"mask": mask}))
+    estimate, rate = engine.estimate(conditioning, settings), sustained_rate(engine.device, engine.dtype)
+    for note in conditioning.notes:
+        console.say(f"Note:    {note}")
+    console.say(f"Estimate: {estimate.described(rate)}")
+    return {
+        "frames": conditioning.frame_count,
+        "steps": estimate.steps,
+        "unet_passes": estimate.passes,
+        "tflop": round(estimate.flops / 1e12, 1),
+        "peak_gib": round(estimate.plan.peak / 2**30, 2),
+        "seconds": round(estimate.seconds(rate), 1),
+        "engine": engine.name,
+        "notes": list(conditioning.notes),
+    }
+
+
 def describe_portrait(portrait: Portrait) -> list[str]:
     """Size and face in a line, then the advice of the quality report."""
     report = portrait.report
+    if not report.faces_found:
+        return [
+            f"Picture: {portrait.name}, {portrait.width}x{portrait.height}, speech acts in {report.face_px:.0f} px marked by hand",
+            *(f"Advice:  {advice}" for advice in report.advice),
+        ]
     faces = "1 face" if report.faces_found == 1 else f"face {portrait.face_index} of {report.faces_found}"
     return [
         f"Picture: {portrait.name}, {portrait.width}x{portrait.height}, {faces}, {report.face_px:.0f} px wide, "

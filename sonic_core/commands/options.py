@@ -80,7 +80,7 @@ def add_encoding(parser: argparse.ArgumentParser) -> None:
         help=f"Quality of the video: 0 = lossless, 51 = worst. Default {Encoding.crf}.",
     )
     group.add_argument(
-        "--preset",
+        "--codec-preset",
         choices=PRESETS,
         default=Encoding.preset,
         help=f"Slower presets make smaller files. Default {Encoding.preset}.",
@@ -116,7 +116,7 @@ def encoding_from(args: argparse.Namespace) -> Encoding:
     """Raises SettingsError when a value lies outside its range."""
     return Encoding(
         crf=args.crf,
-        preset=args.preset,
+        preset=args.codec_preset,
         audio_bitrate=args.audio_kbps * 1000,
         codec=args.codec,
         hardware=args.hardware,

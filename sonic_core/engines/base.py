@@ -48,11 +48,13 @@ class Engine(Protocol):
     """Audio encoder, denoiser and decoder behind three calls; holds its weights, nothing of a particular clip.
 
     cheap_trial: half a second of clip, sampled and decoded, costs little and tells how long the whole takes.
+    needs_mesh: animates a face mesh; otherwise a face box is enough (portrait/manual.py).
     """
 
     name: str
     fps: float
     cheap_trial: bool
+    needs_mesh: bool
 
     def prepare(
         self, portrait: Portrait, audio: AudioClip, settings: Settings, progress: Progress = ignore

@@ -13,12 +13,15 @@ from ..errors import OutputError, SettingsError
 from .base import Conditioning, Latents
 
 
-def save_latents(latents: Latents, path: Path) -> None:
-    """Write latents to a `.safetensors` file; a half-written file never bears its name.  Raises OutputError."""
+def save_latents(latents: Latents, path: Path, made_from: str = "") -> None:
+    """Write latents to a `.safetensors` file; a half-written file never bears its name.  Raises OutputError.
+
+    made_from: whatever tells picture, recording and settings from others, for `load_latents` to compare.
+    """
     pending = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        metadata = {"engine": latents.engine, "fps": repr(latents.fps)}
+        metadata = {"engine": latents.engine, "fps": repr(latents.fps), "made_from": made_from}
         save_file({"samples": latents.samples.contiguous()}, pending, metadata)
         os.replace(pending, path)
     except (OSError, SafetensorError) as error:
@@ -30,8 +33,11 @@ def save_latents(latents: Latents, path: Path) -> None:
             pending.unlink()
 
 
-def load_latents(path: Path, conditioning: Conditioning) -> Latents:
-    """Latents of the clip that `conditioning` describes.  Raises SettingsError for those of another engine, length or size."""
+def load_latents(path: Path, conditioning: Conditioning, made_from: str = "") -> Latents:
+    """Latents of the clip that `conditioning` describes.  Raises SettingsError for those of another engine, length or origin.
+
+    made_from: what `save_latents` must have been told; empty = not compared.
+    """
     try:
         with safe_open(path, framework="pt") as file:
             samples, metadata = file.get_tensor("samples"), file.metadata() or {}
@@ -44,5 +50,10 @@ def load_latents(path: Path, conditioning: Conditioning) -> Latents:
         raise SettingsError(
             f"{path} holds {seconds:.2f} s of the engine {latents.engine}; this clip is {expected:.2f} s of {conditioning.engine}. "
             "Use the picture, the recording and the settings that the latents were made with, or sample again."
+        )
+    if made_from and metadata.get("made_from") != made_from:
+        raise SettingsError(
+            f"{path} was made from another picture, recording, mask or other settings than those given now. "
+            "Use the same ones again, or sample again."
         )
     return latents

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from importlib import import_module
 
 from ..errors import SettingsError
@@ -9,15 +10,23 @@ from .base import Engine
 
 ENGINES = {
     "lite": ".lite.engine:LiteEngine",
+    "sonic": ".sonic.engine:SonicEngine",
 }
 
 
 def load_engine(name: str = "lite", **options: object) -> Engine:
     """Make the engine called `name` (`options` go to its constructor); imports only what that engine needs.
 
-    Raises SettingsError for an unknown name, ModelMissingError when its weights are absent.
+    Raises SettingsError for an unknown name or an option that this engine does not have, ModelMissingError when its weights are absent.
     """
     if name not in ENGINES:
         raise SettingsError(f"engine is {name!r}; expected one of {', '.join(ENGINES)}.")
     module, _, attribute = ENGINES[name].partition(":")
-    return getattr(import_module(module, __package__), attribute)(**options)
+    engine = getattr(import_module(module, __package__), attribute)
+    known = inspect.signature(engine).parameters
+    unknown = [option for option in options if option not in known]
+    if unknown:
+        raise SettingsError(
+            f"The {name} engine has no option {', '.join(unknown)}; leave it out or choose another engine."
+        )
+    return engine(**options)

@@ -7,14 +7,22 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Source:
-    """A file on the Hugging Face hub."""
+    """A file, or several of one folder (names parted by ", "), on the Hugging Face hub.
+
+    revision: the commit that is downloaded; None = what `main` is on the day, as no commit has been checked.
+    """
 
     repository: str
     path: str
+    revision: str | None = None
 
     @property
     def page(self) -> str:
         return f"https://huggingface.co/{self.repository}"
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        return tuple(self.path.split(", "))
 
 
 @dataclass(frozen=True)
@@ -34,6 +42,13 @@ class ModelFile:
     source: Source
     optional: bool = False
 
+    @property
+    def targets(self) -> dict[str, str]:
+        """Where each file of the source goes under a models folder, by its path at the source."""
+        if len(self.source.paths) == 1:
+            return {self.source.path: self.destination}
+        return {path: f"{self.destination}/{path}" for path in self.source.paths}
+
     def described(self) -> str:
         return f"{self.destination} - {self.purpose}; {self.size}; {self.licence}; from {self.source.page} ({self.source.path})"
 
@@ -41,6 +56,9 @@ class ModelFile:
 SONIC_LICENCE = "CC BY-NC-SA 4.0, non-commercial"
 SVD_LICENCE = "Stability AI Community License"
 _SONIC, _SVD = "LeonJoe13/Sonic", "stabilityai/stable-video-diffusion-img2vid-xt"
+# Commits that public projects pin; none was found for Sonic itself.
+_SVD_REVISION = "9e43909513c6714f1bc78bcb44d96e733cd242aa"
+_WHISPER_REVISION = "169d4a4341b33bc18d8881c4b69c2e104e1cc0af"
 
 
 def _network(key: str, purpose: str, size: str) -> ModelFile:
@@ -67,7 +85,7 @@ SONIC_FILES = (
         ("sonic/whisper-tiny", "whisper-tiny", "sonic/wav2vec2", "wav2vec2"),
         "0.15 GB",
         "Apache-2.0",
-        Source("openai/whisper-tiny", "config.json, model.safetensors"),
+        Source("openai/whisper-tiny", "config.json, model.safetensors", _WHISPER_REVISION),
     ),
     ModelFile(
         "svd",
@@ -80,7 +98,7 @@ SONIC_FILES = (
         ),
         "9.6 GB",
         SVD_LICENCE,
-        Source(_SVD, "svd_xt.safetensors"),
+        Source(_SVD, "svd_xt.safetensors", _SVD_REVISION),
     ),
     ModelFile(
         "flownet",

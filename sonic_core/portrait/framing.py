@@ -48,7 +48,7 @@ def face_crop(portrait: Portrait, expand_ratio: float) -> Box:
     """An even-sized box around the face, square where the picture allows: moved inward at an edge before it is cut."""
     x0, y0, x1, y1 = portrait.face_box
     face = max(x1 - x0, y1 - y0)
-    up = -head_pose(portrait.landmarks).axes[:2, 1]
+    up = -head_pose(portrait.landmarks).axes[:2, 1] if portrait.has_mesh else np.array([0.0, -1.0])
     centre = np.array([x0 + x1, y0 + y1]) / 2 + up / np.linalg.norm(up) * HEADROOM / 2 * face
     side = (1 + 2 * expand_ratio + HEADROOM) * face
     (left, right), (top, bottom) = (

@@ -14,6 +14,7 @@ class QualityReport:
 
     face_px: length of the face box's shorter side.  eye_distance_px: distance of the eye centres.  yaw, pitch, roll: degrees.
     sharpness: 0 (blurred) to 1.  mouth_open: inner lip gap / eye distance.  mouth_clarity: confidence of the lip line, under 0.8 = covered.
+    faces_found: 0 = none was looked for; then what is measured on a mesh is 0.
     edge_distance: distance of the face box to the nearest picture edge / face_px, negative when cut.  advice: sentences for the user.
     """
 
@@ -36,6 +37,7 @@ class Portrait:
 
     image: RGB uint8 [H, W, 3].  alpha: uint8 [H, W] or None.  landmarks: float32 [468, 3] of the MediaPipe face mesh, z smaller = nearer.
     eye_contours: float32 [2, 71, 2], irises: float32 [2, 5, 2]; index 0 = the subject's right eye.  face_box: x0, y0, x1, y1.
+    A portrait marked by the user (manual.py) has no mesh: its arrays of points are empty.
     score: confidence of the mesh, 0-1.  digest: sha256 of the picture's content.  name: for messages.
     """
 
@@ -50,6 +52,10 @@ class Portrait:
     report: QualityReport
     digest: str
     name: str = "picture"
+
+    @property
+    def has_mesh(self) -> bool:
+        return len(self.landmarks) > 0
 
     @property
     def height(self) -> int:

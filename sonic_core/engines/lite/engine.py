@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ...audio.clip import AudioClip
 from ...audio.encoder_choice import DEFAULT_ENCODER, load_encoder
 from ...audio.fit import fit_duration
+from ...errors import PortraitError
 from ...frames import Frame, FrameStream
 from ...portrait.framing import frame_portrait
 from ...portrait.portrait import Portrait
@@ -40,6 +41,7 @@ class LiteEngine:
     name = "lite"
     fps = 25.0
     cheap_trial = True
+    needs_mesh = True
 
     def __init__(self, motion: Motion | None = None, encoder: str = DEFAULT_ENCODER) -> None:
         """motion: other motion than the learned one, whose weights the package holds.  encoder: what that one listens with."""
@@ -48,6 +50,11 @@ class LiteEngine:
     def prepare(
         self, portrait: Portrait, audio: AudioClip, settings: Settings, progress: Progress = ignore
     ) -> Conditioning:
+        if not portrait.has_mesh:
+            raise PortraitError(
+                f"the lite engine moves the features of a face and found none in {portrait.name}: it takes no face box and no mask. "
+                "Use a picture with a face, or the sonic engine."
+            )
         audio = fit_duration(audio, settings.duration, settings.length_policy)
         frame_count = audio.frame_count(self.fps)
         heard = self.motion.listen(audio, frame_count, progress)

@@ -74,6 +74,7 @@ class SonicEngine:
     name = "sonic"
     fps = 25.0
     cheap_trial = False
+    needs_mesh = False
 
     def __init__(
         self,
@@ -86,7 +87,7 @@ class SonicEngine:
         compile: bool = False,
         model: SonicModel | None = None,
     ):
-        self.device = torch.device(device or _best_device())
+        self.device = _device(device or _best_device())
         self.dtype = _dtype(precision, self.device)
         self.preset = preset_named(preset)
         self.reference = reference
@@ -137,7 +138,7 @@ class SonicEngine:
             fps=self.fps,
             settings=settings,
             paste=framed.paste,
-            notes=audio.notes + framed.notes + self._preset_note(settings),
+            notes=audio.notes + framed.notes + settings.notes + self._preset_note(settings),
         )
 
     @torch.no_grad()
@@ -265,6 +266,18 @@ def _reporting(denoise: Denoise, levels: Tensor, progress: Progress) -> Denoise:
         return denoise(x, sigma, frames)
 
     return denoise_and_report
+
+
+def _device(name: str) -> torch.device:
+    """Raises SettingsError for a device that torch does not know or this machine does not have."""
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise SettingsError(
+            f"device is {name!r}, which cannot be used here ({error}); expected cpu, cuda or mps."
+        ) from error
+    return device
 
 
 def _best_device() -> str:

@@ -1,0 +1,72 @@
+"""`download`: fetch the published weights of an engine, after their licences have been accepted."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import SettingsError
+from .engine_options import add_models_folder, searched_folders
+
+if TYPE_CHECKING:
+    from ..models.download import Download
+    from .console import Console
+
+HELP = "fetch the weights of the sonic engine"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("engine", choices=("sonic",), help="Whose weights; lite has them in the package.")
+    add_models_folder(parser, "Where the weights go. Default: the first folder that `doctor` lists.")
+    parser.add_argument(
+        "--accept-licence", action="store_true", help="Accept the licences that are shown, for scripts: no question."
+    )
+
+
+def run(args: argparse.Namespace, console: Console) -> dict[str, Any]:
+    from ..models.download import fetch, missing_downloads, write_record
+    from ..models.manifest import SONIC_FILES
+
+    folders = searched_folders(args.models_folder)
+    into = folders[0]
+    downloads = missing_downloads(SONIC_FILES, folders, into)
+    if not downloads:
+        console.say("All weights of the sonic engine are there already.")
+        return {"folder": str(into), "fetched": {}}
+    for line in describe(downloads, into):
+        console.say(line)
+    accept(args.accept_licence, console)
+    fetched = {}
+    for download in downloads:
+        place = download.target.relative_to(into).as_posix()
+        console.say(f"Fetching {place}")
+        fetched[place] = fetch(download, console)
+        record = write_record(into, fetched)
+        console.say(f"         commit {fetched[place].commit}, sha256 {fetched[place].sha256}")
+    console.say(f"Done. Commits and checksums are written down in {record}.")
+    return {"folder": str(into), "fetched": {place: asdict(item) for place, item in fetched.items()}}
+
+
+def describe(downloads: list[Download], into: Path) -> list[str]:
+    """What will be fetched and under which licences."""
+    files = {download.file.key: download.file for download in downloads}.values()
+    lines = [f"To be put under {into}:"]
+    for file in files:
+        revision = file.source.revision or "no commit pinned: what `main` is today"
+        lines.append(f"  {file.described()}; {revision}")
+    lines.append("Licences:")
+    lines += [f"  {licence}" for licence in sorted({f"{file.licence}: {file.source.page}" for file in files})]
+    return lines
+
+
+def accept(accepted: bool, console: Console) -> None:
+    """Raises SettingsError unless the user accepts."""
+    if accepted:
+        return
+    answer = console.confirm("Do you accept these licences?")
+    if answer is None:
+        raise SettingsError("The licences must be accepted before the download: add --accept-licence.")
+    if not answer:
+        raise SettingsError("The licences were not accepted; nothing was fetched.")

@@ -1,0 +1,270 @@
+"""`generate --engine sonic` and its options, run in this process on tiny random weights."""
+
+import json
+
+import cv2
+import numpy as np
+import pytest
+from sonic_samples import SAMPLES, speech, write_models
+
+from sonic_core import cli
+from sonic_core.engines.sonic.engine import SonicEngine
+from sonic_core.media.probe import probe
+
+PICTURE = SAMPLES / "portrait.png"
+QUICK = ("--inference-steps", "2", "--min-resolution", "256", "--quiet")
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("models")
+    write_models(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory):
+    import wave
+
+    clip, path = speech(0.36), tmp_path_factory.mktemp("sound") / "speech.wav"
+    with wave.open(str(path), "wb") as file:
+        file.setparams((1, 2, clip.rate, 0, "NONE", ""))
+        file.writeframes((clip.mono() * 32767).astype("<i2").tobytes())
+    return path
+
+
+@pytest.fixture
+def generate(models, recording, tmp_path):
+    """Run `generate --engine sonic` with more options; gives the exit code."""
+
+    def run(*options, image=PICTURE, output=tmp_path / "a.mp4"):
+        inputs = ["--image", image, "--audio", recording, *(["--output", output] if output else [])]
+        engine = ["--engine", "sonic", "--models-folder", models, "--device", "cpu"]
+        try:
+            return cli.main([*map(str, ("generate", *inputs, *engine, *QUICK, *options))])
+        except SystemExit as leaving:
+            return leaving.code
+
+    return run
+
+
+@pytest.fixture
+def sampled(monkeypatch):
+    """How often sampling ran."""
+    runs, sample = [], SonicEngine.sample
+    monkeypatch.setattr(SonicEngine, "sample", lambda *args: runs.append(1) or sample(*args))
+    return runs
+
+
+def conditioned(monkeypatch):
+    """The conditionings that the engine makes from now on."""
+    made, prepare = [], SonicEngine.prepare
+
+    def watched(*args, **options):
+        made.append(prepare(*args, **options))
+        return made[-1]
+
+    monkeypatch.setattr(SonicEngine, "prepare", watched)
+    return made
+
+
+def test_a_video_is_made_and_names_its_engine_and_notes(generate, tmp_path, capsys):
+    assert generate("--preset", "fast", "--json") == 0
+    report = json.loads(capsys.readouterr().out)
+    assert (report["engine"], report["frames"]) == ("sonic", 9)
+    assert any("Preset fast runs 1 of the 2 steps" in note for note in report["notes"])
+    assert any("inference_steps is 2, enough for a draft" in note for note in report["notes"])
+    assert probe(tmp_path / "a.mp4").metadata["engine"] == "sonic"
+    assert [path.name for path in tmp_path.iterdir()] == ["a.mp4"]
+
+
+def test_every_missing_file_is_named_once_and_the_exit_code_is_1(recording, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("SONIC_PORTRAIT_MODELS", raising=False)
+    inputs = ["--image", str(PICTURE), "--audio", str(recording), "--output", "a.mp4"]
+    assert cli.main(["generate", *inputs, "--engine", "sonic", "--models-folder", str(tmp_path / "mine")]) == 1
+    message = capsys.readouterr().err
+    for words in (
+        "5 file(s) missing",
+        "sonic/unet.pth",
+        "6.3 GB",
+        "CC BY-NC-SA 4.0",
+        "huggingface.co",
+        str(tmp_path / "mine"),
+    ):
+        assert words in message
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_estimate_tells_work_memory_and_time_and_makes_nothing(generate, sampled, tmp_path, capsys):
+    assert generate("--estimate", "--json", output=None) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert (report["frames"], report["steps"]) == (9, 2)
+    assert report["unet_passes"] == 6
+    assert min(report["tflop"], report["peak_gib"], report["seconds"]) > 0
+    assert sampled == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failure_in_decoding_does_not_lose_the_sampling(generate, sampled, tmp_path, monkeypatch, capsys):
+    def no_space(*args, **options):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as broken:
+        broken.setattr("sonic_core.pipeline.write_video", no_space)
+        assert generate() == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["a.latents.safetensors"]
+    assert "a.latents.safetensors" in capsys.readouterr().err
+    assert generate("--resume", "--seed", "1") == 2
+    assert "other settings" in capsys.readouterr().err
+    assert len(sampled) == 1
+    assert generate("--resume") == 0
+    assert len(sampled) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["a.mp4"]
+    assert generate("--resume", "--overwrite") == 0
+    assert len(sampled) == 2
+
+
+def test_a_resumed_video_is_the_video(generate, tmp_path, monkeypatch):
+    with monkeypatch.context() as broken:
+        broken.setattr("sonic_core.pipeline.write_video", lambda *args, **options: 1 / 0)
+        generate()
+    generate("--resume")
+    generate(output=tmp_path / "b.mp4")
+    streams = [cv2.VideoCapture(str(tmp_path / name)) for name in ("a.mp4", "b.mp4")]
+    for _ in range(9):
+        (one, a), (other, b) = (stream.read() for stream in streams)
+        assert one
+        assert other
+        assert np.array_equal(a, b)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--preset", "fast"),
+        ("--precision", "fp16"),
+        ("--device", "cpu"),
+        ("--models-folder", "m"),
+        ("--estimate",),
+        ("--resume",),
+        ("--face-box", "1,2,300,300"),
+        ("--mask", "mask.png"),
+        ("--whole-image",),
+    ],
+)
+def test_lite_refuses_options_that_it_does_not_have(options, recording, tmp_path, capsys):
+    inputs = ["--image", str(PICTURE), "--audio", str(recording), "--output", str(tmp_path / "a.mp4")]
+    assert cli.main(["generate", *inputs, *options]) == 2
+    assert "lite" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--preset", "medium"),
+        ("--precision", "fp64"),
+        ("--device", "abacus"),
+        ("--inference-steps", "0"),
+        ("--face-box", "1,2,3"),
+        ("--face-box", "a,b,c,d"),
+        ("--whole-image", "--face-box", "1,2,300,300"),
+        ("--encoder", "whisper"),
+    ],
+)
+def test_what_sonic_does_not_know_is_wrong_usage(generate, options, tmp_path):
+    assert generate(*options) == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_missing_output_is_wrong_usage(generate):
+    assert generate(output=None) == 2
+
+
+@pytest.fixture
+def no_face(tmp_path_factory):
+    """A picture without a face: coloured noise, blurred."""
+    picture = np.random.default_rng(0).integers(0, 256, (320, 256, 3), np.uint8)
+    path = tmp_path_factory.mktemp("pictures") / "clouds.png"
+    cv2.imwrite(str(path), cv2.GaussianBlur(picture, (0, 0), 8))
+    return path
+
+
+def test_a_picture_without_a_face_is_an_error(generate, no_face, capsys):
+    assert generate(image=no_face) == 1
+    assert "no face was found in clouds.png" in capsys.readouterr().err
+
+
+def test_a_box_says_where_speech_acts(generate, no_face, tmp_path, monkeypatch):
+    made = conditioned(monkeypatch)
+    assert generate("--face-box", "64,64,128,128", image=no_face) == 0
+    mask = made[0].features.mask[0, 0]
+    assert mask[128, 128] == 1
+    assert mask[20, 20] == mask[300, 240] == 0
+    assert generate("--face-box", "64,64,128,128", "--framing", "face", image=no_face, output=tmp_path / "b.mp4") == 0
+    assert made[1].features.mask.mean() > 0.3
+
+
+def test_a_mask_says_it_to_the_pixel(generate, no_face, tmp_path, monkeypatch):
+    made = conditioned(monkeypatch)
+    painted = np.zeros((160, 128), np.uint8)
+    painted[40:80, 32:64] = 255
+    cv2.imwrite(str(tmp_path / "mask.png"), painted)
+    assert generate("--mask", tmp_path / "mask.png", image=no_face) == 0
+    mask = made[0].features.mask[0, 0]
+    assert mask.shape == (320, 256)
+    assert mask[90:150, 74:118].min() > 0.9
+    assert mask[170:].max() == mask[:70].max() == 0
+
+
+def test_the_whole_image_speaks_with_a_warning_when_asked(generate, no_face, monkeypatch, capsys):
+    made = conditioned(monkeypatch)
+    assert generate("--whole-image", "--json", image=no_face) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert any("may move everything" in advice for advice in report["portrait"]["advice"])
+    assert made[0].features.mask.min() == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--face-box", "200,0,100,100"), "inside clouds.png"),
+        (("--face-box", "0,0,4,4"), "at least 16 x 16"),
+        (("--mask", "black.png"), "no white"),
+        (("--mask", "wide.png"), "paint it over"),
+    ],
+)
+def test_boxes_and_masks_that_do_not_fit_are_errors(generate, no_face, tmp_path, monkeypatch, capsys, options, words):
+    monkeypatch.chdir(tmp_path)
+    cv2.imwrite("black.png", np.zeros((320, 256), np.uint8))
+    cv2.imwrite("wide.png", np.full((100, 300), 255, np.uint8))
+    assert generate(*options, image=no_face) == 1
+    assert words in capsys.readouterr().err
+
+
+def test_convert_writes_safetensors_that_are_then_used(tmp_path, capsys):
+    write_models(tmp_path)
+    assert cli.main(["convert", "--models-folder", str(tmp_path), "--json"]) == 0
+    converted = json.loads(capsys.readouterr().out)["converted"]
+    assert len(converted) == 4
+    for item in converted:
+        (tmp_path / item["source"]).unlink()
+    SonicEngine([tmp_path], device="cpu")
+    assert cli.main(["convert", "--models-folder", str(tmp_path), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["converted"] == []
+
+
+def test_doctor_finds_the_weights(models, monkeypatch, capsys):
+    from sonic_core.commands.doctor import sonic_weights, what_works
+
+    report = {"problems": [], "lite_frames_per_second": 100.0, "devices": ["cpu"], "packages": {}}
+    packages = dict.fromkeys(("transformers", "diffusers", "huggingface_hub"), "1")
+    monkeypatch.setenv("SONIC_PORTRAIT_MODELS", str(models))
+    sentences = what_works({**report, "packages": packages, "sonic_weights": sonic_weights()})
+    assert "are all there" in sentences[-1]
+    missing = {"sonic_weights": {"missing": ["unet"]}}
+    assert "download sonic" in what_works({**report, **missing})[-1]
+    lacking = {"sonic_weights": sonic_weights(), "packages": {**packages, "diffusers": None}}
+    assert "pip install diffusers" in what_works({**report, **lacking})[-1]
