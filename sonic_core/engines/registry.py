@@ -24,9 +24,13 @@ def load_engine(name: str = "lite", **options: object) -> Engine:
     module, _, attribute = ENGINES[name].partition(":")
     engine = getattr(import_module(module, __package__), attribute)
     known = inspect.signature(engine).parameters
-    unknown = [option for option in options if option not in known]
+    unknown = [_in_words(option) for option in options if option not in known]
     if unknown:
         raise SettingsError(
             f"The {name} engine has no option {', '.join(unknown)}; leave it out or choose another engine."
         )
     return engine(**options)
+
+
+def _in_words(option: str) -> str:
+    return {"folders": "for a models folder"}.get(option, option)

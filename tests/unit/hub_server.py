@@ -16,6 +16,7 @@ class Hub:
 
     def __init__(self, files, gated=(), damaged=()):
         self.files, self.gated, self.damaged, self.requests = files, gated, damaged, []
+        self.tokens_at_storage = 0
         self.url = self.storage = ""
 
 
@@ -34,12 +35,14 @@ def serving(hub):
 
         def answer(self, with_body):
             hub.requests.append((self.command, self.path, self.headers.get("Range")))
+            signed_in = "Authorization" in self.headers
             if self.path.startswith("/storage/"):
+                hub.tokens_at_storage += signed_in
                 self.send_content(self.path.removeprefix("/storage/"), with_body)
                 return
             repository, _, rest = self.path.removeprefix("/").partition("/resolve/")
             key = f"{repository}/{rest.partition('/')[2]}"
-            if repository in hub.gated:
+            if repository in hub.gated and not signed_in:
                 self.send_nothing(403, {"X-Error-Code": "GatedRepo"})
             elif key not in hub.files:
                 self.send_nothing(404, {"X-Error-Code": "EntryNotFound"})

@@ -139,6 +139,15 @@ def test_a_repository_with_terms_says_where_to_accept_them(monkeypatch, tmp_path
             fetch(item)
 
 
+def test_a_token_opens_it_and_goes_to_the_hub_only(monkeypatch, tmp_path):
+    monkeypatch.setenv("HF_TOKEN", "hf_of_somebody")
+    with hub(monkeypatch, gated=("stabilityai/stable-video-diffusion-img2vid-xt",)) as served:
+        (item,) = only("svd", tmp_path)
+        fetch(item)
+    assert item.target.exists()
+    assert served.tokens_at_storage == 0
+
+
 def test_a_file_that_the_server_lacks_and_a_server_that_is_away_are_errors(monkeypatch, tmp_path):
     with hub(monkeypatch, {}):
         (item,) = only("unet", tmp_path)
