@@ -78,7 +78,8 @@ class SpeechMotion:
         """Hear as much of the recording as `frame_count` frames at 25 fps last; what is missing is silence."""
         samples = round(frame_count * RATE / FPS)
         mono = to_mono_16k(clip)[:samples]
-        mono = np.pad(mono, (0, samples - len(mono)))
+        if len(mono) < samples:
+            mono = np.pad(mono, (0, samples - len(mono)))
         return Heard(
             read_lips(self.encoder, self.reader, _pieces(mono, progress)), read_prosody(mono, frame_count, FPS)
         )

@@ -13,7 +13,7 @@ RATE = 16_000
 LOUDNESS_RANGE_DB = 35.0
 LOWEST_HZ, HIGHEST_HZ = 65.0, 420.0
 _WINDOW = 1024  # 64 ms: two periods of the lowest voice and more
-_BLOCK = 2048  # frames at a time: memory does not grow with the recording
+_BLOCK = 256  # frames at a time: memory does not grow with the recording
 
 
 @dataclass(frozen=True)
@@ -58,15 +58,17 @@ def smooth(curve: NDArray, sigma: float) -> Curve:
 def _measured(waveform: NDArray[np.float32], frame_count: int, fps: float) -> tuple[NDArray, NDArray, NDArray]:
     """Mean power, frequency of the strongest period and its clarity (0 to 1), `[frame_count]` each."""
     half = _WINDOW // 2
-    padded = np.pad(waveform, (half, half + RATE))
     taper = np.hanning(_WINDOW).astype(np.float32)
     window_correlation = np.fft.irfft(np.abs(np.fft.rfft(taper, 2 * _WINDOW)) ** 2)[:half]
     shortest, longest = int(RATE / HIGHEST_HZ), int(RATE / LOWEST_HZ)
     energy, hertz, clarity = (np.zeros(frame_count) for _ in range(3))
     for first in range(0, frame_count, _BLOCK):
         index = np.arange(first, min(first + _BLOCK, frame_count))
-        starts = np.minimum((index * RATE / fps).astype(int), len(padded) - _WINDOW)
-        frames = padded[starts[:, None] + np.arange(_WINDOW)]
+        centres = (index * RATE / fps).astype(int)
+        heard = waveform[max(centres[0] - half, 0) : centres[-1] + half]
+        before = max(half - centres[0], 0)
+        heard = np.pad(heard, (before, centres[-1] - centres[0] + _WINDOW - before - len(heard)))
+        frames = heard[(centres - centres[0])[:, None] + np.arange(_WINDOW)]
         energy[index] = (frames**2).mean(1)
         spectrum = np.abs(np.fft.rfft((frames - frames.mean(1, keepdims=True)) * taper, 2 * _WINDOW)) ** 2
         correlation = np.fft.irfft(spectrum)[:, :half] / window_correlation  # Boersma 1993
