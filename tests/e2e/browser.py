@@ -97,7 +97,7 @@ def editor(url: str, language: str = "en-US") -> Iterator[Editor]:
         made = Editor(page, url)
 
         def ours(text: str) -> bool:
-            return "/extensions/sonic-portrait/" in text or "sonic-portrait:" in text
+            return "/extensions/sonic-portrait/js/" in text or "sonic-portrait:" in text
 
         page.on(
             "console",
