@@ -41,7 +41,7 @@ def frame_portrait(portrait: Portrait, framing: str, min_resolution: int, expand
         return _scaled(portrait, min_resolution)
     if framing == "face":
         return _scaled(_cropped(portrait, face_crop(portrait, expand_ratio)), min_resolution)
-    return _for_pasting(portrait, expand_ratio)
+    return _for_pasting(portrait, min_resolution, expand_ratio)
 
 
 def face_crop(portrait: Portrait, expand_ratio: float) -> Box:
@@ -64,7 +64,7 @@ def _even_span(middle: float, length: float, limit: int) -> tuple[int, int]:
     return start, start + length
 
 
-def _for_pasting(portrait: Portrait, expand_ratio: float) -> FramedPortrait:
+def _for_pasting(portrait: Portrait, min_resolution: int, expand_ratio: float) -> FramedPortrait:
     notes: tuple[str, ...] = ()
     height, width = portrait.height - portrait.height % 2, portrait.width - portrait.width % 2
     if (height, width) != (portrait.height, portrait.width):
@@ -72,6 +72,10 @@ def _for_pasting(portrait: Portrait, expand_ratio: float) -> FramedPortrait:
             f"The video is {width} x {height}: video sizes are even, so one row or column of the picture is left out.",
         )
         portrait = _cropped(portrait, (0, 0, width, height))
+    if min(height, width) != min_resolution:
+        notes += (
+            f"The video keeps the picture's own size, {width} x {height}; min_resolution is for the other framings.",
+        )
     box = face_crop(portrait, expand_ratio)
     crop = _cropped(portrait, box)
     paste = PasteBack(portrait.image, box)

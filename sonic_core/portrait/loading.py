@@ -72,6 +72,8 @@ def _from_file(source: str | os.PathLike | bytes) -> Picture:
         ) from None
     except Image.DecompressionBombError:
         raise PortraitError(f"{name} is larger than any portrait needs. Shrink it below 100 megapixels.") from None
+    except PermissionError:
+        raise PortraitError(f"{name} may not be read by this user. Change its permissions or copy it.") from None
     except (OSError, SyntaxError, ValueError, EOFError) as error:
         raise PortraitError(f"{name} cannot be read: {error}. Save it as PNG or JPEG and try again.") from error
 
