@@ -15,23 +15,27 @@ PRECISIONS = (AUTO, "fp16", "bf16", "fp32")
 
 
 def sonic_inputs() -> list[io.Input]:
+    """Optional, so that graphs made for the lite engine alone still run."""
     return [
         io.Combo.Input(
             "unet",
             options=[AUTO, *host.model_files(host.MODEL_FOLDER)],
             default=AUTO,
+            optional=True,
             tooltip="Engine sonic: its UNet, in models/sonic; auto = unet.safetensors or unet.pth.",
         ),
         io.Combo.Input(
             "svd",
             options=[AUTO, *host.model_files("checkpoints")],
             default=AUTO,
+            optional=True,
             tooltip="Engine sonic: Stable Video Diffusion XT, in models/checkpoints; auto = svd_xt.safetensors.",
         ),
         io.Combo.Input(
             "preset",
             options=list(PRESETS),
             default="exact",
+            optional=True,
             tooltip="Engine sonic: "
             + "; ".join(f"{preset.name} = {preset.summary}" for preset in PRESETS.values())
             + ".",
@@ -41,6 +45,7 @@ def sonic_inputs() -> list[io.Input]:
                 "precision",
                 options=list(PRECISIONS),
                 default=AUTO,
+                optional=True,
                 tooltip="Engine sonic: number format of the large networks; auto = fp16 on a GPU, fp32 on a CPU.",
             )
         ),
@@ -48,15 +53,21 @@ def sonic_inputs() -> list[io.Input]:
 
 
 def sonic_options(unet: str = AUTO, svd: str = AUTO, preset: str = "exact", precision: str = AUTO) -> dict[str, Any]:
-    """Arguments of the sonic engine: every file that ComfyUI's folders hold, what the user chose first."""
+    """Arguments of the sonic engine: every file that ComfyUI's folders hold, what the user chose first.
+
+    A published file that was chosen and is not there is left to the engine, which lists it with all the others.
+    """
     chosen: dict[str, Path] = {}
     for file in SONIC_FILES:
         found = next((path for place in file.places if (path := host.model_path(place))), None)
         if found is not None:
             chosen[file.key] = found
+    published = {place for file in SONIC_FILES for place in file.places}
     for key, folder, name in (("unet", host.MODEL_FOLDER, unet), ("svd", "checkpoints", svd)):
+        place = f"{folder}/{name}"
         if name != AUTO:
-            chosen[key] = host.chosen_model(folder, name)
+            absent = place in published and host.model_path(place) is None
+            chosen[key] = host.models_folder() / place if absent else host.chosen_model(folder, name)
     return {
         "folders": [host.models_folder()],
         "chosen": chosen,
