@@ -87,11 +87,11 @@ def main() -> None:
         scores = score(driver, args.set, args.boot)
         cells = [cell(scores, metric) for metric in METRICS]
         print(f"| {name} | " + " | ".join(cells) + f" | {scores.cost:.3f} |", flush=True)
-    print(markdown("No speech and cost", no_speech(model)))
+    print(markdown("No speech and cost", no_speech(model, args.set)))
     if args.languages:
         print("| voice | " + " | ".join(METRICS) + " |\n|" + "---|" * (len(METRICS) + 1))
         for folder in sorted(p for p in args.languages.iterdir() if p.is_dir()):
-            scores = score(learned(model, 0), folder, 0, OPEN_SET.parent / "score.py")
+            scores = score(learned(model, 0), folder, 0, args.set.parent / "score.py")
             print(f"| {folder.name} | " + " | ".join(cell(scores, metric) for metric in METRICS) + " |", flush=True)
 
 
@@ -105,7 +105,7 @@ def measure() -> list[Row]:
     rows = [
         Row(m, abs(metrics[m]) if m == "lag_pooled_ms" else metrics[m], "", TARGETS[m], m in AT_LEAST) for m in METRICS
     ]
-    return rows + no_speech(model)
+    return rows + no_speech(model, OPEN_SET)
 
 
 def learned(model: SpeechMotion, seed: int) -> Driver:
@@ -191,12 +191,12 @@ def score(driver: Driver, folder: Path, boot: int, scorer: Path | None = None) -
     return Scores(result["all"], result.get("ci95", {}), cost)
 
 
-def no_speech(model: SpeechMotion) -> list[Row]:
+def no_speech(model: SpeechMotion, folder: Path) -> list[Row]:
     """Opening on music, noise and silence against the opening in speech; cost of the whole way from audio to motion."""
     from sonic_core.engines.lite.training.augment import no_speech as sounds
 
     settings = Settings()
-    speech = [read_clip(p) for p in sorted(OPEN_SET.glob("ls_*.wav"))[:6]]
+    speech = [read_clip(p) for p in sorted(folder.glob("ls_*.wav"))[:6]]
     started = time.process_time()
     opened = [np.array(learned(model, 0)(clip)["open"]) for clip in speech]
     cost = (time.process_time() - started) / sum(clip.duration for clip in speech)
