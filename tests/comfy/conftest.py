@@ -50,6 +50,29 @@ def folders(host, tmp_path, monkeypatch) -> Path:
     return tmp_path
 
 
+@pytest.fixture
+def models_folder(folders, monkeypatch) -> Path:
+    """ComfyUI's models folder for one test, empty; `elsewhere`, beside it, is registered for sonic as well."""
+    import folder_paths
+
+    models, elsewhere = folders / "models", folders / "elsewhere"
+    monkeypatch.setattr(folder_paths, "models_dir", str(models))
+    places = {"sonic": [models / "sonic", elsewhere], "checkpoints": [models / "checkpoints"]}
+    for key, paths in places.items():
+        monkeypatch.setitem(
+            folder_paths.folder_names_and_paths, key, ([str(path) for path in paths], {".pth", ".safetensors"})
+        )
+    monkeypatch.setattr(folder_paths, "filename_list_cache", {})
+    return models
+
+
+@pytest.fixture
+def second_models_folder(models_folder) -> Path:
+    elsewhere = models_folder.with_name("elsewhere")
+    elsewhere.mkdir()
+    return elsewhere
+
+
 @pytest.fixture(scope="session")
 def execute(pack):
     """Run a node of the pack or of the core: class name and inputs -> its output object."""

@@ -412,27 +412,8 @@ def test_cancel_stops_every_node_and_leaves_no_file(
 # The model loader, for the engine with checkpoints
 
 
-@pytest.fixture
-def with_sonic(pack, folders, monkeypatch):
-    """The sonic engine in the registry, and models folders of the test's own; gives the folder of a second, configured place."""
-    import folder_paths
-
-    registry = pack.part("sonic_core.engines.registry")
-    monkeypatch.setitem(registry.ENGINES, "sonic", ".sonic.engine:SonicEngine")
-    elsewhere = folders / "elsewhere"
-    elsewhere.mkdir()
-    monkeypatch.setattr(folder_paths, "models_dir", str(folders / "models"))
-    places = {"sonic": [folders / "models" / "sonic", elsewhere], "checkpoints": [folders / "models" / "checkpoints"]}
-    for key, paths in places.items():
-        monkeypatch.setitem(
-            folder_paths.folder_names_and_paths, key, ([str(path) for path in paths], {".pth", ".safetensors"})
-        )
-    monkeypatch.setattr(folder_paths, "filename_list_cache", {})
-    return elsewhere
-
-
-def test_the_loader_offers_checkpoints_preset_and_precision_for_sonic(pack, with_sonic):
-    (with_sonic / "my_unet.safetensors").write_bytes(b"")
+def test_the_loader_offers_checkpoints_preset_and_precision_for_sonic(pack, second_models_folder):
+    (second_models_folder / "my_unet.safetensors").write_bytes(b"")
     inputs = {item.id: item for item in pack.nodes["SonicModelLoader"].define_schema().inputs}
     assert inputs["engine"].options == ["lite", "sonic"]
     assert inputs["unet"].options == ["auto", "my_unet.safetensors"]
@@ -440,20 +421,31 @@ def test_the_loader_offers_checkpoints_preset_and_precision_for_sonic(pack, with
     assert "exact" in inputs["preset"].options
 
 
-def test_missing_checkpoints_are_all_listed_with_their_place(execute, pack, with_sonic, folders):
+def test_missing_checkpoints_are_all_listed_with_their_place(execute, pack, models_folder):
     with pytest.raises(errors(pack).ModelMissingError) as missing:
         execute("SonicModelLoader", engine="sonic", unet="auto", svd="auto", preset="exact", precision="auto")
     message = str(missing.value)
     for file in ("sonic/unet.pth", "sonic/audio2token.pth", "checkpoints/svd_xt.safetensors", "whisper-tiny"):
         assert file in message
-    assert str(folders / "models") in message
+    assert str(models_folder) in message
 
 
-def test_checkpoints_in_configured_folders_are_found(pack, with_sonic):
-    (with_sonic / "audio2token.pth").write_bytes(b"")
-    (with_sonic / "other.safetensors").write_bytes(b"")
+def test_a_chosen_checkpoint_that_is_gone_is_listed_with_the_rest(execute, pack, models_folder):
+    with pytest.raises(errors(pack).ModelMissingError) as missing:
+        execute("SonicModelLoader", engine="sonic", unet="unet.pth", svd="svd_xt.safetensors")
+    for file in ("sonic/unet.pth", "sonic/audio2token.pth", "checkpoints/svd_xt.safetensors"):
+        assert file in str(missing.value)
+
+
+def test_a_chosen_checkpoint_that_is_gone_is_no_obstacle_for_lite(execute, models_folder):
+    assert execute("SonicModelLoader", engine="lite", unet="gone.safetensors").args[0].name == "lite"
+
+
+def test_checkpoints_in_configured_folders_are_found(pack, second_models_folder):
+    (second_models_folder / "audio2token.pth").write_bytes(b"")
+    (second_models_folder / "other.safetensors").write_bytes(b"")
     options = pack.part("nodes.sonic_files").sonic_options(unet="other.safetensors")
     assert options["chosen"] == {
-        "unet": with_sonic / "other.safetensors",
-        "audio2token": with_sonic / "audio2token.pth",
+        "unet": second_models_folder / "other.safetensors",
+        "audio2token": second_models_folder / "audio2token.pth",
     }

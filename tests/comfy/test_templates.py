@@ -7,8 +7,10 @@ import pytest
 from graph import prompt_of, run
 from pack_loading import ROOT, SAMPLES
 from PIL import Image
+from tiny_sonic import write_tiny_sonic
 
 from sonic_core.audio.loading import load_audio
+from sonic_core.models.manifest import SONIC_FILES
 
 TEMPLATES = sorted((ROOT / "workflows").glob("*.json"))
 
@@ -24,14 +26,15 @@ def definitions(pack):
     return core | {node_id: {"input": cls.INPUT_TYPES()} for node_id, cls in pack.nodes.items()}
 
 
-def test_there_is_one_template_folder_with_the_fast_template():
+def test_there_is_one_template_folder_with_both_templates():
     names = {"example_workflows", "example", "examples", "workflow", "workflows"}
     assert [path.name for path in ROOT.iterdir() if path.name in names] == ["workflows"]
-    assert "fast" in {path.stem for path in TEMPLATES}
+    assert {path.stem for path in TEMPLATES} == {"fast", "high_quality"}
 
 
 @pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.stem)
-def test_template_runs_to_a_video(path, pack, execute, folders):
+def test_template_runs_to_a_video(path, pack, execute, folders, models_folder):
+    write_tiny_sonic(models_folder)
     prompt = prompt_of(load(path), definitions(pack))
     for node in prompt.values():
         if node["class_type"] == "SonicLoadAudio":
@@ -74,8 +77,9 @@ def test_template_has_a_thumbnail(path):
     assert path.with_suffix(".jpg").stat().st_size < 200_000
 
 
-def test_the_fast_template_holds_the_whole_chain():
-    kinds = {node["type"] for node in load(ROOT / "workflows" / "fast.json")["nodes"]}
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.stem)
+def test_template_holds_the_whole_chain(path):
+    kinds = {node["type"] for node in load(path)["nodes"]}
     assert kinds >= {
         "LoadImage",
         "SonicLoadAudio",
@@ -86,6 +90,50 @@ def test_the_fast_template_holds_the_whole_chain():
         "SonicTemporalSmooth",
         "SonicVideoCombine",
     }
+
+
+def high_quality(pack):
+    """The inputs of the template's nodes by kind."""
+    prompt = prompt_of(load(ROOT / "workflows" / "high_quality.json"), definitions(pack))
+    return {node["class_type"]: node["inputs"] for node in prompt.values()}
+
+
+def test_the_high_quality_template_is_sonic_at_1024_in_25_steps(pack):
+    inputs = high_quality(pack)
+    assert inputs["SonicModelLoader"]["engine"] == "sonic"
+    assert inputs["SonicPreData"]["min_resolution"] == 1024
+    assert inputs["SonicInference"]["inference_steps"] == 25
+
+
+def test_the_high_quality_template_without_weights_lists_every_missing_file(pack, execute, models_folder):
+    with pytest.raises(pack.part("sonic_core.errors").ModelMissingError) as missing:
+        execute("SonicModelLoader", **high_quality(pack)["SonicModelLoader"])
+    for file in SONIC_FILES:
+        assert (file.described() in str(missing.value)) != file.optional
+
+
+def test_the_editor_can_offer_the_single_files_of_the_high_quality_template(pack):
+    workflow = load(ROOT / "workflows" / "high_quality.json")
+    (loader,) = [node for node in workflow["nodes"] if node["type"] == "SonicModelLoader"]
+    offered = {model["name"]: model for model in loader["properties"]["models"]}
+    for key in ("unet", "svd"):
+        (file,) = [file for file in SONIC_FILES if file.key == key]
+        model = offered[file.destination.rpartition("/")[2]]
+        assert model["name"] in loader["widgets_values"]  # the editor offers only what a widget names
+        assert f"{model['directory']}/{model['name']}" == file.destination
+        assert model["url"] == f"{file.source.page}/resolve/main/{file.source.path}"
+
+
+def test_the_notes_of_the_high_quality_template_name_every_file_with_folder_size_and_licence():
+    workflow = load(ROOT / "workflows" / "high_quality.json")
+    notes = [node["widgets_values"][0] for node in workflow["nodes"] if node["type"] == "MarkdownNote"]
+    assert len(notes) == 2
+    for note in notes:
+        for file in SONIC_FILES:
+            folder, _, name = file.destination.rpartition("/")
+            (row,) = [row for row in note.splitlines() if row.startswith(f"| [{name}]")]
+            for words in (file.source.page, f"`{folder}/", file.size.split(" in ")[0], file.licence.split(",")[0]):
+                assert words in row
 
 
 @pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.stem)
