@@ -41,6 +41,8 @@ def test_template_runs_to_a_video(path, pack, execute, folders, models_folder):
             node["inputs"]["length"] = 2.0
         if "min_resolution" in node["inputs"]:
             node["inputs"]["min_resolution"] = 256
+        if "inference_steps" in node["inputs"]:
+            node["inputs"]["inference_steps"] = 3
     run(prompt, lambda node, inputs: execute(node, **inputs).args)
     assert [file.suffix for file in (folders / "output").rglob("*.*")] == [".mp4"]
 
