@@ -94,7 +94,7 @@ def test_inspect_knows_a_silent_recording(tmp_path, capsys):
 
 def test_demo_takes_the_next_free_name_and_the_same_seed_gives_the_same_file(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    short = ["demo", "--min-resolution", "256", "--duration", "0.6", "--length-policy", "trim", "--json"]
+    short = ["demo", "--min-resolution", "256", "--duration", "0.6", "--length-policy", "trim", "--crf", "0", "--json"]
     reports = []
     for _ in range(2):
         assert cli.main(short) == 0
