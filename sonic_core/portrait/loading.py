@@ -20,6 +20,8 @@ MIN_SIDE = 32
 MAX_ASPECT = 5  # longer side / shorter side: the face detector looks at squares around the picture
 ORIENTATION = 0x0112  # EXIF tag: 1 = upright, 2 to 8 = turned or mirrored; cameras also write 0, which means nothing
 BACKGROUND = 255  # shows through transparent parts, since video has no transparency
+HEAD_BYTES = 64
+HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx"}
 FLOAT_TOLERANCE = 1 / 255  # resampling overshoots 0 and 1 a little
 
 Source = str | os.PathLike | bytes | NDArray
@@ -64,7 +66,7 @@ def _from_file(source: str | os.PathLike | bytes) -> Picture:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # _bounded deals with large pictures
-            with Image.open(stream, formats=_readable_formats()) as opened:
+            with _opened(stream, name) as opened:
                 return _decoded(opened, name)
     except UnidentifiedImageError:
         raise PortraitError(
@@ -76,6 +78,34 @@ def _from_file(source: str | os.PathLike | bytes) -> Picture:
         raise PortraitError(f"{name} may not be read by this user. Change its permissions or copy it.") from None
     except (OSError, SyntaxError, ValueError, EOFError) as error:
         raise PortraitError(f"{name} cannot be read: {error}. Save it as PNG or JPEG and try again.") from error
+
+
+def _opened(stream: Path | io.BytesIO, name: str) -> Image.Image:
+    if not _is_heic(stream):
+        return Image.open(stream, formats=_readable_formats())
+    try:
+        # Its class and not its registration, which would change Pillow for the whole program.
+        from pillow_heif import HeifImageFile
+    except ImportError:
+        raise PortraitError(
+            f"{name} is a HEIC photograph, as iPhones take them, and pillow-heif, which reads them, is not installed. "
+            "Install it (pip install pillow-heif), or save the picture as JPEG."
+        ) from None
+    return HeifImageFile(stream)
+
+
+def _is_heic(stream: Path | io.BytesIO) -> bool:
+    """By the brands that ISO/IEC 23008-12 gives to HEVC coded pictures; the suffix is often wrong."""
+    if isinstance(stream, io.BytesIO):
+        head = stream.getvalue()[:HEAD_BYTES]
+    else:
+        with stream.open("rb") as file:
+            head = file.read(HEAD_BYTES)
+    if head[4:8] != b"ftyp":
+        return False
+    length = int.from_bytes(head[:4], "big")
+    brands = {head[i : i + 4] for i in (8, *range(16, min(length, HEAD_BYTES), 4))}
+    return not brands.isdisjoint(HEIC_BRANDS) and b"avif" not in brands
 
 
 def _decoded(opened: Image.Image, name: str) -> Picture:

@@ -1,6 +1,7 @@
 """Pictures of every kind that users bring, and what is said about those that cannot be used."""
 
 import io
+import sys
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from PIL import Image, ImageCms
 
 from sonic_core.errors import PortraitError
 from sonic_core.portrait import loading
-from sonic_core.portrait.loading import load_picture
+from sonic_core.portrait.loading import ORIENTATION, load_picture
 
 HEIGHT, WIDTH = 48, 64
 Y, X = np.mgrid[:HEIGHT, :WIDTH]
@@ -224,3 +225,34 @@ def test_the_array_of_the_caller_is_not_changed():
 def test_postscript_is_refused_because_reading_it_would_start_another_program():
     with pytest.raises(PortraitError, match="not a picture"):
         load_picture(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 64 64\n%%EndComments\nshowpage\n")
+
+
+@pytest.fixture
+def iphone_photo(tmp_path):
+    """A HEIC file that is to be turned by a quarter, under the name that a hurried user gave it."""
+    pillow_heif = pytest.importorskip("pillow_heif")
+    if not pillow_heif.libheif_info()["encoders"]:
+        pytest.skip("this build of pillow-heif cannot write HEIC")
+    picture = Image.new("RGB", (96, 64), (30, 60, 200))
+    picture.paste((220, 40, 40), (0, 0, 48, 64))
+    exif = Image.Exif()
+    exif[ORIENTATION] = 6
+    path = tmp_path / "me.jpg"
+    heif = pillow_heif.from_pillow(picture)
+    heif.save(path, quality=95, exif=exif.tobytes())
+    return path
+
+
+def test_a_photograph_of_an_iphone_is_read_upright(iphone_photo):
+    for source in (iphone_photo, iphone_photo.read_bytes()):
+        image = load_picture(source).image
+        assert image.shape == (96, 64, 3)
+        assert np.abs(image[10, 32].astype(int) - (220, 40, 40)).max() < 12
+        assert np.abs(image[86, 32].astype(int) - (30, 60, 200)).max() < 12
+    assert "HEIF" not in Image.OPEN
+
+
+def test_a_photograph_of_an_iphone_is_refused_with_the_way_out_where_nothing_reads_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    with pytest.raises(PortraitError, match="pip install pillow-heif"):
+        load_picture(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(40))
