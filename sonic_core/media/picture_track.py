@@ -42,6 +42,8 @@ class PictureTrack:
         context.time_base = 1 / rate
         context.colorspace = context.color_primaries = context.color_trc = BT709
         context.color_range = LIMITED_RANGE
+        # PyAV asks for threads by slices; x264 then cuts every picture into as many as there are cores, which costs speed and bits.
+        context.thread_type = "AUTO"
         self.stream = stream
         self.reformatter = VideoReformatter()
         self.count = 0

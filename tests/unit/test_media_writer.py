@@ -153,6 +153,11 @@ def test_index_stands_first_so_that_playing_starts_at_once(tmp_path):
     assert probe(write_video(moving_picture(1.0), chirp(1.0), tmp_path / "a.mp4")).fast_start
 
 
+def test_pictures_are_not_cut_into_slices_for_the_sake_of_threads(tmp_path):
+    content = write_video(moving_picture(0.2), None, tmp_path / "a.mp4").read_bytes()
+    assert b"sliced_threads=0" in content  # x264 writes its options into the stream
+
+
 def test_metadata_comes_back(tmp_path):
     tags = {"title": "格蕾丝 Hopper", "comment": '{"seed": 7}'}
     stored = probe(write_video(flat((0, 0, 0)), None, tmp_path / "a.mp4", metadata=tags)).metadata
