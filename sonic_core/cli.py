@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from types import ModuleType
+from typing import Any, NoReturn
 
 from . import __version__
 from .commands import COMMANDS
@@ -30,7 +31,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")
     prepare_process()
     commands = {name: import_module(f".commands.{name}", __package__) for name in COMMANDS}
-    args = make_parser(commands).parse_args(argv)
+    given = list(sys.argv[1:] if argv is None else argv)
+    args = make_parser(commands, Console(as_json="--json" in given)).parse_args(given)
     console = Console(args.quiet, args.json)
     with logging_to_console(args.debug), stop_signal_interrupts():
         return run(commands[args.command], args, console)
@@ -67,9 +69,22 @@ def run(command: ModuleType, args: argparse.Namespace, console: Console) -> int:
         console.close()
 
 
-def make_parser(commands: dict[str, ModuleType]) -> argparse.ArgumentParser:
-    """The parser with a subparser per command."""
-    parser = argparse.ArgumentParser(
+class Parser(argparse.ArgumentParser):
+    """argparse, whose refusals a program that asked for JSON can read too."""
+
+    def __init__(self, *args: Any, console: Console, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.console = console
+
+    def error(self, message: str) -> NoReturn:
+        self.console.report({"error": SettingsError.__name__, "message": message})
+        super().error(message)
+
+
+def make_parser(commands: dict[str, ModuleType], console: Console) -> Parser:
+    """The parser with a subparser per command; `console` hears of wrong usage."""
+    parser = Parser(
+        console=console,
         prog="python -m sonic_core",
         description="Makes a still portrait speak: one picture and one recording in, a lip-synced mp4 out.",
         epilog=EXIT_CODES,
@@ -77,7 +92,9 @@ def make_parser(commands: dict[str, ModuleType]) -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"sonic-portrait {__version__}")
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, command in commands.items():
-        subparser = subparsers.add_parser(name, help=command.HELP, description=command.__doc__, epilog=EXIT_CODES)
+        subparser = subparsers.add_parser(
+            name, console=console, help=command.HELP, description=command.__doc__, epilog=EXIT_CODES
+        )
         command.add_arguments(subparser)
         common = subparser.add_argument_group("output of the program")
         common.add_argument("--quiet", action="store_true", help="No text and no bars; errors are still told.")

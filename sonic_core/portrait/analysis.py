@@ -58,7 +58,7 @@ def analyse(
     if not 0 <= face_index < len(faces):
         found = "1 face was" if len(faces) == 1 else f"{len(faces)} faces were"
         raise PortraitError(
-            f"face_index is {face_index}, but {found} found in {picture.name}. "
+            f"face_index (--face-index) is {face_index}, but {found} found in {picture.name}. "
             f"{'Choose 0' if len(faces) == 1 else f'Choose 0 to {len(faces) - 1}'}; 0 is the largest face."
         )
     progress("portrait", 2, STEPS)

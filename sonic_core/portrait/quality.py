@@ -97,7 +97,7 @@ def _advice(report: QualityReport, short_side: int) -> Iterator[str]:
     elif report.face_px < SMALL_FACE:
         yield (
             f"The face is {report.face_px:.0f} px wide; {SMALL_FACE} px and more give a clear mouth. "
-            "Crop closer from a larger picture, or use the face framing."
+            "Crop closer from a larger picture; the face framing alone enlarges, which adds no detail."
         )
     if report.sharpness < BLURRED:
         yield f"The face looks blurred (sharpness {report.sharpness:.2f} of 1); a sharper picture gives better lips and teeth."
@@ -122,4 +122,4 @@ def _advice(report: QualityReport, short_side: int) -> Iterator[str]:
         where = "is cut by" if report.edge_distance < 0 else "is close to"
         yield f"The face {where} the picture's edge, so the head moves less; leave some room around it."
     if report.faces_found > 1:
-        yield f"{report.faces_found} faces were found, sorted by size; choose another one with face_index."
+        yield f"{report.faces_found} faces were found, sorted by size; choose another one with face_index (--face-index)."

@@ -78,11 +78,18 @@ def test_options_reach_the_settings():
     from sonic_core.commands.options import settings_from
 
     commands = {name: cli.import_module(f"sonic_core.commands.{name}") for name in COMMANDS}
-    args = cli.make_parser(commands).parse_args(
+    args = cli.make_parser(commands, console.Console()).parse_args(
         ["demo", "--seed", str(2**64 - 1), "--motion-scale", "0", "--framing", "paste_back", "--min-resolution", "768"]
     )
     expected = Settings(seed=2**64 - 1, motion_scale=0.0, framing="paste_back", min_resolution=768)
     assert settings_from(args) == expected
+
+
+def test_wrong_usage_is_json_too_for_those_who_asked(capsys):
+    assert code_of("generate", "--json", "--seed", "x") == 2
+    answer = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert answer["error"] == "SettingsError"
+    assert "--seed" in answer["message"]
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,7 @@ def test_faces_are_sorted_by_size(cache):
     assert second.report.face_px == pytest.approx(0.6 * first.report.face_px, rel=0.05)
     assert first.face_box[0] > second.face_box[2]
     assert any("2 faces" in sentence for sentence in first.report.advice)
-    with pytest.raises(PortraitError, match="face_index is 2, but 2 faces were found"):
+    with pytest.raises(PortraitError, match=r"face_index \(--face-index\) is 2, but 2 faces were found"):
         load_portrait(both, 2, cache)
 
 
