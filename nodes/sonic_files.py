@@ -55,7 +55,8 @@ def sonic_inputs() -> list[io.Input]:
 def sonic_options(unet: str = AUTO, svd: str = AUTO, preset: str = "exact", precision: str = AUTO) -> dict[str, Any]:
     """Arguments of the sonic engine: every file that ComfyUI's folders hold, what the user chose first.
 
-    A published file that was chosen and is not there is left to the engine, which lists it with all the others.
+    A published name that was chosen and is not there stands for the same weights under another published name; where there are none,
+    the engine lists them with all that is missing.
     """
     chosen: dict[str, Path] = {}
     for file in SONIC_FILES:
@@ -65,9 +66,8 @@ def sonic_options(unet: str = AUTO, svd: str = AUTO, preset: str = "exact", prec
     published = {place for file in SONIC_FILES for place in file.places}
     for key, folder, name in (("unet", host.MODEL_FOLDER, unet), ("svd", "checkpoints", svd)):
         place = f"{folder}/{name}"
-        if name != AUTO:
-            absent = place in published and host.model_path(place) is None
-            chosen[key] = host.models_folder() / place if absent else host.chosen_model(folder, name)
+        if name != AUTO and (place not in published or host.model_path(place)):
+            chosen[key] = host.chosen_model(folder, name)
     return {
         "folders": [host.models_folder()],
         "chosen": chosen,

@@ -54,8 +54,9 @@ def describe(downloads: list[Download], into: Path) -> list[str]:
     files = {download.file.key: download.file for download in downloads}.values()
     lines = [f"To be put under {into}:"]
     for file in files:
-        revision = file.source.revision or "no commit pinned: what `main` is today"
-        lines.append(f"  {file.described()}; {revision}")
+        pinned = f"commit {file.source.revision}" if file.source.revision else "pinned by sha256"
+        lines.append(f"  {file.described()}; {pinned}")
+    lines.append(f"Together {sum(download.remote.size for download in downloads) / 1e9:.1f} GB.")
     lines.append("Licences:")
     lines += [f"  {licence}" for licence in sorted({f"{file.licence}: {file.source.page}" for file in files})]
     return lines

@@ -25,7 +25,7 @@ from huggingface_hub.utils import (
 from ..errors import ModelMissingError, OutputError, SonicError
 from ..progress import Progress, ignore
 from .locate import locate
-from .manifest import ModelFile, Source
+from .manifest import ModelFile, RemoteFile
 
 RECORD = "downloads.json"
 MEGABYTE = 10**6
@@ -36,10 +36,10 @@ NETWORK_ERRORS = (OSError, *HfHubHTTPError.__bases__)
 
 @dataclass(frozen=True)
 class Download:
-    """One file to fetch: which part of an engine it belongs to, its path at the source, and where it goes."""
+    """One file to fetch: which part of an engine it belongs to, what it is at the source, and where it goes."""
 
     file: ModelFile
-    path: str
+    remote: RemoteFile
     target: Path
 
 
@@ -58,10 +58,10 @@ def missing_downloads(files: Sequence[ModelFile], folders: Sequence[Path], into:
     """What is in none of the models folders yet; files go to their destinations under the folder `into`."""
     found, _ = locate(files, folders)
     return [
-        Download(file, path, into / target)
+        Download(file, remote, into / target)
         for file in files
         if found.get(file.key, into / file.destination) == into / file.destination
-        for path, target in file.targets.items()
+        for remote, target in file.targets.items()
         if not (into / target).exists()
     ]
 
@@ -70,10 +70,10 @@ def fetch(download: Download, progress: Progress = ignore) -> Fetched:
     """Fetch a file; what an interrupted run has fetched is kept in a `.part` file beside it and continued.
 
     `progress` counts megabytes.  The server is huggingface.co or what HF_ENDPOINT names; a token is found as huggingface_hub does.
-    Raises ModelMissingError when the server cannot be reached, refuses, or sends something else than it announced,
+    Raises ModelMissingError when the server cannot be reached, refuses, or has another file than the manifest names,
     OutputError when writing fails.
     """
-    source, target = download.file.source, download.target
+    source, remote, target = download.file.source, download.remote, download.target
     try:
         url = _url(download, source.revision)
         announced = get_hf_file_metadata(url)
@@ -81,19 +81,20 @@ def fetch(download: Download, progress: Progress = ignore) -> Fetched:
             raise ModelMissingError(
                 f"{url} does not answer as a hub does; set HF_ENDPOINT to the hub or a mirror of it."
             )
+        _check_announced(url, remote, announced.size, announced.etag)
         target.parent.mkdir(parents=True, exist_ok=True)
         part = target.with_name(f".{target.name}.{announced.etag[:16]}.part")
         _check_space(target, announced.size - (part.stat().st_size if part.exists() else 0))
         url = _url(download, announced.commit_hash)
         _fetch_rest(url, part, announced.size, progress)
         sha256 = _sha256(part)
-        if part.stat().st_size != announced.size or (SHA256.fullmatch(announced.etag) and sha256 != announced.etag):
+        if sha256 != remote.sha256:
             part.unlink()
             raise ModelMissingError(f"{url} arrived damaged and was removed; run the download again.")
         os.replace(part, target)
     except NETWORK_ERRORS as error:
-        raise _explained(error, source, target) from error
-    return Fetched(source.repository, download.path, announced.commit_hash, announced.size, sha256)
+        raise _explained(error, download) from error
+    return Fetched(source.repository, remote.path, announced.commit_hash, announced.size, sha256)
 
 
 def write_record(folder: Path, fetched: dict[str, Fetched]) -> Path:
@@ -128,10 +129,20 @@ class _ReportingFile(io.FileIO):
         return written
 
 
+def _check_announced(url: str, expected: RemoteFile, size: int, etag: str) -> None:
+    """Raises ModelMissingError before gigabytes of another file are fetched; small files have an etag of another kind."""
+    if size != expected.size or (SHA256.fullmatch(etag) and etag != expected.sha256):
+        raise ModelMissingError(
+            f"{url} is {size} bytes with the checksum {etag}; this release knows the file of {expected.size} bytes with sha256 "
+            f"{expected.sha256}. It was replaced at the source, or HF_ENDPOINT names a mirror with another one. "
+            "If you trust it, fetch it by hand and put it into its place."
+        )
+
+
 def _url(download: Download, revision: str | None) -> str:
     """Its address; the environment is asked here, as huggingface_hub asks it once, when it is imported."""
     endpoint = os.environ.get("HF_ENDPOINT", "").rstrip("/") or None
-    return hf_hub_url(download.file.source.repository, download.path, revision=revision, endpoint=endpoint)
+    return hf_hub_url(download.file.source.repository, download.remote.path, revision=revision, endpoint=endpoint)
 
 
 def _fetch_rest(url: str, part: Path, size: int, progress: Progress) -> None:
@@ -166,8 +177,9 @@ def _sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _explained(error: BaseException, source: Source, target: Path) -> SonicError:
+def _explained(error: BaseException, download: Download) -> SonicError:
     """What a failure means to the user."""
+    source, target = download.file.source, download.target
     if isinstance(error, GatedRepoError):
         return ModelMissingError(
             f"{source.page} gives its files to people who accepted its terms only: accept them there, then log in with "
@@ -177,6 +189,6 @@ def _explained(error: BaseException, source: Source, target: Path) -> SonicError
         return OutputError(f"{target} cannot be written ({error}); free space there or choose another folder.")
     reason = " ".join(str(error).split()) or type(error).__name__
     return ModelMissingError(
-        f"{source.path} cannot be fetched from {source.repository}: {reason}. Check the connection, or set "
+        f"{download.remote.path} cannot be fetched from {source.repository}: {reason}. Check the connection, or set "
         "HF_ENDPOINT to a mirror; run the download again and it continues where it stopped."
     )

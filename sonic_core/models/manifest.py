@@ -6,14 +6,23 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Source:
-    """A file, or several of one folder (names parted by ", "), on the Hugging Face hub.
+class RemoteFile:
+    """A file of a repository: its path there, its size in bytes and its sha256, which a download must have."""
 
-    revision: the commit that is downloaded; None = what `main` is on the day, as no commit has been checked.
+    path: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Source:
+    """Files of one repository on the Hugging Face hub.
+
+    revision: the commit that is downloaded; None = what `main` is on the day, which the files' sha256 pin as firmly.
     """
 
     repository: str
-    path: str
+    files: tuple[RemoteFile, ...]
     revision: str | None = None
 
     @property
@@ -21,8 +30,12 @@ class Source:
         return f"https://huggingface.co/{self.repository}"
 
     @property
-    def paths(self) -> tuple[str, ...]:
-        return tuple(self.path.split(", "))
+    def path(self) -> str:
+        return ", ".join(file.path for file in self.files)
+
+    @property
+    def size(self) -> int:
+        return sum(file.size for file in self.files)
 
 
 @dataclass(frozen=True)
@@ -30,24 +43,28 @@ class ModelFile:
     """One file that an engine can load.
 
     key: short name.  purpose: for messages.  destination: path under a models folder where a download goes.  places: where it is looked
-    for, in this order.  size: in words.  licence: of the weights, not of this program.  optional: the engine works without it.
+    for, in this order.  licence: of the weights, not of this program.  optional: the engine works without it.
     """
 
     key: str
     purpose: str
     destination: str
     places: tuple[str, ...]
-    size: str
     licence: str
     source: Source
     optional: bool = False
 
     @property
-    def targets(self) -> dict[str, str]:
-        """Where each file of the source goes under a models folder, by its path at the source."""
-        if len(self.source.paths) == 1:
-            return {self.source.path: self.destination}
-        return {path: f"{self.destination}/{path}" for path in self.source.paths}
+    def size(self) -> str:
+        gigabytes = self.source.size / 1e9
+        return f"{gigabytes:.1f} GB" if gigabytes >= 1 else f"{gigabytes:.2f} GB"
+
+    @property
+    def targets(self) -> dict[RemoteFile, str]:
+        """Where each file of the source goes under a models folder."""
+        if len(self.source.files) == 1:
+            return {self.source.files[0]: self.destination}
+        return {file: f"{self.destination}/{file.path}" for file in self.source.files}
 
     def described(self) -> str:
         return f"{self.destination} - {self.purpose}; {self.size}; {self.licence}; from {self.source.page} ({self.source.path})"
@@ -55,59 +72,111 @@ class ModelFile:
 
 SONIC_LICENCE = "CC BY-NC-SA 4.0, non-commercial"
 SVD_LICENCE = "Stability AI Community License"
-_SONIC, _SVD = "LeonJoe13/Sonic", "stabilityai/stable-video-diffusion-img2vid-xt"
-# Commits that public projects pin; none was found for Sonic itself.
+# Commits, sizes and checksums are those that public projects pin and that published copies of the files have: of every file at
+# least two agree.  No project names a commit of Sonic's own repository.
 _SVD_REVISION = "9e43909513c6714f1bc78bcb44d96e733cd242aa"
 _WHISPER_REVISION = "169d4a4341b33bc18d8881c4b69c2e104e1cc0af"
 
 
-def _network(key: str, purpose: str, size: str) -> ModelFile:
+def _network(key: str, purpose: str, size: int, sha256: str) -> ModelFile:
     """One of Sonic's own networks: as published, or as `convert` writes it, which loads faster and goes first."""
     return ModelFile(
         key,
         purpose,
         f"sonic/{key}.pth",
         tuple(f"{folder}{key}.{end}" for end in ("safetensors", "pth") for folder in ("sonic/", "Sonic/", "")),
-        size,
         SONIC_LICENCE,
-        Source(_SONIC, f"Sonic/{key}.pth"),
+        Source("LeonJoe13/Sonic", (RemoteFile(f"Sonic/{key}.pth", size, sha256),)),
     )
 
 
 SONIC_FILES = (
-    _network("unet", "video UNet with audio attention", "6.3 GB in fp32, 3.2 GB in fp16"),
-    _network("audio2token", "audio tokens", "0.22 GB"),
-    _network("audio2bucket", "motion buckets", "0.09 GB"),
+    _network(
+        "unet",
+        "video UNet with audio attention, in fp32 (fp16 after `convert --half`: half of it)",
+        6_303_636_358,
+        "2fb0b0b8fe07232f9c4e8af4ce64fc3b33593bf6dfd7c840b60585dc6017128b",
+    ),
+    _network(
+        "audio2token",
+        "audio tokens",
+        217_206_084,
+        "68cf305813bf5e4682c4f6a80955233cfad6a5e194fd4a6963f27e4e8ee490d8",
+    ),
+    _network(
+        "audio2bucket",
+        "motion buckets",
+        87_050_998,
+        "4af942fded37b70d0a0a7993b8c0f46b5b1e104bcf7b6316f7b509900db69d26",
+    ),
     ModelFile(
         "audio_encoder",
         "speech encoder",
         "sonic/whisper-tiny",
         ("sonic/whisper-tiny", "whisper-tiny", "sonic/wav2vec2", "wav2vec2"),
-        "0.15 GB",
         "Apache-2.0",
-        Source("openai/whisper-tiny", "config.json, model.safetensors", _WHISPER_REVISION),
+        Source(
+            "openai/whisper-tiny",
+            (
+                RemoteFile("config.json", 1983, "ffdccec4f3211f4c63310f2b7098f309fe70f3952cedc5e4d11e43f5b2379b98"),
+                RemoteFile(
+                    "model.safetensors",
+                    151_061_672,
+                    "7ebd0e69e78190ffe1438491fa05cc1f5c1aa3a4c4db3bc1723adbb551ea2395",
+                ),
+            ),
+            _WHISPER_REVISION,
+        ),
     ),
     ModelFile(
         "svd",
-        "Stable Video Diffusion XT: VAE and CLIP vision, as one file or as a diffusers folder",
-        "checkpoints/svd_xt.safetensors",
+        "Stable Video Diffusion XT: VAE and CLIP vision in fp16; checkpoints/svd_xt.safetensors (9.6 GB, UNet included) serves as well",
+        "diffusers/stable-video-diffusion-img2vid-xt",
         tuple(
             folder + name
             for name in ("svd_xt.safetensors", "svd_xt_1_1.safetensors", "stable-video-diffusion-img2vid-xt")
             for folder in ("checkpoints/", "sonic/", "diffusers/", "")
         ),
-        "9.6 GB",
         SVD_LICENCE,
-        Source(_SVD, "svd_xt.safetensors", _SVD_REVISION),
+        Source(
+            "stabilityai/stable-video-diffusion-img2vid-xt",
+            (
+                RemoteFile("vae/config.json", 607, "8f34272db69f7e2c615da6142ca3f9fdcd7b682bcfd903ceb15035fea79a8303"),
+                RemoteFile(
+                    "vae/diffusion_pytorch_model.fp16.safetensors",
+                    195_531_910,
+                    "af602cd0eb4ad6086ec94fbf1438dfb1be5ec9ac03fd0215640854e90d6463a3",
+                ),
+                RemoteFile(
+                    "image_encoder/config.json",
+                    685,
+                    "65da4496f116d2b297fe864e0f31242fbc57e26a5d95b93310f2034e1e90d0ec",
+                ),
+                RemoteFile(
+                    "image_encoder/model.fp16.safetensors",
+                    1_264_217_240,
+                    "ae616c24393dd1854372b0639e5541666f7521cbe219669255e865cb7f89466a",
+                ),
+            ),
+            _SVD_REVISION,
+        ),
     ),
     ModelFile(
         "flownet",
         "frame interpolation (RIFE); optical flow takes its place when absent",
         "sonic/RIFE/flownet.pkl",
         tuple(f"{folder}flownet.{end}" for end in ("safetensors", "pkl") for folder in ("sonic/RIFE/", "RIFE/")),
-        "0.01 GB",
         "MIT",
-        Source(_SONIC, "RIFE/flownet.pkl"),
+        Source(
+            "LeonJoe13/Sonic",
+            (
+                RemoteFile(
+                    "RIFE/flownet.pkl",
+                    12_186_817,
+                    "fe854fc8996547c953f732aaa3b78cae76cc0a12833ae856ea0749c4c570d7d8",
+                ),
+            ),
+        ),
         optional=True,
     ),
 )

@@ -118,12 +118,14 @@ def test_the_editor_can_offer_the_single_files_of_the_high_quality_template(pack
     workflow = load(ROOT / "workflows" / "high_quality.json")
     (loader,) = [node for node in workflow["nodes"] if node["type"] == "SonicModelLoader"]
     offered = {model["name"]: model for model in loader["properties"]["models"]}
-    for key in ("unet", "svd"):
+    for key, name, path in (
+        ("unet", "unet.pth", "Sonic/unet.pth"),
+        ("svd", "svd_xt.safetensors", "svd_xt.safetensors"),
+    ):
         (file,) = [file for file in SONIC_FILES if file.key == key]
-        model = offered[file.destination.rpartition("/")[2]]
-        assert model["name"] in loader["widgets_values"]  # the editor offers only what a widget names
-        assert f"{model['directory']}/{model['name']}" == file.destination
-        assert model["url"] == f"{file.source.page}/resolve/main/{file.source.path}"
+        assert name in loader["widgets_values"]  # the editor offers only what a widget names
+        assert f"{offered[name]['directory']}/{name}" in file.places
+        assert offered[name]["url"] == f"{file.source.page}/resolve/main/{path}"
 
 
 def test_the_notes_of_the_high_quality_template_name_every_file_with_folder_size_and_licence():
@@ -134,7 +136,7 @@ def test_the_notes_of_the_high_quality_template_name_every_file_with_folder_size
         for file in SONIC_FILES:
             folder, _, name = file.destination.rpartition("/")
             (row,) = [row for row in note.splitlines() if row.startswith(f"| [{name}]")]
-            for words in (file.source.page, f"`{folder}/", file.size.split(" in ")[0], file.licence.split(",")[0]):
+            for words in (file.source.page, f"`{folder}/", file.size, file.licence.split(",")[0]):
                 assert words in row
 
 

@@ -3,27 +3,39 @@
 import hashlib
 import json
 import os
-import subprocess
-import sys
 from contextlib import contextmanager
-from pathlib import Path
+from dataclasses import replace
 
 import pytest
 from hub_server import COMMIT, Hub, serving
 
 from sonic_core import cli
 from sonic_core.errors import ModelMissingError, OutputError
-from sonic_core.models import download
+from sonic_core.models import download, manifest
 from sonic_core.models.download import fetch, missing_downloads
-from sonic_core.models.manifest import SONIC_FILES
 
-ROOT = Path(__file__).parents[2]
 FILES = {
-    f"{file.source.repository}/{path}": f"content of {path}".encode() * 100
-    for file in SONIC_FILES
-    for path in file.source.paths
+    f"{file.source.repository}/{remote.path}": f"content of {remote.path}".encode() * 100
+    for file in manifest.SONIC_FILES
+    for remote in file.source.files
 }
 LARGE = os.urandom(24_000_000)
+
+
+def known(files):
+    """The manifest of a world in which the repositories hold `files`."""
+
+    def remote(file, item):
+        content = files[f"{file.source.repository}/{item.path}"]
+        return replace(item, size=len(content), sha256=hashlib.sha256(content).hexdigest())
+
+    return tuple(
+        replace(file, source=replace(file.source, files=tuple(remote(file, item) for item in file.source.files)))
+        for file in manifest.SONIC_FILES
+    )
+
+
+FULL_SIZE, SMALL_FILES = manifest.SONIC_FILES, known(FILES)
 
 
 @pytest.fixture(autouse=True)
@@ -31,6 +43,8 @@ def on_this_machine(monkeypatch, tmp_path):
     monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
     monkeypatch.setenv("SONIC_PORTRAIT_MODELS", str(tmp_path / "models"))
     monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr(manifest, "SONIC_FILES", SMALL_FILES)
+    monkeypatch.setattr("sys.stdin.isatty", lambda: False, raising=False)
     monkeypatch.chdir(tmp_path)
 
 
@@ -41,38 +55,50 @@ def hub(monkeypatch, files=FILES, **options):
         yield served
 
 
-def only(key, into):
-    return [item for item in missing_downloads(SONIC_FILES, [into], into) if item.file.key == key]
+def only(key, into, files=SMALL_FILES):
+    return [item for item in missing_downloads(files, [into], into) if item.file.key == key]
 
 
-def run(*arguments, endpoint):
-    return subprocess.run(
-        [sys.executable, "-m", "sonic_core", "download", "sonic", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        stdin=subprocess.DEVNULL,
-        env={**os.environ, "HF_ENDPOINT": endpoint},
-    )
-
-
-def test_every_file_arrives_in_its_place_from_the_server_that_hf_endpoint_names(tmp_path):
+def test_every_file_arrives_in_its_place_from_the_server_that_hf_endpoint_names(monkeypatch, tmp_path, capsys):
     models = tmp_path / "elsewhere"
-    with serving(Hub(dict(FILES))) as served:
-        answer = run("--models-folder", models, "--accept-licence", "--json", endpoint=served.url)
-        assert answer.returncode == 0, answer.stderr
-        again = run("--models-folder", models, "--json", endpoint=served.url)
-    assert json.loads(again.stdout)["fetched"] == {}
-    for file in SONIC_FILES:
-        for path, place in file.targets.items():
-            assert (models / place).read_bytes() == FILES[f"{file.source.repository}/{path}"]
-    assert "CC BY-NC-SA 4.0, non-commercial" in answer.stderr
-    assert "Stability AI Community License" in answer.stderr
+    with hub(monkeypatch):
+        assert cli.main(["download", "sonic", "--models-folder", str(models), "--accept-licence", "--json"]) == 0
+        answer = capsys.readouterr()
+        assert cli.main(["download", "sonic", "--models-folder", str(models), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["fetched"] == {}
+    for file in SMALL_FILES:
+        for remote, place in file.targets.items():
+            assert (models / place).read_bytes() == FILES[f"{file.source.repository}/{remote.path}"]
+    assert "CC BY-NC-SA 4.0, non-commercial" in answer.err
+    assert "Stability AI Community License" in answer.err
     record = json.loads((models / download.RECORD).read_text())
-    assert record == json.loads(answer.stdout)["fetched"]
+    assert record == json.loads(answer.out)["fetched"]
     unet = record["sonic/unet.pth"]
     assert unet["commit"] == COMMIT
     assert unet["sha256"] == hashlib.sha256(FILES["LeonJoe13/Sonic/Sonic/unet.pth"]).hexdigest()
+
+
+def test_what_is_fetched_is_8_gb_and_not_the_whole_of_svd():
+    published = {remote.path for file in FULL_SIZE for remote in file.source.files}
+    assert "svd_xt.safetensors" not in published
+    assert 8.2e9 < sum(file.source.size for file in FULL_SIZE) < 8.3e9
+
+
+def test_every_published_file_is_pinned_by_size_and_sha256():
+    for file in FULL_SIZE:
+        for remote in file.source.files:
+            assert remote.size > 0
+            assert download.SHA256.fullmatch(remote.sha256)
+
+
+def test_another_file_under_the_same_name_is_refused_before_it_is_fetched(monkeypatch, tmp_path):
+    for content in (b"shorter", bytes(len(FILES["LeonJoe13/Sonic/Sonic/unet.pth"]))):
+        with hub(monkeypatch, {**FILES, "LeonJoe13/Sonic/Sonic/unet.pth": content}) as served:
+            (item,) = only("unet", tmp_path)
+            with pytest.raises(ModelMissingError, match="replaced at the source"):
+                fetch(item)
+        assert all(method == "HEAD" for method, *_ in served.requests)
+        assert not item.target.parent.exists()
 
 
 def test_pinned_commits_are_asked_for(monkeypatch, tmp_path):
@@ -84,13 +110,13 @@ def test_pinned_commits_are_asked_for(monkeypatch, tmp_path):
     )
 
 
-def test_without_an_accepted_licence_nothing_is_fetched():
-    with serving(Hub(dict(FILES))) as served:
-        answer = run(endpoint=served.url)
-        assert answer.returncode == 2
-        assert "--accept-licence" in answer.stderr
-        assert "CC BY-NC-SA" in answer.stdout
-        assert served.requests == []
+def test_without_an_accepted_licence_nothing_is_fetched(monkeypatch, capsys):
+    with hub(monkeypatch) as served:
+        assert cli.main(["download", "sonic"]) == 2
+    said = capsys.readouterr()
+    assert "--accept-licence" in said.err
+    assert "CC BY-NC-SA" in said.out
+    assert served.requests == []
 
 
 @pytest.mark.parametrize(("typed", "code"), [("yes", 0), ("n", 2), ("", 2)])
@@ -110,7 +136,7 @@ def test_an_interrupted_download_goes_on_where_it_stopped(monkeypatch, tmp_path)
         raise KeyboardInterrupt
 
     with hub(monkeypatch, files) as served:
-        (item,) = only("unet", tmp_path)
+        (item,) = only("unet", tmp_path, known(files))
         with pytest.raises(KeyboardInterrupt):
             fetch(item, interrupt)
         assert not item.target.exists()
@@ -134,7 +160,7 @@ def test_a_damaged_file_is_not_kept(monkeypatch, tmp_path):
 
 def test_a_repository_with_terms_says_where_to_accept_them(monkeypatch, tmp_path):
     with hub(monkeypatch, gated=("stabilityai/stable-video-diffusion-img2vid-xt",)):
-        (item,) = only("svd", tmp_path)
+        item = only("svd", tmp_path)[0]
         with pytest.raises(ModelMissingError, match="accept them there, then log in"):
             fetch(item)
 
@@ -142,7 +168,7 @@ def test_a_repository_with_terms_says_where_to_accept_them(monkeypatch, tmp_path
 def test_a_token_opens_it_and_goes_to_the_hub_only(monkeypatch, tmp_path):
     monkeypatch.setenv("HF_TOKEN", "hf_of_somebody")
     with hub(monkeypatch, gated=("stabilityai/stable-video-diffusion-img2vid-xt",)) as served:
-        (item,) = only("svd", tmp_path)
+        item = only("svd", tmp_path)[0]
         fetch(item)
     assert item.target.exists()
     assert served.tokens_at_storage == 0
@@ -172,7 +198,7 @@ def test_what_is_there_under_another_name_is_not_fetched_and_half_a_folder_is_co
     (tmp_path / "sonic" / "unet.safetensors").write_bytes(b"")
     (tmp_path / "svd_xt_1_1.safetensors").write_bytes(b"")
     places = [
-        item.target.relative_to(tmp_path).as_posix() for item in missing_downloads(SONIC_FILES, [tmp_path], tmp_path)
+        item.target.relative_to(tmp_path).as_posix() for item in missing_downloads(SMALL_FILES, [tmp_path], tmp_path)
     ]
     assert places == [
         "sonic/audio2token.pth",
