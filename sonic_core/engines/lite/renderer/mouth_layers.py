@@ -14,6 +14,7 @@ from .geometry import clipped_box, pixel_grid, remap, smoothstep
 from .grid import Grid
 from .linear_light import to_linear, to_srgb
 from .mouth_shape import MouthShape
+from .relaxed_skin import RelaxedSkin
 from .source import SourcePicture
 from .warp import Warp
 
@@ -27,12 +28,18 @@ class MouthLayers:
     source: SourcePicture
     mouth: MouthShape
     cavity: Cavity
+    relaxed: RelaxedSkin
     edge_distance: NDArray[np.float32]
     origin: tuple[int, int]
 
     @classmethod
     def prepare(
-        cls, source: SourcePicture, mouth: MouthShape, cavity: Cavity, positions: NDArray[np.float32]
+        cls,
+        source: SourcePicture,
+        mouth: MouthShape,
+        cavity: Cavity,
+        relaxed: RelaxedSkin,
+        positions: NDArray[np.float32],
     ) -> MouthLayers:
         """positions: [h, w, 2] px of the box round the mouth (`mouth_box`)."""
         a, b = mouth.frame.to_local(positions[..., 0], positions[..., 1])
@@ -42,7 +49,7 @@ class MouthLayers:
             return (mouth.extended(curve, a) - b) / np.sqrt(1 + slope * slope)
 
         edges = np.stack([distance(mouth.upper), distance(mouth.lower)], -1).astype(np.float32)
-        return cls(source, mouth, cavity, edges, (int(positions[0, 0, 0]), int(positions[0, 0, 1])))
+        return cls(source, mouth, cavity, relaxed, edges, (int(positions[0, 0, 0]), int(positions[0, 0, 1])))
 
     def draw(
         self, frame: NDArray[np.uint8], pose: Pose, weights: NDArray[np.float32], warp: Warp, fields: Fields, grid: Grid
@@ -74,7 +81,10 @@ class MouthLayers:
         to_end = np.minimum(a - mouth.a[0], mouth.a[-1] - a)
         free = 1 - opened * (1 - smoothstep(to_end / (0.07 * widest + 1e-3) - 0.10))  # 0 where skin webs the corner
 
-        upper_lip, lower_lip = (to_linear(self.source.sample(m)) for m in (upper_map, lower_map))
+        smoothed = self.relaxed.amount(pose)
+        upper_lip, lower_lip = (
+            to_linear(self.relaxed.relax(self.source.sample(m), smoothed, m)) for m in (upper_map, lower_map)
+        )
         inside: NDArray | float = 0.0
         if ((1 - upper_cover) * (1 - lower_cover) * free).max() > 0.004:
             inside = self.cavity.paint(pose, box, above, below, gap, to_end, strength)

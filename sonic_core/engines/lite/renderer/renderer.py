@@ -27,6 +27,7 @@ from .mouth_layers import MouthLayers, mouth_box
 from .mouth_shape import MouthShape, mouth_shape
 from .palette import Palette, read_palette, skin_lab
 from .photo_interior import cut_interior
+from .relaxed_skin import RelaxedSkin
 from .relight import Relight
 from .skin_fill import lid_skin
 from .source import SourcePicture
@@ -121,9 +122,11 @@ class PortraitRenderer:
         if box is not None:
             x0, y0, x1, y1 = box
             frame[y0:y1, x0:x1] = m.source.sample(positions[y0:y1, x0:x1])
+        relaxed = m.layers.relaxed
+        relaxed.draw(frame, relaxed.amount(pose), positions)
         m.eyelids.draw(frame, positions, (pose.blink_r, pose.blink_l))
         m.layers.draw(frame, pose, weights, warp, m.fields, m.grid)
-        m.relight.draw(frame, pose, warp, positions, m.fields, m.grid)
+        m.relight.draw(frame, pose, warp, m.fields, m.grid)
 
     def _limitations(self) -> list[str]:
         notes = []
@@ -174,11 +177,12 @@ def _measure(
         cut_interior(image, mouth, around_mouth, box[:2]),
         coverings.moustache,
     )
-    layers = MouthLayers.prepare(source, mouth, cavity, around_mouth)
+    relaxed = RelaxedSkin.prepare(image, points, head, mouth)
+    layers = MouthLayers.prepare(source, mouth, cavity, relaxed, around_mouth)
     progress("portrait", 4, steps)
     eyelids = Eyelids(source, eyes, lid_skin(image, eyes, head.iod, skin), head.iod)
     progress("portrait", 5, steps)
-    relight = Relight.prepare(image, points, head, mouth, fields, grid)
+    relight = Relight.prepare(points, head, mouth, fields, grid)
     pixels = pixel_grid(0, 0, source.width, source.height)
     progress("portrait", 6, steps)
     return _Model(source, head, mouth, palette, grid, fields, limits, layers, eyelids, relight, coverings, pixels)

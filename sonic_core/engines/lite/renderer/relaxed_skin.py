@@ -1,0 +1,142 @@
+"""The skin round the mouth without the marks of a smile: folds beside the mouth and dark corners, as a change of the picture.
+
+Rounded lips take a smile out of a face; the warp moves its shape, this takes away the shadows that would stay behind.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ..parameters import Pose
+from . import landmarks as lm
+from .geometry import smoothstep
+from .head import HeadFrame
+from .linear_light import to_lab
+from .mouth_shape import MouthShape
+
+VISIBLE = 0.004  # share of the change below which nothing is drawn
+MOTION_MARGIN = 0.30  # IOD by which the skin may have moved
+ROUNDED = 0.75  # pucker at which all of the change is reached
+REACH = 0.45  # IOD round the folds that is looked at
+FOLD_REACH, CORNER_REACH = 0.23, 0.15  # IOD
+CORNER_LEFT = 0.15  # share of a corner's shadow that stays: lips that meet have a corner
+
+
+@dataclass(frozen=True)
+class RelaxedSkin:
+    """change: float32 [h, w, 3] sRGB difference over `box` (x0, y0, x1, y1 of the source, px).
+
+    strength: share of it that fully rounded lips show; a face that does not smile keeps more of its own lines.
+    """
+
+    change: NDArray[np.float32]
+    box: tuple[int, int, int, int]
+    margin: int
+    strength: float
+
+    @classmethod
+    def prepare(
+        cls, image: NDArray[np.uint8], points: NDArray[np.floating], head: HeadFrame, mouth: MouthShape
+    ) -> RelaxedSkin:
+        p, iod = np.asarray(points, np.float64), head.iod
+        folds = [
+            np.vstack([p[list(side), :2], p[[corner], :2]])
+            for side, corner in zip(lm.NASOLABIAL, (lm.MOUTH_CORNER_RIGHT, lm.MOUTH_CORNER_LEFT), strict=True)
+        ]
+        around = np.concatenate(folds)
+        x0, y0 = np.maximum((around.min(0) - REACH * iod).astype(int), 0)
+        x1, y1 = np.minimum((around.max(0) + REACH * iod).astype(int), [image.shape[1], image.shape[0]])
+        patch = image[y0:y1, x0:x1]
+        x, y = np.meshgrid(np.arange(x0, x1), np.arange(y0, y1))
+        relaxed = _without_dark_corners(patch.astype(np.float32), x, y, mouth)
+        change = _without_folds(relaxed, x, y, folds, mouth) - patch
+        fade = np.minimum.reduce([x - x0, y - y0, x1 - 1 - x, y1 - 1 - y]) / (0.08 * iod)
+        change = np.float32(change * smoothstep(fade)[..., None])
+        return cls(change, (int(x0), int(y0), int(x1), int(y1)), int(MOTION_MARGIN * iod), 0.35 + 0.65 * mouth.smile)
+
+    def amount(self, pose: Pose) -> float:
+        """Share of the change that a pose shows."""
+        return self.strength * (1 - (1 - min(pose.pucker / ROUNDED, 1)) ** 2)
+
+    def draw(self, frame: NDArray[np.uint8], amount: float, positions: NDArray[np.float32]) -> None:
+        """Relax the skin of `frame` (RGB, warped) in place.  positions: [H, W, 2] source px of every pixel."""
+        if amount <= VISIBLE:
+            return
+        x0, y0, x1, y1 = self.box
+        height, width = frame.shape[:2]
+        left, top = max(x0 - self.margin, 0), max(y0 - self.margin, 0)
+        area = np.s_[top : min(y1 + self.margin, height), left : min(x1 + self.margin, width)]
+        self.relax(frame[area], amount, positions[area])
+
+    def relax(self, area: NDArray[np.uint8], amount: float, positions: NDArray[np.float32]) -> NDArray[np.uint8]:
+        """The same for RGB [h, w, 3] sampled at `positions` [h, w, 2], source px; changed in place and returned."""
+        if amount > VISIBLE:
+            local = positions - np.float32(self.box[:2])
+            change = cv2.remap(self.change, local, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+            cv2.add(area, np.float32(amount) * change, dst=area, dtype=cv2.CV_8U)
+        return area
+
+
+def distance_to_line(x: NDArray, y: NDArray, line: NDArray) -> NDArray[np.float64]:
+    """Distance in px of positions from a polyline [N, 2]."""
+    best = np.full(np.shape(x), np.inf)
+    for start, end in pairwise(line):
+        step = end - start
+        along = np.clip(((x - start[0]) * step[0] + (y - start[1]) * step[1]) / max(step @ step, 1e-9), 0, 1)
+        best = np.minimum(best, np.hypot(x - start[0] - along * step[0], y - start[1] - along * step[1]))
+    return best
+
+
+def _without_folds(
+    patch: NDArray[np.float32], x: NDArray, y: NDArray, folds: list[NDArray], mouth: MouthShape
+) -> NDArray[np.float32]:
+    """Takes fold-sized dark lines beside the mouth away and keeps the skin's own texture."""
+    iod = mouth.iod
+    a, b = mouth.frame.to_local(x, y)
+    upper, lower = mouth.at(mouth.outer_upper, a), mouth.at(mouth.outer_lower, a)
+    beyond = np.maximum(np.abs(a) - 0.87 * mouth.half_width, 0)
+    off_lips = np.hypot(np.maximum(np.maximum(upper - b, b - lower), 0), beyond) / iod
+    skin = smoothstep((off_lips - 0.01) / 0.04)
+    lab = to_lab(patch, blur=max(0.01 * iod, 0.4))
+    reference = np.median(lab[skin > 0.9], 0) if (skin > 0.9).any() else lab.reshape(-1, 3).mean(0)
+    likeness = np.exp(-((((lab - reference) * [0.6, 1, 1]) ** 2).sum(2)) / 30**2)
+    weight = (skin * likeness + 1e-4).astype(np.float32)
+
+    fine = cv2.GaussianBlur(patch, (0, 0), max(0.012 * iod, 0.5))
+    wide = 0.17 * iod
+    coarse = (
+        cv2.GaussianBlur(fine * weight[..., None], (0, 0), wide) / cv2.GaussianBlur(weight, (0, 0), wide)[..., None]
+    )
+    # In the crease itself the finest detail is the crease.
+    crease = smoothstep((coarse.mean(2) - fine.mean(2) - 4) / 10).astype(np.float32)[..., None]
+    band = fine + crease * (patch - fine) - coarse
+    zone = np.exp(-((np.minimum(*(distance_to_line(x, y, line) for line in folds)) / (FOLD_REACH * iod)) ** 2)) * skin
+    change = -(0.95 * np.minimum(band, 0) + 0.35 * np.maximum(band, 0)) * zone[..., None]
+    return patch + np.clip(change, -40, 90)
+
+
+def _without_dark_corners(patch: NDArray[np.float32], x: NDArray, y: NDArray, mouth: MouthShape) -> NDArray[np.float32]:
+    """Fills the dark of both mouth corners with the lip and skin round it."""
+    iod = mouth.iod
+    a, b = mouth.frame.to_local(x, y)
+    from_end = np.minimum(np.hypot(a - mouth.a[0], b - mouth.seam[0]), np.hypot(a - mouth.a[-1], b - mouth.seam[-1]))
+    zone = 1 - smoothstep((from_end / iod - 0.5 * CORNER_REACH) / (0.5 * CORNER_REACH))
+    between = (b > mouth.at(mouth.upper, a)) & (b < mouth.at(mouth.lower, a)) & (np.abs(mouth.relative(a)) < 1)
+    light = to_lab(patch, blur=max(0.008 * iod, 0.4))[..., 0]
+    near = (zone > 0) & ~between
+    if not near.any():
+        return patch
+    usual = np.median(light[near])
+    dark = smoothstep((usual - light - 5) / 14)
+    weight = ((1 - dark) ** 2 * ~between * (from_end < 1.6 * CORNER_REACH * iod) + 1e-5).astype(np.float32)
+    total, mass = 0.0, 0.0
+    for sigma, share in ((0.025, 1.0), (0.05, 0.1), (0.12, 0.001)):
+        total = total + share * cv2.GaussianBlur(patch * weight[..., None], (0, 0), sigma * iod)
+        mass = mass + share * cv2.GaussianBlur(weight, (0, 0), sigma * iod)
+    share = (1 - CORNER_LEFT) * zone * np.maximum(dark, between)
+    return patch + np.float32(share[..., None]) * (total / mass[..., None] - patch)
