@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import cv2
 import numpy as np
@@ -19,15 +20,14 @@ from .eyes import EyeShape
 from .face_fields import brow_fields, edge_taper, gaze_fields, head_weight
 from .grid import Grid
 from .head import HeadFrame
-from .mouth_fields import MouthLayer, mouth_fields
+from .mouth_fields import ROUND_FIELDS, MouthLayer, mouth_fields
 from .mouth_shape import MouthShape
 
 FIELDS = (
     "jaw",
     "close_jaw",
     "close_rest",
-    "round_jaw",
-    "round_rest",
+    *chain.from_iterable(ROUND_FIELDS),
     "press",
     "pucker",
     "stretch",
@@ -92,8 +92,7 @@ def coefficients(pose: Pose, moves_gaze: bool) -> NDArray[np.float32]:
         "jaw": p.jaw,
         "close_jaw": p.jaw * max(p.close, 0.92 * p.fv),
         "close_rest": rest,
-        "round_jaw": 0.85 * p.jaw * p.pucker * (1 - p.close),
-        "round_rest": p.pucker * (1 - rest),
+        **_rounding(p, rest),
         "press": p.press,
         "pucker": p.pucker,
         "stretch": p.stretch,
@@ -111,6 +110,16 @@ def coefficients(pose: Pose, moves_gaze: bool) -> NDArray[np.float32]:
         "gaze_y": p.gaze_y * moves_gaze,
     }
     return np.array([values[name] for name in FIELDS], np.float32)
+
+
+def _rounding(pose: Pose, rest: float) -> dict[str, float]:
+    """Coefficients of the two nearest of the rounded shapes."""
+    values = {}
+    for i, (of_jaw, of_rest) in enumerate(ROUND_FIELDS):
+        share = max(1 - abs(len(ROUND_FIELDS) * pose.pucker - 1 - i), 0.0)
+        values[of_jaw] = share * pose.jaw * (1 - pose.close)
+        values[of_rest] = share * (1 - rest)
+    return values
 
 
 def build_fields(

@@ -15,6 +15,10 @@ from .mouth_shape import MouthShape
 
 JAW_GAP = 0.30  # lip gap at jaw = 1, IOD
 CORNER_SHARE = 0.42  # of the jaw drop that the mouth corners follow
+# Half width of the opening of ever rounder lips, half widths of the mouth; the last are fully rounded.  Mixing two distant shapes would
+# leave wings where the narrower one ends.
+ROUND_WIDTHS = (0.86, 0.73, 0.60)
+ROUND_FIELDS = tuple((f"round_jaw_{i}", f"round_rest_{i}") for i in range(len(ROUND_WIDTHS)))
 CHIN_SHARE = 0.80  # of the jaw drop that the chin follows; with 1 the lower face looks like a snout
 UPPER_LIP_RISE = -0.09  # share of the jaw drop by which the upper lip rises
 LOWER_LIP_LOWERED, UPPER_LIP_RAISED = 0.10, 0.085  # at lowdep = 1 and upraise = 1, IOD
@@ -151,14 +155,13 @@ def _closing(layer: MouthLayer, mouth: MouthShape, head: HeadFrame) -> dict[str,
     torn = layer.reach < 1
     jaw_gap = JAW_GAP * mouth.iod * (1 - UPPER_LIP_RISE) * layer.opening * torn * layer.ear_falloff(mouth)
     own_gap = mouth.at(mouth.gap, layer.a) * torn
-    sides = 1 - np.exp(-((layer.reach / 0.52) ** 3))
     overlap = max(0.014 * mouth.iod, sum(mouth.contact)) * mouth.rim(layer.a) * torn
-    return {
-        "close_jaw": close(jaw_gap, 0.72),
-        "close_rest": close(own_gap + overlap, 0.62),
-        "round_jaw": close(jaw_gap * sides, 0.55),
-        "round_rest": close((own_gap + overlap) * sides, 0.55),
-    }
+    fields = {"close_jaw": close(jaw_gap, 0.72), "close_rest": close(own_gap + overlap, 0.62)}
+    for width, (of_jaw, of_rest) in zip(ROUND_WIDTHS, ROUND_FIELDS, strict=True):
+        ellipse = np.clip(1 - (layer.reach / width) ** 2, 0, 1) ** 0.6
+        sides = 1 - np.minimum(ellipse / np.maximum(layer.opening, 1e-3), 1)
+        fields |= {of_jaw: close(jaw_gap * sides, 0.45), of_rest: close((own_gap + overlap) * sides, 0.45)}
+    return fields
 
 
 def _press(layer: MouthLayer, head: HeadFrame) -> NDArray:
