@@ -19,11 +19,22 @@ STAGES = {
     "sampling": "Finding the motion",
     "rendering": "Drawing",
     "encoding": "Making the video",
+    "mouth": "Watching the mouth",
+    "listening": "Listening",
+    "writing": "Writing",
     "decoding": "Decoding",
     "downloading": "Downloading",
     "converting": "Converting",
 }
-UNITS = {"encoding": " frames", "decoding": " frames", "downloading": " MB", "converting": " files"}
+UNITS = {
+    "encoding": " frames",
+    "mouth": " frames",
+    "listening": " s",
+    "writing": " s",
+    "decoding": " frames",
+    "downloading": " MB",
+    "converting": " files",
+}
 # A bar that goes into a log file is drawn anew on each line: seldom is enough there.
 SECONDS_BETWEEN_LOGGED_BARS = 5.0
 

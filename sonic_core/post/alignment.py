@@ -5,24 +5,40 @@ Sign: `offset_ms` is positive when the sound is late against the mouth, negative
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..audio.clip import AudioClip
 from ..errors import AudioError, SettingsError
-from ..frames import Frame, FrameStream
+from ..frames import FrameStream
 from ..progress import Progress, ignore
 from .audio_opening import CURVE_RATE, predict_opening
 from .correlation import LAGS_MS, match, peak
+from .drift import fit_drift, without_drift
 from .face_tracker import MeshTracker
-from .mouth_track import FaceTracker, MouthTrack, track_mouth
+from .methods import DEFAULT_TOLERANCE_MS, METHODS
+from .mouth_track import FaceTracker, MouthTrack, between, in_order, track_mouth
+from .retiming import Correction, correct_audio, frame_order, rearranged, shift_audio, shift_frames
 
-METHODS = ("shift_audio", "shift_frames")
+__all__ = [
+    "DEFAULT_TOLERANCE_MS",
+    "METHODS",
+    "Alignment",
+    "Correction",
+    "Segment",
+    "SyncReport",
+    "align",
+    "compare",
+    "measure_again",
+    "measure_offset",
+    "shift_audio",
+    "shift_frames",
+]
+
 MIN_CONFIDENCE = 0.5
 """Below this nothing is changed: sound and mouth may not belong together, or too little was seen or heard."""
-DEFAULT_TOLERANCE_MS = 30.0
 MIN_SECONDS = 1.5
 MIN_FOUND = 0.5
 _SEGMENT_S, _SEGMENT_STEP_S = 6.0, 3.0
@@ -45,8 +61,8 @@ class SyncReport:
     offset_ms: positive = sound late against the mouth.  confidence: 0-1, below MIN_CONFIDENCE the offset means nothing.
     seen, predicted, loudness: curves `[N]` at `times` (s): mouth opening in the frames (eye distances), opening the sound suggests (0-1),
     peak amplitude of the sound (0-1).  lags_ms, correlation: the match at every shift.  segments: offset along the clip.
-    drift_ms_per_minute: how fast the offset grows, NaN when it cannot be told.  found_share: share of frames with a face.
-    notes: what stood in the way, in plain words.
+    drift_ms_per_minute: how fast the offset grows, NaN when it cannot be told.  drifting: it does; offset_ms is then that of the middle.
+    found_share: share of frames with a face.  notes: what stood in the way, in plain words.
     """
 
     offset_ms: float
@@ -61,17 +77,30 @@ class SyncReport:
     drift_ms_per_minute: float
     found_share: float
     notes: tuple[str, ...] = ()
+    drifting: bool = False
 
     @property
     def trusted(self) -> bool:
         return self.confidence >= MIN_CONFIDENCE
+
+    @property
+    def seconds(self) -> float:
+        """Length of what was compared."""
+        return len(self.times) / CURVE_RATE
+
+    def offset_at(self, seconds: float) -> float:
+        """The offset in ms at a moment of the clip: everywhere the same, or on the line along which it grows."""
+        if not self.drifting:
+            return self.offset_ms
+        return self.offset_ms + self.drift_ms_per_minute * (seconds - self.seconds / 2) / 60
 
 
 @dataclass(frozen=True)
 class Alignment:
     """Frames and sound after alignment, equally long within half a frame; `report` is the measurement it rests on.
 
-    shift_ms: by how much the sound was moved against the frames (positive = earlier), 0 when nothing was changed.
+    shift_ms: by how much the sound was moved against the frames (positive = earlier; in the middle of a clip that drifts), 0 when nothing
+    was changed.  correction: what was taken away, None for nothing, by `method`.
     """
 
     frames: FrameStream
@@ -79,6 +108,8 @@ class Alignment:
     report: SyncReport
     shift_ms: float
     notes: tuple[str, ...]
+    correction: Correction | None = None
+    method: str = METHODS[0]
 
 
 def measure_offset(
@@ -109,28 +140,31 @@ def measure_offset(
     return compare(track, curve, audio)
 
 
-def compare(track: MouthTrack, predicted: NDArray[np.floating], audio: AudioClip) -> SyncReport:
-    """The measurement from a mouth track that exists already; `predicted` at CURVE_RATE."""
+def compare(track: MouthTrack, predicted: NDArray[np.floating], sound: AudioClip | NDArray[np.floating]) -> SyncReport:
+    """The measurement from a mouth track that exists already; `predicted` at CURVE_RATE.  sound: the recording or its `loudness`."""
     times = (np.arange(len(predicted)) / CURVE_RATE).astype(np.float32)
     seen = np.interp(times, np.arange(len(track.opening)) / track.fps, track.opening).astype(np.float32)
+    heard, seconds = np.asarray(predicted, np.float32), len(predicted) / CURVE_RATE
     notes = _obstacles(track, predicted)
-    correlation = match(track, predicted)
+    stretches = () if notes else _stretches(track, heard)
+    drift = fit_drift(np.array([s[2] for s in stretches]), np.array([(s[0] + s[1]) / 2 for s in stretches]), seconds)
+    steady = without_drift(heard, CURVE_RATE, drift.ms_per_minute) if drift.trusted else heard
+    correlation = match(track, steady)
     offset, height = peak(correlation)
-    trusted = 0.0 if notes else confidence(height, len(predicted) / CURVE_RATE)
-    segments = () if notes else _segments(track, predicted)
     return SyncReport(
         offset_ms=0.0 if notes else offset,
-        confidence=trusted,
+        confidence=0.0 if notes else confidence(height, seconds),
         times=times,
         seen=seen,
-        predicted=np.asarray(predicted, np.float32),
-        loudness=_loudness(audio, len(predicted)),
+        predicted=heard,
+        loudness=loudness(sound, len(predicted)) if isinstance(sound, AudioClip) else np.asarray(sound, np.float32),
         lags_ms=LAGS_MS,
         correlation=correlation,
-        segments=segments,
-        drift_ms_per_minute=_drift(segments),
+        segments=_segments(stretches),
+        drift_ms_per_minute=drift.ms_per_minute,
         found_share=track.found_share,
         notes=notes,
+        drifting=drift.trusted,
     )
 
 
@@ -152,63 +186,66 @@ def align(
 ) -> Alignment:
     """Remove the measured offset, by moving the sound (exact to a sample) or the frames (to the nearest frame).
 
-    Changes nothing when the report is not trusted or the offset lies within the tolerance, and says so in `notes`.
+    An offset that grows (`report.drifting`) is removed along the whole clip: the sound is played that much slower or faster, or frames are
+    held and dropped.  Changes nothing when the report is not trusted or the offset lies within the tolerance, and says so in `notes`.
     """
     if method not in METHODS:
         raise SettingsError(f"method is {method!r}; expected one of {', '.join(METHODS)}.")
-    if report.confidence < MIN_CONFIDENCE:
-        reason = " ".join(report.notes) or "Sound and mouth do not match well enough."
-        note = f"Nothing changed: confidence {report.confidence:.2f} is below {MIN_CONFIDENCE:.2f}. {reason}"
-        return Alignment(frames, audio, report, 0.0, (note,))
-    found = f"sound {abs(report.offset_ms):.0f} ms {'late' if report.offset_ms > 0 else 'early'}"
-    if abs(report.offset_ms) <= tolerance_ms:
-        note = f"Nothing changed: {found}, within the tolerance of {tolerance_ms:.0f} ms (confidence {report.confidence:.2f})."
-        return Alignment(frames, audio, report, 0.0, (note,))
+    correction, note = plan_correction(report, method, tolerance_ms, frames.fps)
+    if correction is None:
+        return Alignment(frames, audio, report, 0.0, (note,), method=method)
     if method == "shift_audio":
-        moved = round(report.offset_ms / 1000 * audio.rate)
-        note = f"Found {found}, moved the sound by {abs(report.offset_ms):.0f} ms (confidence {report.confidence:.2f})."
-        return Alignment(frames, shift_audio(audio, moved, frames.duration), report, report.offset_ms, (note,))
-    moved = round(report.offset_ms / 1000 * frames.fps)
-    note = f"Found {found}, moved the frames by {abs(moved)} (confidence {report.confidence:.2f})."
+        moved = correct_audio(audio, correction, frames.duration)
+        return Alignment(frames, moved, report, report.offset_ms, (note,), correction, method)
+    order = frame_order(len(frames), frames.fps, correction)
     fitted = shift_audio(audio, 0, frames.duration)
-    return Alignment(shift_frames(frames, moved), fitted, report, 1000 * moved / frames.fps, (note,))
+    shift = report.offset_ms if report.drifting else correction.late_ms
+    return Alignment(rearranged(frames, order), fitted, report, shift, (note,), correction, method)
 
 
-def shift_audio(audio: AudioClip, earlier: int, seconds: float) -> AudioClip:
-    """The recording `earlier` samples sooner (negative: later), silence filling up, exactly `seconds` long."""
-    wanted = round(seconds * audio.rate)
-    if earlier == 0 and abs(audio.samples.shape[1] - wanted) <= audio.rate // 100:
-        return audio
-    samples = np.zeros((audio.samples.shape[0], wanted), np.float32)
-    source = audio.samples[:, max(0, earlier) :]
-    first = max(0, -earlier)
-    length = max(0, min(source.shape[1], wanted - first))
-    samples[:, first : first + length] = source[:, :length]
-    return audio.with_samples(samples, f"moved by {-1000 * earlier / audio.rate:+.0f} ms to match the mouth")
+def plan_correction(
+    report: SyncReport, method: str = "shift_audio", tolerance_ms: float = DEFAULT_TOLERANCE_MS, fps: float = 25.0
+) -> tuple[Correction | None, str]:
+    """What to take away, None for nothing, and a sentence about it.  fps: of the frames, which can only move by whole ones."""
+    if not report.trusted:
+        reason = " ".join(report.notes) or "Sound and mouth do not match well enough."
+        return None, f"Nothing changed: confidence {report.confidence:.2f} is below {MIN_CONFIDENCE:.2f}. {reason}"
+    found, sure = _in_words(report), f"(confidence {report.confidence:.2f})"
+    if max(abs(report.offset_at(0)), abs(report.offset_at(report.seconds))) <= tolerance_ms:
+        return None, f"Nothing changed: {found}, within the tolerance of {tolerance_ms:.0f} ms {sure}."
+    if report.drifting:
+        correction = Correction(report.offset_at(0), report.drift_ms_per_minute / 60_000)
+        percent = f"{100 * correction.growth:+.3f} %"
+        if method == "shift_audio":
+            return correction, f"Found {found}, moved the sound and changed its speed by {percent} {sure}."
+        return correction, f"Found {found}, moved the frames and changed their speed by {percent} {sure}."
+    if method == "shift_audio":
+        return Correction(report.offset_ms), f"Found {found}, moved the sound by {abs(report.offset_ms):.0f} ms {sure}."
+    moved = round(report.offset_ms / 1000 * fps)
+    if not moved:
+        return None, f"Nothing changed: {found}, less than half a frame {sure}."
+    return Correction(1000 * moved / fps), f"Found {found}, moved the frames by {abs(moved)} {sure}."
 
 
-def shift_frames(frames: FrameStream, later: int) -> FrameStream:
-    """The same number of frames, `later` frames later (negative: sooner); the first or last frame is held to fill up."""
+def measure_again(
+    track: MouthTrack, alignment: Alignment, predicted: NDArray[np.floating], sound: AudioClip | NDArray[np.floating]
+) -> SyncReport:
+    """The measurement after correction, without looking at the frames again: they are the same, in their new order.
 
-    def start():
-        last: Frame | None = None
-        made = 0
-        for i, frame in enumerate(frames):
-            if i == 0:
-                for _ in range(min(later, len(frames))):
-                    yield frame
-                    made += 1
-            if made == len(frames):
-                return
-            last = frame
-            if i >= -later:
-                yield frame
-                made += 1
-        while last is not None and made < len(frames):
-            yield last
-            made += 1
+    predicted, sound: as in `compare`, of `alignment.audio`.
+    """
+    if alignment.correction is not None and alignment.method == "shift_frames":
+        track = in_order(track, frame_order(len(track.opening), track.fps, alignment.correction))
+    return compare(track, predicted, sound)
 
-    return replace(frames, start=start)
+
+def _in_words(report: SyncReport) -> str:
+    def side(offset: float) -> str:
+        return f"{abs(offset):.0f} ms {'late' if offset > 0 else 'early'}"
+
+    if not report.drifting:
+        return f"sound {side(report.offset_ms)}"
+    return f"sound {side(report.offset_at(0))} at the start and {side(report.offset_at(report.seconds))} at the end"
 
 
 def _obstacles(track: MouthTrack, predicted: NDArray[np.floating]) -> tuple[str, ...]:
@@ -225,37 +262,27 @@ def _obstacles(track: MouthTrack, predicted: NDArray[np.floating]) -> tuple[str,
     return tuple(notes)
 
 
-def _segments(track: MouthTrack, predicted: NDArray[np.floating]) -> tuple[Segment, ...]:
-    """Offsets of overlapping stretches, in which the whole clip takes part."""
+def _stretches(
+    track: MouthTrack, predicted: NDArray[np.floating]
+) -> tuple[tuple[float, float, NDArray[np.float64]], ...]:
+    """Start, end and match at every lag of overlapping stretches, in which the whole clip takes part."""
     seconds = len(predicted) / CURVE_RATE
-    starts = np.arange(0, max(seconds - _SEGMENT_S, 0) + 1e-6, _SEGMENT_STEP_S)
     out = []
-    for start in starts:
+    for start in np.arange(0, max(seconds - _SEGMENT_S, 0) + 1e-6, _SEGMENT_STEP_S):
         end = min(seconds, start + _SEGMENT_S)
-        frames = slice(round(start * track.fps), round(end * track.fps))
-        part = replace(
-            track,
-            opening=track.opening[frames],
-            mesh=track.mesh[frames],
-            pixels=track.pixels[frames],
-            motion=track.motion[frames],
-            found=track.found[frames],
-        )
+        part = between(track, round(start * track.fps), round(end * track.fps))
         sound = predicted[round(start * CURVE_RATE) : round(end * CURVE_RATE)]
-        if part.found_share < MIN_FOUND or np.ptp(sound) < 1e-3:
-            continue
-        offset, height = peak(match(part, sound))
-        out.append(Segment(float(start), float(end), offset, confidence(height, float(end - start))))
+        if part.found_share >= MIN_FOUND and np.ptp(sound) >= 1e-3:
+            out.append((float(start), float(end), match(part, sound)))
     return tuple(out)
 
 
-def _drift(segments: tuple[Segment, ...]) -> float:
-    """Slope of a line through the trusted segments' offsets, ms per minute; NaN with fewer than four of them."""
-    trusted = [s for s in segments if s.confidence >= MIN_CONFIDENCE]
-    if len(trusted) < 4:
-        return float("nan")
-    middles = [(s.start_s + s.end_s) / 120 for s in trusted]
-    return float(np.polyfit(middles, [s.offset_ms for s in trusted], 1)[0])
+def _segments(stretches: tuple[tuple[float, float, NDArray[np.float64]], ...]) -> tuple[Segment, ...]:
+    out = []
+    for start, end, matched in stretches:
+        offset, height = peak(matched)
+        out.append(Segment(start, end, offset, confidence(height, end - start)))
+    return tuple(out)
 
 
 def _resampled(values: NDArray[np.float32], fps: float, seconds: float) -> NDArray[np.float32]:
@@ -263,8 +290,8 @@ def _resampled(values: NDArray[np.float32], fps: float, seconds: float) -> NDArr
     return np.interp(times, np.arange(len(values)) / fps, values).astype(np.float32)
 
 
-def _loudness(audio: AudioClip, count: int) -> NDArray[np.float32]:
-    """Peak amplitude of each 1 / CURVE_RATE seconds."""
+def loudness(audio: AudioClip, count: int) -> NDArray[np.float32]:
+    """Peak amplitude of each 1 / CURVE_RATE seconds, `[count]`."""
     edges = np.round(np.arange(count) * (audio.rate / CURVE_RATE)).astype(int)
     mono = np.abs(np.nan_to_num(audio.mono()))
     return np.maximum.reduceat(mono, np.minimum(edges, len(mono) - 1)).astype(np.float32)

@@ -7,7 +7,7 @@ and any other landmark source can be handed in as a `FaceTracker`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -73,6 +73,53 @@ def track_mouth(frames: FrameStream, tracker: FaceTracker, progress: Progress = 
     pixels = _foreign_run(strips, heights, mesh, found)
     opening, agreement = _combine(mesh, pixels, found)
     return MouthTrack(frames.fps, opening, mesh, pixels, motion, found, agreement)
+
+
+def between(track: MouthTrack, first: int, last: int) -> MouthTrack:
+    """Frames `first` to `last` (not included)."""
+    return _picked(track, slice(first, last))
+
+
+def in_order(track: MouthTrack, order: NDArray[np.int_]) -> MouthTrack:
+    """The track of the same frames shown in another order: what a second look at them would give.  A frame that is held shows no motion."""
+    moved = _picked(track, order)
+    still = np.diff(order, prepend=order[:1]) == 0
+    return replace(moved, motion=np.where(still, 0.0, moved.motion).astype(np.float32))
+
+
+def at_steady_rate(track: MouthTrack, times: NDArray[np.floating]) -> MouthTrack:
+    """The track at even distances, for frames that came at `times` (s, rising, from 0) and not in one beat; `track.fps` is kept."""
+    grid = np.arange(int(np.floor(times[-1] * track.fps + 1e-6)) + 1) / track.fps
+    found = track.found[np.clip(np.searchsorted(times, grid + 1e-6) - 1, 0, len(times) - 1)]
+    change = track.motion[1:] / np.maximum(np.diff(times) * track.fps, 1e-3)
+    middles = (times[1:] + times[:-1]) / 2
+    motion = np.interp(grid - 0.5 / track.fps, middles, change) if len(times) > 1 else np.zeros(len(grid))
+
+    def even(curve: NDArray[np.float32]) -> NDArray[np.float32]:
+        known = np.flatnonzero(np.isfinite(curve))
+        if not len(known):
+            return np.full(len(grid), np.nan, np.float32)
+        return np.where(found, np.interp(grid, times[known], curve[known]), np.nan).astype(np.float32)
+
+    return replace(
+        track,
+        opening=np.interp(grid, times, track.opening).astype(np.float32),
+        mesh=even(track.mesh),
+        pixels=even(track.pixels),
+        motion=motion.astype(np.float32),
+        found=found,
+    )
+
+
+def _picked(track: MouthTrack, frames: slice | NDArray[np.int_]) -> MouthTrack:
+    return replace(
+        track,
+        opening=track.opening[frames],
+        mesh=track.mesh[frames],
+        pixels=track.pixels[frames],
+        motion=track.motion[frames],
+        found=track.found[frames],
+    )
 
 
 def eye_distance(points: NDArray[np.float32]) -> float:

@@ -7,6 +7,7 @@ from sonic_core.audio.clip import AudioClip
 from sonic_core.errors import AudioError, SettingsError
 from sonic_core.frames import FrameStream
 from sonic_core.post.alignment import align, measure_offset, shift_audio, shift_frames
+from sonic_core.threads import one_thread
 
 RATE, FPS, SECONDS = 16_000, 25.0, 6.0
 MOUTH_X, MOUTH_Y, EYES = 100, 130, 60
@@ -132,7 +133,8 @@ def test_lost_face_has_no_confidence_and_says_so(talk):
 
 def test_blank_frames_show_no_face_to_the_real_mesh(talk):
     frames = FrameStream.from_array(np.zeros((40, 64, 64, 3), np.uint8), FPS)
-    report = measure_offset(frames, voice(talk))
+    with one_thread():
+        report = measure_offset(frames, voice(talk))
     assert report.found_share == 0
     assert report.confidence == 0
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,25 +10,49 @@ from numpy.typing import NDArray
 from ...audio.clip import AudioClip
 from ...audio.encoders import SpeechEncoder, WhisperEncoder
 from ...audio.resampling import ENCODER_RATE, to_mono_16k
+from ...progress import Progress, ignore
 from .lip_motion import MOUTH, lip_motion
 from .lip_reader import LipReader, read_lips
 
 OPENING_RATE = 100
 """Values per second; value i belongs to time i / OPENING_RATE."""
-_PIECE = 30 * ENCODER_RATE
+_PIECE = 4 * ENCODER_RATE
 
 
 def heard_opening(
-    clip: AudioClip, encoder: SpeechEncoder | None = None, reader: LipReader | None = None
+    clip: AudioClip,
+    encoder: SpeechEncoder | None = None,
+    reader: LipReader | None = None,
+    progress: Progress = ignore,
 ) -> NDArray[np.float32]:
     """Opening of the lips, 0 = closed, `[round(seconds * OPENING_RATE)]`: the `predicted` of `post.alignment.measure_offset`.
 
     encoder, reader: networks to use; those of the package are loaded when they are None.
+    progress: called as ("listening", seconds done, seconds) every 4 s of sound; may raise to stop.
     """
-    heard = read_lips(encoder or WhisperEncoder.load(), reader or LipReader.load(), _pieces(to_mono_16k(clip)))
-    motion = dict(
-        zip(MOUTH, lip_motion(heard, max(1, round(clip.duration * OPENING_RATE)), OPENING_RATE).T, strict=True)
-    )
+    mono = to_mono_16k(clip)
+    return hear_opening(_pieces(mono), clip.duration, encoder, reader, progress)
+
+
+def hear_opening(
+    pieces: Iterable[NDArray[np.float32]],
+    seconds: float,
+    encoder: SpeechEncoder | None = None,
+    reader: LipReader | None = None,
+    progress: Progress = ignore,
+) -> NDArray[np.float32]:
+    """The same for sound that arrives in pieces of 16 kHz mono, `seconds` long in all: none of it is kept."""
+    total = max(1, round(seconds))
+
+    def heard_pieces() -> Iterator[NDArray[np.float32]]:
+        done = 0
+        for piece in pieces:
+            yield piece
+            done += len(piece)
+            progress("listening", min(round(done / ENCODER_RATE), total), total)
+
+    heard = read_lips(encoder or WhisperEncoder.load(), reader or LipReader.load(), heard_pieces())
+    motion = dict(zip(MOUTH, lip_motion(heard, max(1, round(seconds * OPENING_RATE)), OPENING_RATE).T, strict=True))
     return motion["jaw"] * (1 - np.maximum(motion["close"], 0.92 * motion["fv"]))
 
 

@@ -1,0 +1,211 @@
+"""A finished video brought into sync, from file to file: measure, correct, write, measure what was written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .engines.lite.heard_opening import hear_opening
+from .errors import AudioError, PortraitError
+from .media.encoding import Encoding
+from .media.provenance import GENERATOR
+from .media.remux import CONTAINERS, container_for, cut_to, replace_picture, replace_sound
+from .media.timeline import Timeline, read_frames_at, read_shown_frames, read_sound, read_timeline
+from .post.alignment import (
+    DEFAULT_TOLERANCE_MS,
+    METHODS,
+    MIN_FOUND,
+    MIN_SECONDS,
+    SyncReport,
+    compare,
+    plan_correction,
+)
+from .post.audio_opening import CURVE_RATE
+from .post.face_tracker import MeshTracker
+from .post.mouth_track import MouthTrack, at_steady_rate, track_mouth
+from .post.retiming import Correction, retimed_sound
+from .progress import Progress, ignore
+
+LISTENING_RATE = 16_000
+SHIFT_TAG = "lip_sync"
+"""Metadata of a corrected file: what was moved by how much, and by what."""
+
+
+@dataclass(frozen=True)
+class ClipSync:
+    """A measured file: its clock, the mouth seen in it, and how well the sound belongs to it."""
+
+    timeline: Timeline
+    track: MouthTrack
+    report: SyncReport
+
+
+@dataclass(frozen=True)
+class ClipAlignment:
+    """What `align_clip` found and did.
+
+    before: as the file was.  after: measured again on the file that was written, None when none was.  output: its path, None when nothing
+    had to be changed or the measurement is not sure enough.  shift_ms: by how much the sound was moved (positive: earlier), in the middle
+    of a clip that drifts.
+    """
+
+    before: SyncReport
+    after: SyncReport | None
+    output: Path | None
+    shift_ms: float
+    notes: tuple[str, ...]
+
+
+def measure_clip(path: Path, progress: Progress = ignore) -> ClipSync:
+    """Watch and listen to a video file; memory does not grow with its length beyond some kilobytes per second.
+
+    Any frame rate, also a changing one; whatever PyAV decodes.  Sound and picture are compared where there are both.
+    Raises OutputError (no video), AudioError (no sound, silence, too short) and PortraitError (no face, a mouth that does not move).
+    """
+    timeline = read_timeline(path)
+    if timeline.shared_seconds < MIN_SECONDS:
+        raise AudioError(
+            f"{path.name} has only {timeline.shared_seconds:.2f} s of picture and sound together; {MIN_SECONDS} s are needed."
+        )
+    heard, loud = listen(timeline, progress)
+    if np.ptp(heard) < 1e-3:
+        raise AudioError(
+            f"{path.name} is silent, or nothing in its sound is like speech. Choose a clip in which somebody speaks."
+        )
+    return measured(timeline, watch(timeline, progress), heard, loud)
+
+
+def measured(timeline: Timeline, track: MouthTrack, heard: NDArray[np.float32], loud: NDArray[np.float32]) -> ClipSync:
+    """The comparison; PortraitError where there is no mouth to compare with."""
+    count = min(len(heard), len(loud), round(timeline.shared_seconds * CURVE_RATE))
+    name = timeline.path.name
+    if track.found_share < MIN_FOUND:
+        raise PortraitError(
+            f"A face was seen in only {track.found_share:.0%} of the frames of {name}. A clip with one visible face is needed."
+        )
+    report = compare(track, heard[:count], loud[:count])
+    if report.notes:
+        raise PortraitError(f"{name} cannot be measured. {' '.join(report.notes)}")
+    return ClipSync(timeline, track, report)
+
+
+def watch(timeline: Timeline, progress: Progress = ignore) -> MouthTrack:
+    """The mouth in the file's frames, at an even rate."""
+    frames, times = read_shown_frames(timeline)
+    track = track_mouth(frames, MeshTracker(), progress)
+    return track if timeline.constant else at_steady_rate(track, times)
+
+
+def listen(timeline: Timeline, progress: Progress = ignore) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Opening that is heard and loudness, at CURVE_RATE from the first frame to the end of picture or sound, whichever is sooner."""
+    peaks: list[NDArray[np.float32]] = []
+    step = LISTENING_RATE // CURVE_RATE
+    wanted = round(timeline.shared_seconds * LISTENING_RATE)
+
+    def pieces() -> Iterator[NDArray[np.float32]]:
+        rest, left = np.zeros(0, np.float32), wanted
+        for block in read_sound(timeline, LISTENING_RATE, mono=True):
+            piece = block[0, :left]
+            left -= len(piece)
+            rest = np.concatenate([rest, np.abs(piece)])
+            whole = len(rest) // step * step
+            peaks.append(rest[:whole].reshape(-1, step).max(axis=1))
+            rest = rest[whole:]
+            if len(piece):
+                yield piece
+            if left <= 0:
+                return
+
+    heard = hear_opening(pieces(), wanted / LISTENING_RATE, progress=progress)
+    loud = np.concatenate(peaks) if peaks else np.zeros(0, np.float32)
+    return heard, np.pad(loud, (0, max(0, len(heard) - len(loud))))
+
+
+def align_clip(
+    path: Path,
+    output: Path | None = None,
+    method: str = METHODS[0],
+    tolerance_ms: float = DEFAULT_TOLERANCE_MS,
+    measure_only: bool = False,
+    drift: bool = True,
+    encoding: Encoding | None = None,
+    overwrite: bool = False,
+    progress: Progress = ignore,
+) -> ClipAlignment:
+    """Measure `path`; when it is surely out of sync write a corrected copy and measure that.
+
+    output: default is the name with `_aligned` beside the file.  method: shift_audio copies the picture as it is and encodes the moved
+    sound; shift_frames encodes the picture anew and moves whole frames.  drift: also take away an offset that grows along the clip.
+    """
+    target = output or default_output(path)
+    container_for(target)
+    before = measure_clip(path, progress)
+    report = before.report if drift else _without_drift(before.report)
+    correction, note = plan_correction(report, method, tolerance_ms, before.timeline.fps)
+    notes = [*_remarks(before.timeline), note]
+    if correction is None or measure_only:
+        if correction is not None:
+            notes[-1] = note.split(",")[0] + "; nothing was changed."
+        return ClipAlignment(before.report, None, None, 0.0, tuple(notes))
+    tags = {SHIFT_TAG: f"{note} {GENERATOR}"}
+    if method == "shift_audio":
+        written = _with_sound_moved(before.timeline, correction, target, tags, overwrite, progress)
+        timeline = read_timeline(written)
+        after = measured(timeline, before.track, *listen(timeline, progress))
+    else:
+        written = _with_frames_moved(before.timeline, correction, target, encoding, tags, overwrite, progress)
+        after = measure_clip(written, progress)
+    notes.append(_verdict(after.report, tolerance_ms, before.timeline.fps if method == "shift_frames" else None))
+    shift = report.offset_ms if report.drifting else correction.late_ms
+    return ClipAlignment(before.report, after.report, written, shift, tuple(notes))
+
+
+def default_output(path: Path) -> Path:
+    """`CLIP_aligned` beside the clip, of its own kind where that can be written."""
+    suffix = path.suffix if path.suffix.lower() in CONTAINERS else ".mkv"
+    return path.with_name(f"{path.stem}_aligned{suffix}")
+
+
+def _with_sound_moved(timeline: Timeline, correction: Correction, target: Path, tags, overwrite, progress) -> Path:
+    moved = retimed_sound(read_sound(timeline), timeline.rate, timeline.channels, correction, timeline.end)
+    return replace_sound(timeline, cut_to(moved, timeline, timeline.end), target, tags, overwrite, progress)
+
+
+def _with_frames_moved(
+    timeline: Timeline, correction: Correction, target: Path, encoding, tags, overwrite, progress
+) -> Path:
+    count = max(1, round(timeline.end * timeline.fps))
+    shown = correction.mouth_at(np.arange(count) / timeline.fps)
+    frames = read_frames_at(timeline, np.asarray(shown), timeline.fps)
+    return replace_picture(timeline, frames, target, encoding, tags, overwrite, progress)
+
+
+def _without_drift(report: SyncReport) -> SyncReport:
+    return replace(report, drifting=False)
+
+
+def _remarks(timeline: Timeline) -> list[str]:
+    pictures, sounds, others = timeline.tracks
+    dropped = [f"{sounds - 1} more sound track(s)"] if sounds > 1 else []
+    dropped += [f"{pictures - 1} more picture track(s)"] if pictures > 1 else []
+    dropped += [f"{others} other track(s)"] if others else []
+    notes = (
+        [f"Only the first picture and sound track are used; the file also has {', '.join(dropped)}."] if dropped else []
+    )
+    if not timeline.constant:
+        notes.append(f"The frame rate changes along the clip ({timeline.fps:.2f} fps on average).")
+    return notes
+
+
+def _verdict(after: SyncReport, tolerance_ms: float, fps: float | None) -> str:
+    left = max(abs(after.offset_at(0)), abs(after.offset_at(after.seconds)))
+    allowed = max(tolerance_ms, 500 / fps + 5 if fps else 0)
+    if not after.trusted:
+        return f"Measured again: confidence fell to {after.confidence:.2f}; look at the result before you use it."
+    if left > allowed:
+        return f"Measured again: up to {left:.0f} ms are still left; look at the result before you use it."
+    return f"Measured again: {abs(after.offset_ms):.0f} ms left (confidence {after.confidence:.2f})."

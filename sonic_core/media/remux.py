@@ -1,0 +1,241 @@
+"""A finished video written again with its sound moved, picture packets copied as they are; or with new frames, sound copied if it fits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
+from itertools import chain
+from pathlib import Path
+
+import av
+import numpy as np
+from av.container import InputContainer, OutputContainer
+from numpy.typing import NDArray
+
+from ..errors import OutputError
+from ..frames import FrameStream
+from ..progress import Progress, ignore
+from .audio_track import LAYOUTS, SOUND_CODECS
+from .encoding import Encoding
+from .muxing import MP4, WEBM, Container
+from .muxing import opened as opened_output
+from .pending_file import PendingFile, plain_output_errors
+from .picture_track import PictureTrack
+from .timeline import Timeline, opened, picture_of, read_sound, sound_of
+
+MOV = Container("mov", MP4.codecs, MP4.audio_codecs, MP4.options)
+MATROSKA = Container("matroska", ("h264", "hevc", "av1", "vp9"), ("aac", "mp3", "opus"))
+CONTAINERS = {".mp4": MP4, ".m4v": MP4, ".mov": MOV, ".mkv": MATROSKA, ".webm": WEBM}
+"""Kinds of file that can be written, by suffix."""
+MIN_BITRATE = 192_000
+"""Bits per second of sound that is encoded again: what was lossy once must not get worse."""
+# What the container says about itself; the new one says its own.
+_CONTAINER_TAGS = ("major_brand", "minor_version", "compatible_brands", "encoder", "duration")
+
+Sound = Iterable[NDArray[np.float32]]
+
+
+def replace_sound(
+    timeline: Timeline,
+    sound: Sound,
+    path: Path,
+    tags: Mapping[str, str] | None = None,
+    overwrite: bool = False,
+    progress: Progress = ignore,
+) -> Path:
+    """Write the file of `timeline` to `path` with another sound; the picture is not decoded, so that nothing of it is lost.
+
+    sound: blocks `[channels, n]` at the timeline's rate from the first frame's time to `timeline.end`.  tags: added to the file's own.
+    The target grows under a temporary name; it is numbered when it exists, unless `overwrite`.  Returns its path.
+    Raises OutputError when `path` is no kind of file that can hold this picture, or cannot be written.
+    """
+    kind = container_for(path)
+
+    def write(output: OutputContainer, source: InputContainer) -> None:
+        original = picture_of(source, timeline.path)
+        try:
+            picture = output.add_stream_from_template(original, opaque=True)
+        except ValueError as error:
+            raise OutputError(
+                f"A {path.suffix} file cannot hold {original.codec_context.name} picture. Give an --output that ends in .mkv."
+            ) from error
+        picture.metadata.update(_own_words(original.metadata))
+        track = StreamedSound(output, sound, timeline, kind)
+        start = round(timeline.zero / original.time_base)
+        for packet in source.demux(original):
+            if not packet.size or packet.dts is None:
+                continue
+            packet.pts = None if packet.pts is None else packet.pts - start
+            packet.dts -= start
+            seconds = float(packet.dts * packet.time_base)
+            packet.stream = picture
+            with plain_output_errors(path):
+                for piece in track.packets_until(seconds):
+                    output.mux(piece)
+                output.mux(packet)
+            progress("writing", max(0, round(seconds)), max(1, round(timeline.end)))
+        with plain_output_errors(path):
+            for piece in track.remaining():
+                output.mux(piece)
+
+    return _written(timeline, kind, path, tags, overwrite, write)
+
+
+def replace_picture(
+    timeline: Timeline,
+    frames: FrameStream,
+    path: Path,
+    encoding: Encoding | None = None,
+    tags: Mapping[str, str] | None = None,
+    overwrite: bool = False,
+    progress: Progress = ignore,
+) -> Path:
+    """Write the file of `timeline` with other frames, encoded anew; AAC that is as long as they are is copied, other sound encoded.
+
+    Otherwise as `replace_sound`.
+    """
+    kind, encoding = container_for(path), encoding or Encoding()
+
+    def write(output: OutputContainer, source: InputContainer) -> None:
+        with plain_output_errors(path):
+            picture = PictureTrack(output, frames, encoding, kind.chosen(encoding)[0])
+        if _fits(timeline, frames, source, kind):
+            track = CopiedSound(output, timeline)
+        else:
+            track = StreamedSound(output, cut_to(read_sound(timeline), timeline, frames.duration), timeline, kind)
+        with closing(track):
+            for index, frame in enumerate(frames, start=1):
+                with plain_output_errors(path):
+                    output.mux(picture.encode(frame))
+                    for piece in track.packets_until(index / frames.fps):
+                        output.mux(piece)
+                progress("encoding", index, len(frames))
+            with plain_output_errors(path):
+                output.mux(picture.remaining())
+                for piece in track.remaining():
+                    output.mux(piece)
+
+    return _written(timeline, kind, path, tags, overwrite, write)
+
+
+def container_for(path: Path) -> Container:
+    """OutputError for a suffix that cannot be written."""
+    kind = CONTAINERS.get(path.suffix.lower())
+    if kind is None:
+        raise OutputError(f"Cannot write {path}: give a name that ends in {', '.join(CONTAINERS)}.")
+    return kind
+
+
+def cut_to(sound: Sound, timeline: Timeline, seconds: float) -> Iterator[NDArray[np.float32]]:
+    """The sound's first `seconds`, silence added where it is shorter."""
+    left = round(seconds * timeline.rate)
+    silence = (np.zeros((timeline.channels, timeline.rate), np.float32) for _ in iter(int, 1))
+    for block in chain(sound, silence):
+        if left <= 0:
+            return
+        yield block[:, :left]
+        left -= block.shape[1]
+
+
+class StreamedSound:
+    """Encodes sound that arrives in blocks, a little ahead of the picture."""
+
+    def __init__(self, container: OutputContainer, sound: Sound, timeline: Timeline, kind: Container) -> None:
+        codec = SOUND_CODECS[kind.audio_codecs[0]]
+        self.blocks = iter(sound)
+        self.rate, self.done = timeline.rate, 0
+        rate = next((rate for rate in codec.rates if rate >= timeline.rate), codec.rates[-1])
+        self.mixed = timeline.channels not in LAYOUTS or timeline.channels > codec.max_channels
+        self.layout = "mono" if self.mixed else LAYOUTS[timeline.channels]
+        self.stream = container.add_stream(codec.encoder, rate=rate)
+        self.stream.layout = self.layout
+        channels = 1 if self.mixed else timeline.channels
+        self.stream.bit_rate = round(
+            min(max(MIN_BITRATE, 96_000 * channels), codec.max_bitrate, codec.max_bits * rate * channels)
+        )
+        self.resampler = None
+        if rate != timeline.rate or codec.form != "fltp":
+            self.resampler = av.AudioResampler(format=codec.form, layout=self.layout, rate=rate)
+
+    def packets_until(self, seconds: float) -> Iterator[av.Packet]:
+        while self.done < seconds * self.rate:
+            block = next(self.blocks, None)
+            if block is None:
+                return
+            if block.shape[1]:
+                yield from self._encode(block.mean(axis=0, keepdims=True) if self.mixed else block)
+
+    def remaining(self) -> Iterator[av.Packet]:
+        yield from self.packets_until(float("inf"))
+        for frame in self.resampler.resample(None) if self.resampler else ():
+            yield from self.stream.encode(frame)
+        yield from self.stream.encode(None)
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+    def _encode(self, block: NDArray[np.float32]) -> Iterator[av.Packet]:
+        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(block, np.float32), format="fltp", layout=self.layout)
+        frame.sample_rate, frame.pts = self.rate, self.done
+        self.done += block.shape[1]
+        for part in self.resampler.resample(frame) if self.resampler else (frame,):
+            yield from self.stream.encode(part)
+
+
+class CopiedSound:
+    """The packets of the file's own first sound track."""
+
+    def __init__(self, container: OutputContainer, timeline: Timeline) -> None:
+        self._opened = opened(timeline.path)
+        source = self._opened.__enter__()
+        original = sound_of(source, timeline.path)
+        self.stream = container.add_stream_from_template(original, opaque=True)
+        self.start = round(timeline.zero / original.time_base)
+        self.packets = (packet for packet in source.demux(original) if packet.size)
+        self.held: av.Packet | None = None
+
+    def packets_until(self, seconds: float) -> Iterator[av.Packet]:
+        while packet := self.held or next(self.packets, None):
+            if self.held is None:
+                packet.pts, packet.dts = packet.pts - self.start, packet.dts - self.start
+            if packet.pts * packet.time_base >= seconds:
+                self.held = packet
+                return
+            self.held = None
+            packet.stream = self.stream
+            yield packet
+
+    def remaining(self) -> Iterator[av.Packet]:
+        yield from self.packets_until(float("inf"))
+
+    def close(self) -> None:
+        self._opened.__exit__(None, None, None)
+
+
+def _written(timeline: Timeline, kind: Container, path: Path, tags, overwrite: bool, write) -> Path:
+    pending = PendingFile(path, overwrite)
+    try:
+        with (
+            opened(timeline.path) as source,
+            opened_output(pending.temporary, kind.format, kind.options, path) as output,
+        ):
+            output.metadata.update({**_own_words(source.metadata), **(tags or {})})
+            write(output, source)
+        return pending.publish()
+    finally:
+        pending.discard()
+
+
+def _fits(timeline: Timeline, frames: FrameStream, source: InputContainer, kind: Container) -> bool:
+    """Whether the file's sound can be copied: a codec for this container, beginning and ending with the frames."""
+    sound, half = sound_of(source, timeline.path), 0.5 / frames.fps
+    codec = {"aac": "aac", "mp3float": "mp3", "mp3": "mp3", "opus": "opus"}.get(sound.codec_context.name)
+    return (
+        codec in kind.audio_codecs
+        and abs(timeline.sound_start) <= 0.001
+        and abs(timeline.sound_end - frames.duration) <= half
+    )
+
+
+def _own_words(metadata: Mapping[str, str]) -> dict[str, str]:
+    return {key: value for key, value in metadata.items() if key.lower() not in _CONTAINER_TAGS}

@@ -1,0 +1,285 @@
+"""Picture and sound of any video file on one clock: when every frame is shown, and the sound from the first frame on, piece by piece."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+import numpy as np
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+from av.video.stream import VideoStream
+from numpy.typing import NDArray
+
+from ..audio.waveform import unit_float
+from ..errors import AudioError, OutputError
+from ..frames import Frame, FrameStream
+
+LARGEST_SIDE = 1280
+"""Pictures are read no larger than this, px: faces need no more."""
+FASTEST = 31.0
+"""Frames per second that are looked at: of 50 or 60 every second one."""
+STEADY = 0.002
+"""s; frames that keep within this of a regular beat have a constant rate."""
+UNSPECIFIED, HD = 2, 1280
+"""Colour matrix by its number in H.273; px of the longer side."""
+GAP = 0.05
+"""s; a hole in the sound's time stamps that is filled with silence. Smaller ones are rounding of the container."""
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """When things happen in a file, in seconds from the first shown frame.
+
+    times: [N] start of every frame, rising.  end: of the last frame.  zero: where the first frame stands in the file's own clock, s.
+    fps: mean rate.  constant: the frames keep one beat.  width, height: as shown (turned pictures are upright).
+    sound_start, sound_end: of the first sound track (start is negative when it begins before the picture).
+    rate: Hz.  channels.  layout: FFmpeg's name of them.  tracks: streams of picture, of sound and others in the file.
+    """
+
+    path: Path
+    times: NDArray[np.float64]
+    end: float
+    zero: float
+    fps: float
+    constant: bool
+    width: int
+    height: int
+    sound_start: float
+    sound_end: float
+    rate: int
+    channels: int
+    layout: str
+    tracks: tuple[int, int, int]
+
+    @property
+    def shared_seconds(self) -> float:
+        """How long there are both picture and sound, counted from the first frame."""
+        return max(0.0, min(self.end, self.sound_end))
+
+
+def read_timeline(path: Path) -> Timeline:
+    """Read the time stamps of every packet; nothing is decoded but the first frame.
+
+    Raises OutputError (no such file, no video) and AudioError (no sound).
+    """
+    with opened(path) as container:
+        video, audio = picture_of(container, path), sound_of(container, path)
+        begins: dict[int, list[float]] = {video.index: [], audio.index: []}
+        ends = {video.index: float("-inf"), audio.index: float("-inf")}
+        for packet in container.demux([video, audio]):
+            if packet.pts is None or not packet.size or packet.is_discard:
+                continue
+            begin = float(packet.pts * packet.time_base)
+            begins[packet.stream.index].append(begin)
+            last = begin + float((packet.duration or 0) * packet.time_base)
+            ends[packet.stream.index] = max(ends[packet.stream.index], last)
+        times, sounded = np.unique(begins[video.index]), begins[audio.index]
+        picture_end, sound_end = ends[video.index], ends[audio.index]
+        if not len(times):
+            raise OutputError(f"{path.name} holds no picture that can be read. Expected a video file.")
+        if not sounded:
+            raise AudioError(f"{path.name} has a sound track without any sound in it. Choose a video with sound.")
+        kinds = [stream.type for stream in container.streams]
+        pictures, sounds = kinds.count("video"), kinds.count("audio")
+        sound, coded = audio.codec_context, video.codec_context
+        rate, channels, layout = sound.sample_rate, sound.layout.nb_channels, sound.layout.name
+        width, height = coded.width, coded.height
+        named_rate = float(video.average_rate or 25)
+    mean = (times[-1] - times[0]) / (len(times) - 1) if len(times) > 1 else 1 / named_rate
+    end = picture_end if picture_end > times[-1] else times[-1] + mean
+    regular = times[0] + mean * np.arange(len(times))
+    if _is_turned(path):
+        width, height = height, width
+    return Timeline(
+        path=path,
+        times=times - times[0],
+        end=float(end - times[0]),
+        zero=float(times[0]),
+        fps=float(1 / mean),
+        constant=bool(np.abs(times - regular).max() <= STEADY),
+        width=width,
+        height=height,
+        sound_start=min(sounded) - float(times[0]),
+        sound_end=sound_end - float(times[0]),
+        rate=rate,
+        channels=channels,
+        layout=layout,
+        tracks=(pictures, sounds, len(kinds) - pictures - sounds),
+    )
+
+
+def read_shown_frames(timeline: Timeline) -> tuple[FrameStream, NDArray[np.float64]]:
+    """RGB frames for looking at, upright, at most LARGEST_SIDE px and FASTEST per second, and when each is shown (s)."""
+    times = _thinned(timeline.times)
+    scale = min(1.0, LARGEST_SIDE / max(timeline.width, timeline.height))
+    size = max(2, round(timeline.width * scale)), max(2, round(timeline.height * scale))
+    fps = (len(times) - 1) / (times[-1] - times[0]) if len(times) > 1 else timeline.fps
+    return FrameStream(len(times), *size, float(fps), lambda: _frames_at(timeline, times, *size)), times
+
+
+def read_frames_at(timeline: Timeline, times: NDArray[np.float64], fps: float) -> FrameStream:
+    """RGB frames of full size, upright: those shown closest to each of `times` (s, rising), as a stream of `fps`."""
+    places = np.searchsorted((timeline.times[1:] + timeline.times[:-1]) / 2, times)
+    chosen = timeline.times[places]
+    size = timeline.width, timeline.height
+    return FrameStream(len(chosen), *size, fps, lambda: _frames_at(timeline, chosen, *size))
+
+
+def _frames_at(timeline: Timeline, times: NDArray[np.float64], width: int, height: int) -> Iterator[Frame]:
+    """The frame on the screen at each of `times` (rising); the one before where one cannot be decoded, so that the number is exact."""
+    shown = _decoded(timeline, width, height)
+    frame, upcoming = None, next(shown, None)
+    picture: Frame | None = None
+    for time in times:
+        while upcoming is not None and (frame is None or upcoming[0] <= time + STEADY):
+            frame, picture, upcoming = upcoming[1], None, next(shown, None)
+        if frame is None:
+            raise OutputError(f"No frame of {timeline.path.name} could be decoded. Convert it to H.264 in an mp4.")
+        picture = frame() if picture is None else picture
+        yield picture
+
+
+def read_sound(timeline: Timeline, rate: int | None = None, mono: bool = False) -> Iterator[NDArray[np.float32]]:
+    """Float32 blocks `[channels, n]` of the sound from the first frame to the end of sound; silence fills what is missing.
+
+    rate: another sample rate than the file's own.  mono: the mean of the channels, `[1, n]`.
+    """
+    resampler = None
+    if rate is not None and rate != timeline.rate:
+        count = 1 if mono else timeline.channels
+        resampler = av.AudioResampler(format="fltp", layout=_LAYOUTS.get(count, timeline.layout), rate=rate)
+    for block in _continuous_sound(timeline):
+        block = block.mean(axis=0, keepdims=True) if mono else block
+        if resampler is None:
+            yield block
+            continue
+        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(block), "fltp", resampler.layout.name)
+        frame.sample_rate = timeline.rate
+        yield from (unit_float(made.to_ndarray()) for made in resampler.resample(frame))
+    if resampler is not None:
+        yield from (unit_float(made.to_ndarray()) for made in resampler.resample(None))
+
+
+_LAYOUTS = {1: "mono", 2: "stereo"}
+
+
+def _continuous_sound(timeline: Timeline) -> Iterator[NDArray[np.float32]]:
+    """Blocks at the file's own rate, laid end to end from the first frame's time on."""
+    position = 0
+    with opened(timeline.path) as container:
+        stream = sound_of(container, timeline.path)
+        for frame in _tolerant(container, stream):
+            if frame.sample_rate != timeline.rate or frame.layout.nb_channels != timeline.channels:
+                raise AudioError(
+                    f"The sound of {timeline.path.name} changes its rate or channels after {position / timeline.rate:.1f} s. "
+                    "Convert the video first."
+                )
+            data = frame.to_ndarray()
+            if not frame.format.is_planar:
+                data = data.reshape(-1, timeline.channels).T
+            block = np.nan_to_num(unit_float(data), posinf=0.0, neginf=0.0)
+            place = position if frame.time is None else round((frame.time - timeline.zero) * timeline.rate)
+            missing = place - position
+            if missing > GAP * timeline.rate or (position == 0 and missing > 0):
+                yield np.zeros((timeline.channels, missing), np.float32)
+                position += missing
+            elif missing < -GAP * timeline.rate or (position == 0 and missing < 0):
+                block = block[:, -missing:]
+            position += block.shape[1]
+            if block.shape[1]:
+                yield block
+
+
+def _tolerant(container: InputContainer, stream: AudioStream | VideoStream) -> Iterator[av.AudioFrame | av.VideoFrame]:
+    """Decoded frames; packets that cannot be decoded are left out, as players do."""
+    packets = container.demux(stream)
+    while True:
+        try:
+            packet = next(packets)
+            frames = packet.decode()
+        except (StopIteration, av.EOFError):
+            return
+        except (av.FFmpegError, ValueError):
+            continue
+        yield from frames
+
+
+def _decoded(timeline: Timeline, width: int, height: int):
+    """(seconds, picture made when it is called) of every frame, in the order of showing."""
+    with opened(timeline.path) as container:
+        stream = picture_of(container, timeline.path)
+        stream.thread_type = "AUTO"
+        for index, frame in enumerate(_tolerant(container, stream)):
+            time = frame.time if frame.time is not None else index / timeline.fps + timeline.zero
+            yield time - timeline.zero, lambda frame=frame: _upright(frame, width, height)
+
+
+def _upright(frame: av.VideoFrame, width: int, height: int) -> Frame:
+    turns = _quarter_turns(frame)
+    size = (height, width) if turns % 2 else (width, height)
+    # FFmpeg takes pictures that do not say so for BT.601; from 720 lines on they are BT.709, as players know.
+    untagged = frame.colorspace == UNSPECIFIED and max(frame.height, frame.width) >= HD
+    matrix = "ITU709" if untagged else None
+    smaller = (frame.width, frame.height) != size
+    picture = frame.to_ndarray(
+        format="rgb24",
+        width=size[0],
+        height=size[1],
+        src_colorspace=matrix,
+        interpolation="AREA" if smaller else "BILINEAR",
+    )
+    return np.ascontiguousarray(np.rot90(picture, turns)) if turns else picture
+
+
+def _quarter_turns(frame: av.VideoFrame) -> int:
+    """Turns by 90 degrees against the clock that bring the stored picture upright."""
+    return round((getattr(frame, "rotation", 0) or 0) / 90) % 4
+
+
+def _is_turned(path: Path) -> bool:
+    with opened(path) as container:
+        first = next(_tolerant(container, picture_of(container, path)), None)
+        return first is not None and _quarter_turns(first) % 2 == 1
+
+
+def _thinned(times: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Those of `times` that keep at least 1 / FASTEST apart."""
+    kept, last = [], -np.inf
+    for time in times:
+        if time - last >= 1 / FASTEST - 1e-6:
+            kept.append(time)
+            last = time
+    return np.array(kept)
+
+
+def picture_of(container: InputContainer, path: Path) -> VideoStream:
+    """The first moving picture; a cover image is none."""
+    for stream in container.streams.video:
+        if "attached_pic" not in str(stream.disposition.name or "").lower() and stream.codec_context is not None:
+            return stream
+    raise OutputError(f"{path.name} holds no picture. Expected a video with a face and sound.")
+
+
+def sound_of(container: InputContainer, path: Path) -> AudioStream:
+    stream = next((s for s in container.streams.audio if s.codec_context is not None), None)
+    if stream is None:
+        raise AudioError(f"{path.name} has no sound. Expected a video with a face and sound.")
+    return stream
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[InputContainer]:
+    """The file to read from; OutputError when there is none or it is no media file."""
+    try:
+        # Absolute: FFmpeg takes what stands before a colon in a relative path for a protocol.
+        container = av.open(str(path.absolute()), options={"protocol_whitelist": "file"}, metadata_errors="ignore")
+    except (OSError, av.FFmpegError) as error:
+        raise OutputError(
+            f"Cannot read {path}: {getattr(error, 'strerror', None) or error}. Expected a video file."
+        ) from error
+    with container:
+        yield container
