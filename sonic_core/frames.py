@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
 
 Frame = NDArray[np.uint8]
+
+NTSC = Fraction(1000, 1001)
+LARGEST_FPS_DENOMINATOR = 1001
+
+
+def exact_rate(fps: float) -> Fraction:
+    """The fraction that a frame rate stands for: 29.97 is 30000/1001, 12.5 is 25/2."""
+    ntsc = round(fps / NTSC) * NTSC
+    return ntsc if abs(ntsc - fps) < 0.005 else Fraction(fps).limit_denominator(LARGEST_FPS_DENOMINATOR)
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,10 @@ from pathlib import Path
 
 import av
 
-from ..frames import FrameStream
+from ..frames import FrameStream, exact_rate
 from ..progress import Progress
 from .muxing import opened
 from .pending_file import plain_output_errors
-from .picture_track import frame_rate
 from .stream_check import checked
 
 HUNDREDTHS = Fraction(1, 100)  # how a GIF counts time
@@ -29,7 +28,7 @@ def write_gif(
 
     Ordered dithering: its pattern stands still from frame to frame.  metadata becomes a JSON comment.
     """
-    rate = frame_rate(frames)
+    rate = exact_rate(frames.fps)
     with opened(temporary, "gif", {"loop": "0"}, path) as output:
         with plain_output_errors(path):
             stream = output.add_stream("gif", rate=rate)

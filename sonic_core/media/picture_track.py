@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
-
 import av
 import numpy as np
 from av.container import OutputContainer
 from av.video.reformatter import VideoReformatter
 
-from ..frames import Frame, FrameStream
+from ..frames import Frame, FrameStream, exact_rate
 from .encoders import choose_encoder
 from .encoding import Encoding
 
 # BT.709 and limited range, by their numbers in H.273 (matrix, primaries and transfer are all 1); ranges as FFmpeg counts them.
 BT709 = 1
 LIMITED_RANGE = 1
-# Containers count frames in a time base; rates such as 29.97 become the fraction they stand for.
-LARGEST_FPS_DENOMINATOR = 1001
-
-
-def frame_rate(frames: FrameStream) -> Fraction:
-    return Fraction(frames.fps).limit_denominator(LARGEST_FPS_DENOMINATOR)
 
 
 class PictureTrack:
     """The one video stream of a container, coded as `codec` (a key of encoders.ENCODERS)."""
 
     def __init__(self, container: OutputContainer, frames: FrameStream, encoding: Encoding, codec: str) -> None:
-        rate = frame_rate(frames)
+        rate = exact_rate(frames.fps)
         grow = encoding.even == "pad"
         width, height = (side + side % 2 if grow else side - side % 2 for side in (frames.width, frames.height))
         encoder = choose_encoder(codec, encoding, width, height, rate)

@@ -5,7 +5,8 @@ from parity_fixtures import WEIGHT, audio_net, cases, close, fixtures, info, net
 
 from sonic_core.engines.sonic.attention import AttentionContext, audio_attentions, mask_on_grid
 from sonic_core.engines.sonic.audio_nets import motion_buckets
-from sonic_core.engines.sonic.building import build_ifnet, build_unet
+from sonic_core.engines.sonic.building import build_unet
+from sonic_core.models.flownet import build_ifnet
 
 VARIANTS = {
     "output": {},

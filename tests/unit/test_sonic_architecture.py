@@ -10,9 +10,10 @@ import torch
 
 from sonic_core.engines.sonic import architecture, building
 from sonic_core.engines.sonic.audio_nets import AudioToBucket, AudioToToken
-from sonic_core.engines.sonic.rife import IFNet
 from sonic_core.engines.sonic.unet import SonicUNet
 from sonic_core.errors import ModelMissingError
+from sonic_core.models.flownet import build_ifnet
+from sonic_core.post.rife import IFNet
 
 FULL_SIZE = {
     "unet.pth": (1492, "a1b2f45d17b4849a529aa89ef7a7fe2194676c6805bc0556d036a91a3d143917", lambda: SonicUNet()),
@@ -71,7 +72,7 @@ def test_loading_from_the_manifests_shapes_fills_every_key_strictly(file):
 @pytest.mark.skipif(not MANIFEST.exists(), reason=f"{MANIFEST} is absent (set SONIC_MANIFEST)")
 def test_the_published_interpolation_network_fits():
     manifest = json.loads(MANIFEST.read_text(encoding="utf-8"))["RIFE/flownet.pkl"]
-    net = building.build_ifnet({key: torch.empty(shape, device="meta") for key, shape in manifest.items()})
+    net = build_ifnet({key: torch.empty(shape, device="meta") for key, shape in manifest.items()})
     assert sum(p.numel() for p in net.parameters()) == 2_277_600
     assert shapes(net) == shapes(on_meta(IFNet))
 

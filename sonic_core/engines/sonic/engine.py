@@ -31,7 +31,7 @@ from .audio_conditioning import AudioConditions, condition_audio, quiet_in_pause
 from .decoding import ChunkedDecoder, encode_picture
 from .denoiser import KEY_FPS, Conditions, SonicDenoiser, starting_latents
 from .framing import frame
-from .interpolation import doubled, flow_middle, rife_middle
+from .interpolation import doubled
 from .loading import SonicModel, load_sonic
 from .planning import Estimate, MemoryPlan, choose_plan, estimate, free_memory
 from .presets import preset_named
@@ -170,14 +170,14 @@ class SonicEngine:
         paste = conditioning.paste
         whole = (paste.image if paste else conditioning.portrait.image).shape
         height, width = conditioning.features.image.shape[:2] if self.reference and not paste else whole[:2]
-        middle = flow_middle if self.model.ifnet is None else rife_middle(self.model.ifnet.to(self.device))
+        ifnet = self.model.ifnet and self.model.ifnet.to(self.device)
 
         def render() -> Iterator[Frame]:
             if plan.unload_unet:
                 self.model.unet.to("cpu")
             self.model.vae.to(self.device)
             key_frames = ((picture_ * 0.5 + 0.5).clamp(0, 1) for picture_ in decoder(latents.samples, progress))
-            drawn = doubled(key_frames, middle, conditioning.frame_count)
+            drawn = doubled(key_frames, ifnet, conditioning.frame_count)
             frames = (_as_pixels(frame_, truncate=self.reference) for frame_ in drawn)
             yield from paste.stream(frames) if paste else (_resized(pixels, width, height) for pixels in frames)
 

@@ -13,14 +13,15 @@ from torch import nn
 
 from ...audio.encoders import Wav2Vec2Encoder
 from ...errors import ModelMissingError
+from ...models.flownet import build_ifnet
 from ...models.locate import locate, models_folders, report_problems
 from ...models.manifest import SONIC_FILES
 from ...models.weights import read_sidecar, read_weights
+from ...post.rife import IFNet
 from . import svd_single_file
 from .audio_encoder import WhisperStates
 from .audio_nets import AudioToBucket, AudioToToken
-from .building import build_bucket_net, build_clip, build_ifnet, build_token_net, build_unet, build_vae, build_whisper
-from .rife import IFNet
+from .building import build_bucket_net, build_clip, build_token_net, build_unet, build_vae, build_whisper
 from .unet import SonicUNet
 
 
