@@ -48,6 +48,30 @@ def test_rounding_narrows_and_darkens_the_opening():
     assert rounded < 0.7 * stretched
 
 
+def dark_shapes(frame: np.ndarray) -> list[np.ndarray]:
+    """Outlines, the largest first, of what is far darker than skin round the mouth of the close-up."""
+    iod = head_frame(closeup().landmarks).iod
+    x, y = closeup().landmarks[[13, 14, 61, 291], :2].mean(0).astype(int)
+    reach = int(0.55 * iod)
+    area = cv2.GaussianBlur(frame[y - reach // 2 : y + int(1.45 * reach), x - reach : x + reach], (0, 0), 1)
+    lightness = cv2.cvtColor(area, cv2.COLOR_RGB2LAB)[..., 0]
+    dark = (lightness < 0.5 * np.median(lightness)).astype(np.uint8)
+    outlines, _ = cv2.findContours(dark, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    return sorted(outlines, key=cv2.contourArea, reverse=True)
+
+
+@pytest.mark.parametrize(("jaw", "pucker"), [(0.1, 1), (0.24, 0.95), (0.5, 0.6), (0.8, 0.9)])
+def test_rounded_lips_of_a_smile_show_one_smooth_opening(jaw, pucker):
+    """Neither the dark corners of the smile beside it nor corners in its outline: its area nearly fills its convex hull."""
+    shapes = dark_shapes(renderer().render(parameters(jaw=jaw, pucker=pucker, rest=0.45)))
+    assert len(shapes) == 1
+    assert cv2.contourArea(shapes[0]) > 0.92 * cv2.contourArea(cv2.convexHull(shapes[0]))
+
+
+def test_lips_of_a_smile_close_without_dark_corners():
+    assert dark_shapes(renderer().render(parameters(jaw=0.1, close=1, press=0.5))) == []
+
+
 def test_closed_eyes_hide_the_dark_iris():
     iris = closeup().irises[0]
     x, y = iris[0].astype(int)

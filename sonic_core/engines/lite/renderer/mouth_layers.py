@@ -14,10 +14,11 @@ from .geometry import clipped_box, pixel_grid, remap, smoothstep
 from .grid import Grid
 from .linear_light import to_linear, to_srgb
 from .mouth_shape import MouthShape
-from .relaxed_skin import RelaxedSkin
+from .relaxed_skin import SkinChange
 from .source import SourcePicture
 from .warp import Warp
 
+WEB_OF_ROUNDED = 0.30  # half widths of the mouth at either end where fully rounded lips meet
 CROSSFADE = 0.05  # largest mouth coefficient over which the plain warp gives way, so that the neutral frame is the picture itself
 
 
@@ -28,18 +29,12 @@ class MouthLayers:
     source: SourcePicture
     mouth: MouthShape
     cavity: Cavity
-    relaxed: RelaxedSkin
     edge_distance: NDArray[np.float32]
     origin: tuple[int, int]
 
     @classmethod
     def prepare(
-        cls,
-        source: SourcePicture,
-        mouth: MouthShape,
-        cavity: Cavity,
-        relaxed: RelaxedSkin,
-        positions: NDArray[np.float32],
+        cls, source: SourcePicture, mouth: MouthShape, cavity: Cavity, positions: NDArray[np.float32]
     ) -> MouthLayers:
         """positions: [h, w, 2] px of the box round the mouth (`mouth_box`)."""
         a, b = mouth.frame.to_local(positions[..., 0], positions[..., 1])
@@ -49,10 +44,17 @@ class MouthLayers:
             return (mouth.extended(curve, a) - b) / np.sqrt(1 + slope * slope)
 
         edges = np.stack([distance(mouth.upper), distance(mouth.lower)], -1).astype(np.float32)
-        return cls(source, mouth, cavity, relaxed, edges, (int(positions[0, 0, 0]), int(positions[0, 0, 1])))
+        return cls(source, mouth, cavity, edges, (int(positions[0, 0, 0]), int(positions[0, 0, 1])))
 
     def draw(
-        self, frame: NDArray[np.uint8], pose: Pose, weights: NDArray[np.float32], warp: Warp, fields: Fields, grid: Grid
+        self,
+        frame: NDArray[np.uint8],
+        pose: Pose,
+        weights: NDArray[np.float32],
+        skin: SkinChange,
+        warp: Warp,
+        fields: Fields,
+        grid: Grid,
     ) -> None:
         """Compose the mouth into `frame` (RGB, already warped) in place."""
         strength = float(np.abs(weights[:MOUTH_FIELDS]).max())
@@ -79,17 +81,18 @@ class MouthLayers:
         lower_cover = np.clip((-below - cut_lower * cut) / softness + 1.5 - opened, 0, 1)
         widest = max(float(gap.max()), 0.0)
         to_end = np.minimum(a - mouth.a[0], mouth.a[-1] - a)
-        free = 1 - opened * (1 - smoothstep(to_end / (0.07 * widest + 1e-3) - 0.10))  # 0 where skin webs the corner
+        met = WEB_OF_ROUNDED * pose.pucker * mouth.half_width  # px from the ends where rounded lips meet
+        webbed = np.maximum(opened, smoothstep(2 * pose.pucker))
+        free = 1 - webbed * (
+            1 - smoothstep((to_end - met) / (0.07 * widest + 1e-3) - 0.10)
+        )  # 0 where skin webs the corner
 
-        smoothed = self.relaxed.amount(pose)
-        upper_lip, lower_lip = (
-            to_linear(self.relaxed.relax(self.source.sample(m), smoothed, m)) for m in (upper_map, lower_map)
-        )
+        upper_lip, lower_lip = (to_linear(skin.applied(self.source.sample(m), m)) for m in (upper_map, lower_map))
         inside: NDArray | float = 0.0
         if ((1 - upper_cover) * (1 - lower_cover) * free).max() > 0.004:
             inside = self.cavity.paint(pose, box, above, below, gap, to_end, strength)
         if widest > 3 * (cut_upper + cut_lower) and (free < 1).any():
-            web = self._corner_web(upper_map, lower_map, above, below)
+            web = self._corner_web(upper_map, lower_map, above, below, skin)
             inside = inside * free[..., None] + web * (1 - free)[..., None]
 
         # The turned-in, wet part of each lip lies in the shadow of the cavity.
@@ -131,18 +134,18 @@ class MouthLayers:
         return clipped_box(np.concatenate(points), 0.10 * mouth.half_width + 4, grid.width, grid.height)
 
     def _corner_web(
-        self, upper_map: NDArray, lower_map: NDArray, above: NDArray, below: NDArray
+        self, upper_map: NDArray, lower_map: NDArray, above: NDArray, below: NDArray, skin: SkinChange
     ) -> NDArray[np.float32]:
         """Colour of the lip edges carried into the corner."""
         down = self.mouth.frame.down
         cut_upper, cut_lower = self.mouth.contact
         from_upper = upper_map - np.clip(cut_upper + 1 - above, 0, None)[..., None] * down
         from_lower = lower_map + np.clip(cut_lower + 1 + below, 0, None)[..., None] * down
-        image = self.source.image
-        return np.float32(0.36) * (
-            to_linear(remap(image, from_upper.astype(np.float32)))
-            + to_linear(remap(image, from_lower.astype(np.float32)))
+        edges = (
+            to_linear(skin.applied(remap(self.source.image, edge), edge))
+            for edge in (from_upper.astype(np.float32), from_lower.astype(np.float32))
         )
+        return np.float32(0.36) * sum(edges)
 
 
 def mouth_box(mouth: MouthShape) -> tuple[int, int, int, int]:

@@ -1,6 +1,7 @@
 """The skin round the mouth without the marks of a smile: folds beside the mouth and dark corners, as a change of the picture.
 
-Rounded lips take a smile out of a face; the warp moves its shape, this takes away the shadows that would stay behind.
+Lips that round take a smile out of a face, and lips that meet close its dark corners; the warp moves the shapes, this takes away the
+shadows that would stay behind.
 """
 
 from __future__ import annotations
@@ -24,20 +25,37 @@ MOTION_MARGIN = 0.30  # IOD by which the skin may have moved
 ROUNDED = 0.75  # pucker at which all of the change is reached
 REACH = 0.45  # IOD round the folds that is looked at
 FOLD_REACH, CORNER_REACH = 0.23, 0.15  # IOD
-CORNER_LEFT = 0.15  # share of a corner's shadow that stays: lips that meet have a corner
+CORNER_ROUNDED, CORNER_CLOSED = 0.85, 0.65  # share of a corner's shadow that goes: lips that meet still have a corner
+
+
+@dataclass(frozen=True)
+class SkinChange:
+    """difference: float32 [h, w, 3] sRGB over `box` (source px), or None where nothing changes."""
+
+    difference: NDArray[np.float32] | None
+    box: tuple[int, int, int, int]
+
+    def applied(self, sampled: NDArray[np.uint8], positions: NDArray[np.float32]) -> NDArray[np.uint8]:
+        """RGB [h, w, 3] sampled from the source at `positions` [h, w, 2], px: changed in place and returned."""
+        if self.difference is not None:
+            local = positions - np.float32(self.box[:2])
+            moved = cv2.remap(self.difference, local, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+            cv2.add(sampled, moved, dst=sampled, dtype=cv2.CV_8U)
+        return sampled
 
 
 @dataclass(frozen=True)
 class RelaxedSkin:
-    """change: float32 [h, w, 3] sRGB difference over `box` (x0, y0, x1, y1 of the source, px).
+    """folds, corners: float32 [h, w, 3] sRGB difference over `box` (x0, y0, x1, y1 of the source, px).
 
-    strength: share of it that fully rounded lips show; a face that does not smile keeps more of its own lines.
+    unfolding: share of `folds` that fully rounded lips show; a face that does not smile keeps more of its own lines.
     """
 
-    change: NDArray[np.float32]
+    folds: NDArray[np.float32]
+    corners: NDArray[np.float32]
     box: tuple[int, int, int, int]
     margin: int
-    strength: float
+    unfolding: float
 
     @classmethod
     def prepare(
@@ -53,33 +71,35 @@ class RelaxedSkin:
         x1, y1 = np.minimum((around.max(0) + REACH * iod).astype(int), [image.shape[1], image.shape[0]])
         patch = image[y0:y1, x0:x1]
         x, y = np.meshgrid(np.arange(x0, x1), np.arange(y0, y1))
-        relaxed = _without_dark_corners(patch.astype(np.float32), x, y, mouth)
-        change = _without_folds(relaxed, x, y, folds, mouth) - patch
-        fade = np.minimum.reduce([x - x0, y - y0, x1 - 1 - x, y1 - 1 - y]) / (0.08 * iod)
-        change = np.float32(change * smoothstep(fade)[..., None])
-        return cls(change, (int(x0), int(y0), int(x1), int(y1)), int(MOTION_MARGIN * iod), 0.35 + 0.65 * mouth.smile)
+        filled = patch.astype(np.float32)
+        if mouth.wide_open:  # the corners of lips that touch are lip line
+            filled = _without_dark_corners(filled, x, y, mouth)
+        unfolded = _without_folds(filled, x, y, folds, mouth)
+        fade = smoothstep(np.minimum.reduce([x - x0, y - y0, x1 - 1 - x, y1 - 1 - y]) / (0.08 * iod))[..., None]
+        return cls(
+            np.float32((unfolded - filled) * fade),
+            np.float32((filled - patch) * fade),
+            (int(x0), int(y0), int(x1), int(y1)),
+            int(MOTION_MARGIN * iod),
+            0.35 + 0.65 * mouth.smile,
+        )
 
-    def amount(self, pose: Pose) -> float:
-        """Share of the change that a pose shows."""
-        return self.strength * (1 - (1 - min(pose.pucker / ROUNDED, 1)) ** 2)
+    def change(self, pose: Pose) -> SkinChange:
+        """What a pose changes."""
+        rounded = 1 - (1 - min(pose.pucker / ROUNDED, 1)) ** 2
+        folds = self.unfolding * rounded
+        corners = max(CORNER_ROUNDED * rounded, CORNER_CLOSED * max(pose.close, pose.fv))
+        if max(folds, corners) < VISIBLE:
+            return SkinChange(None, self.box)
+        return SkinChange(cv2.addWeighted(self.folds, folds, self.corners, corners, 0), self.box)
 
-    def draw(self, frame: NDArray[np.uint8], amount: float, positions: NDArray[np.float32]) -> None:
+    def draw(self, frame: NDArray[np.uint8], change: SkinChange, positions: NDArray[np.float32]) -> None:
         """Relax the skin of `frame` (RGB, warped) in place.  positions: [H, W, 2] source px of every pixel."""
-        if amount <= VISIBLE:
-            return
         x0, y0, x1, y1 = self.box
         height, width = frame.shape[:2]
         left, top = max(x0 - self.margin, 0), max(y0 - self.margin, 0)
         area = np.s_[top : min(y1 + self.margin, height), left : min(x1 + self.margin, width)]
-        self.relax(frame[area], amount, positions[area])
-
-    def relax(self, area: NDArray[np.uint8], amount: float, positions: NDArray[np.float32]) -> NDArray[np.uint8]:
-        """The same for RGB [h, w, 3] sampled at `positions` [h, w, 2], source px; changed in place and returned."""
-        if amount > VISIBLE:
-            local = positions - np.float32(self.box[:2])
-            change = cv2.remap(self.change, local, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
-            cv2.add(area, np.float32(amount) * change, dst=area, dtype=cv2.CV_8U)
-        return area
+        change.applied(frame[area], positions[area])
 
 
 def distance_to_line(x: NDArray, y: NDArray, line: NDArray) -> NDArray[np.float64]:
@@ -138,5 +158,5 @@ def _without_dark_corners(patch: NDArray[np.float32], x: NDArray, y: NDArray, mo
     for sigma, share in ((0.025, 1.0), (0.05, 0.1), (0.12, 0.001)):
         total = total + share * cv2.GaussianBlur(patch * weight[..., None], (0, 0), sigma * iod)
         mass = mass + share * cv2.GaussianBlur(weight, (0, 0), sigma * iod)
-    share = (1 - CORNER_LEFT) * zone * np.maximum(dark, between)
+    share = zone * np.maximum(dark, between)
     return patch + np.float32(share[..., None]) * (total / mass[..., None] - patch)

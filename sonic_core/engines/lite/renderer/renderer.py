@@ -53,6 +53,7 @@ class _Model:
     limits: HeadLimits
     layers: MouthLayers
     eyelids: Eyelids
+    relaxed: RelaxedSkin
     relight: Relight
     coverings: Coverings
     pixels: NDArray[np.float32]
@@ -122,10 +123,10 @@ class PortraitRenderer:
         if box is not None:
             x0, y0, x1, y1 = box
             frame[y0:y1, x0:x1] = m.source.sample(positions[y0:y1, x0:x1])
-        relaxed = m.layers.relaxed
-        relaxed.draw(frame, relaxed.amount(pose), positions)
+        skin = m.relaxed.change(pose)
+        m.relaxed.draw(frame, skin, positions)
         m.eyelids.draw(frame, positions, (pose.blink_r, pose.blink_l))
-        m.layers.draw(frame, pose, weights, warp, m.fields, m.grid)
+        m.layers.draw(frame, pose, weights, skin, warp, m.fields, m.grid)
         m.relight.draw(frame, pose, warp, m.fields, m.grid)
 
     def _limitations(self) -> list[str]:
@@ -177,15 +178,17 @@ def _measure(
         cut_interior(image, mouth, around_mouth, box[:2]),
         coverings.moustache,
     )
+    layers = MouthLayers.prepare(source, mouth, cavity, around_mouth)
     relaxed = RelaxedSkin.prepare(image, points, head, mouth)
-    layers = MouthLayers.prepare(source, mouth, cavity, relaxed, around_mouth)
     progress("portrait", 4, steps)
     eyelids = Eyelids(source, eyes, lid_skin(image, eyes, head.iod, skin), head.iod)
     progress("portrait", 5, steps)
     relight = Relight.prepare(points, head, mouth, fields, grid)
     pixels = pixel_grid(0, 0, source.width, source.height)
     progress("portrait", 6, steps)
-    return _Model(source, head, mouth, palette, grid, fields, limits, layers, eyelids, relight, coverings, pixels)
+    return _Model(
+        source, head, mouth, palette, grid, fields, limits, layers, eyelids, relaxed, relight, coverings, pixels
+    )
 
 
 def _work_box(portrait: Portrait) -> tuple[int, int, int, int]:
