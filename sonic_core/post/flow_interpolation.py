@@ -32,9 +32,8 @@ class FlowBetween:
     def __init__(self, first: NDArray[np.uint8] | Picture, second: NDArray[np.uint8] | Picture) -> None:
         grey = [_grey(picture) for picture in (first, second)]
         self._first, self._second = (picture.astype(np.float32) for picture in (first, second))
-        self._forward, self._backward = _flow(*grey), _flow(*grey[::-1])
-        height, width = first.shape[:2]
-        self._pixels = np.stack(np.meshgrid(np.arange(width), np.arange(height)), axis=-1).astype(np.float32)
+        self._forward, self._backward = dense_flow(*grey), dense_flow(*grey[::-1])
+        self._pixels = _pixels(*first.shape[:2])
         self._unmoved_misfit = _misfit(self._first, self._second)
 
     def __call__(self, time: float) -> Picture:
@@ -76,8 +75,8 @@ def _grey(picture: NDArray[np.uint8] | Picture) -> NDArray[np.uint8]:
     return cv2.cvtColor(np.clip(picture, 0, 255).astype(np.uint8), cv2.COLOR_RGB2GRAY)
 
 
-def _flow(here: NDArray[np.uint8], there: NDArray[np.uint8]) -> Flow:
-    """float32 `[H, W, 2]`, x and y in px: where each pixel of `here` is found in `there`, seen from its own place."""
+def dense_flow(here: NDArray[np.uint8], there: NDArray[np.uint8]) -> Flow:
+    """float32 `[H, W, 2]`, x and y in px: where each pixel of grey `here` is found in `there`, seen from its own place."""
     height, width = here.shape
     scale = min(1.0, _LONGEST_SEARCH / min(height, width))
     size = max(16, round(width * scale)), max(16, round(height * scale))
@@ -90,7 +89,17 @@ def _flow(here: NDArray[np.uint8], there: NDArray[np.uint8]) -> Flow:
     return flow
 
 
-def _read(picture: NDArray[np.float32], place: Picture) -> NDArray[np.float32]:
+def moved_back(there: NDArray[np.uint8], flow: Flow) -> NDArray[np.uint8]:
+    """`there` as it looks from where `flow` starts."""
+    return _read(there, _pixels(*flow.shape[:2]) + flow)
+
+
+def _pixels(height: int, width: int) -> NDArray[np.float32]:
+    """Each pixel's own place, `[H, W, 2]`, x and y."""
+    return np.stack(np.meshgrid(np.arange(width), np.arange(height)), axis=-1).astype(np.float32)
+
+
+def _read(picture: NDArray, place: NDArray[np.float32]) -> NDArray:
     return cv2.remap(picture, place, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 

@@ -18,7 +18,7 @@ HALF = Fraction(1, 2)
 
 
 def doubled(key_frames: Iterable[Tensor], net: IFNet | None, length: int) -> Iterator[Tensor]:
-    """Key frames `[3, H, W]` in 0..1 with middle frames between them, exactly `length` pictures; the last one is held when they do not suffice.
+    """Key frames `[3, H, W]` in 0..1 and middle frames between them: exactly `length` pictures, the last one held where they end.
 
     net: RIFE; None = optical flow.
     """
