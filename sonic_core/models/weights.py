@@ -29,6 +29,19 @@ def read_weights(path: Path, rename: Renaming = lambda key: key) -> dict[str, Te
     return {name: value for key, value in weights.items() if (name := rename(key)) is not None}
 
 
+def read_shapes(path: Path, rename: Renaming = lambda key: key) -> dict[str, Tensor]:
+    """What `read_weights` would give, as tensors on the meta device: names and shapes, without the numbers."""
+    if path.suffix != ".safetensors":
+        return {name: value.to("meta") for name, value in read_weights(path, rename).items()}
+    try:
+        with safe_open(path, framework="pt", device="cpu") as file:
+            names = {key: rename(key) for key in file.keys()}  # noqa: SIM118 - not a mapping
+            shapes = {name: file.get_slice(key).get_shape() for key, name in names.items() if name is not None}
+    except (SafetensorError, OSError) as error:
+        raise ModelMissingError(f"{path} is truncated or no safetensors file ({error}); download it again.") from error
+    return {name: torch.empty(shape, device="meta") for name, shape in shapes.items()}
+
+
 def read_sidecar(weights: Path) -> dict:
     """The `config.json` beside a weights file (or in a folder); empty when there is none."""
     path = (weights if weights.is_dir() else weights.parent) / "config.json"

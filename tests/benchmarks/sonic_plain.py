@@ -50,7 +50,7 @@ class PlainDenoiser:
         self.unet, self.conditions, self.call = unet, conditions, []
         for module in unet.modules():
             if isinstance(module, TemporalConv):
-                module.forward = functools.partial(nn.Conv3d.forward, module)
+                module._conv_forward = functools.partial(nn.Conv3d._conv_forward, module)
         for name, module in unet.named_modules():
             if name.endswith(".attn2"):
                 module.set_processor(PlainAttention(module.processor, "temporal_transformer_blocks" in name, self.call))
@@ -76,6 +76,6 @@ def make_exact(unet, processors):
     """Give a UNet its own processors and convolutions back after a `PlainDenoiser` had it."""
     for module in unet.modules():
         if isinstance(module, TemporalConv):
-            del module.forward
+            del module._conv_forward
     for (attn, _), processor in zip(audio_attentions(unet), processors, strict=True):
         attn.set_processor(processor)

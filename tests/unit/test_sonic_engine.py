@@ -137,7 +137,7 @@ def test_reference_mode_works_as_the_published_code_does(models):
     conditioning = engine.prepare(portrait(), audio, SETTINGS)
     assert len(conditioning.features.tokens) == int(0.3 * 16000) // 640 // 2
     assert torch.equal(conditioning.features.tokens, conditioning.features.audio.tokens)
-    assert len(next(iter(engine.windows()(9, 1)))) == 25
+    assert len(next(iter(engine.windows(9, 1)))) == 25
 
 
 def test_a_mask_of_the_users_takes_the_place_of_the_face_box(engine):

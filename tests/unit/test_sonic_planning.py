@@ -1,15 +1,15 @@
 import pytest
 
 from sonic_core.diffusion.windows import CircularWindows, OpenWindows
-from sonic_core.engines.sonic.planning import GIB, choose_plan, decode_flops, estimate, pass_flops
+from sonic_core.engines.sonic.planning import GIB, ModelSizes, choose_plan, decode_flops, estimate, pass_flops
 from sonic_core.engines.sonic.presets import PRESETS
 from sonic_core.errors import SonicError
 
-UNET, VAE = round(2.94 * GIB), round(0.18 * GIB)  # full size in fp16
+FULL_SIZE = ModelSizes(round(2.94 * GIB), round(1.47 * GIB), round(0.18 * GIB), round(1.18 * GIB), 320)  # fp16
 
 
-def plan(free_gib, side=64):
-    return choose_plan(free_gib * GIB, UNET, VAE, (side, side), 25, 2)
+def plan(free_gib, side=64, **wish):
+    return choose_plan(free_gib * GIB, FULL_SIZE, (side, side), 25, 2, **wish)
 
 
 def test_the_less_memory_the_more_is_done_one_after_the_other():
@@ -26,9 +26,19 @@ def test_512_fits_into_8_gib_at_full_size():
     assert plan(8).peak <= 8 * GIB
 
 
-def test_eight_bit_weights_come_last():
+def test_eight_bit_weights_come_last_unless_they_are_asked_for():
     assert not plan(5).small_weights
     assert plan(3.4).small_weights
+    asked = plan(24, small_weights=True)
+    assert asked.small_weights
+    assert asked.together
+    assert asked.peak < plan(24).peak
+
+
+def test_where_there_are_no_8_bits_the_plan_does_without_or_says_what_it_needs():
+    assert not plan(5, small_weights=False).small_weights
+    with pytest.raises(SonicError, match=r"needs 4\.6 GiB"):
+        plan(3.4, small_weights=False)
 
 
 def test_too_little_memory_is_an_error_before_anything_runs():

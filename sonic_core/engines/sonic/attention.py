@@ -20,7 +20,7 @@ class AttentionContext:
     """What one UNet call attends to, for B branches and W frames.
 
     clip: B tensors [1 or W, C].  audio: B tensors [1 or W, T, C]; a first axis of 1 = the same at every frame.
-    mask: [1, 1, Hp, Wp] at pixel size or None (audio acts everywhere).  frames: W.  size: rows and columns of the latents.
+    mask: [1, 1, Hp, Wp] at pixel size, on any device, or None (audio acts everywhere).  frames: W.  size: rows and columns of the latents.
     constants: projections of tensors that are the same at every frame, kept by whoever runs many calls with the same tensors.
     """
 
@@ -56,7 +56,7 @@ class AttentionContext:
         if key not in self.constants:
             height, width = self.size
             grid = mask_on_grid(self.mask, (height >> level) * (width >> level))
-            self.constants[key] = grid[None, :, None].to(self.audio[0].dtype)
+            self.constants[key] = grid[None, :, None].to(self.audio[0])
         return self.constants[key]
 
 

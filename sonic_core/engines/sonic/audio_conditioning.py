@@ -12,7 +12,11 @@ from torch import Tensor
 
 from ...audio.clip import AudioClip
 from ...audio.encoders import encode
+from ...audio.fit import fit_duration
+from ...audio.resampling import to_mono_16k
 from ...audio.silence import nonsilent_spans
+from ...errors import AudioError
+from ...settings import Settings
 from .audio_encoder import RATE, WhisperStates, independent_chunks, overlapping_chunks
 from .audio_nets import motion_buckets
 from .audio_windows import POSITIONS_PER_KEY_FRAME, bucket_windows, token_windows
@@ -21,6 +25,9 @@ from .loading import SonicModel
 
 BATCH = 128  # key frames that pass the audio nets together
 FADE = 0.16  # s from speech to silence and back
+FPS = 25.0  # of the video
+SHORTEST = 0.08  # s: one key frame
+SAMPLES_PER_KEY_FRAME = 1280  # at 16 kHz
 
 
 @dataclass(frozen=True)
@@ -30,6 +37,24 @@ class AudioConditions:
     tokens: Tensor
     silence: Tensor
     buckets: Tensor
+
+
+def usable_audio(audio: AudioClip, settings: Settings) -> AudioClip:
+    """The recording at the length that the settings ask for.  Raises AudioError for one without a single key frame."""
+    audio = fit_duration(audio, settings.duration, settings.length_policy)
+    if audio.duration < SHORTEST:
+        raise AudioError(
+            f"{audio.name} lasts {audio.duration * 1000:.0f} ms; the sonic engine needs at least {SHORTEST * 1000:.0f} ms. "
+            "Use a longer recording."
+        )
+    return audio
+
+
+def key_frame_count(audio: AudioClip, reference: bool = False) -> int:
+    """Key frames of a recording: enough for all its frames; in reference mode the tail shorter than a key frame is left out."""
+    if reference:
+        return len(to_mono_16k(audio)) // SAMPLES_PER_KEY_FRAME
+    return -(-audio.frame_count(FPS) // 2)
 
 
 @torch.no_grad()

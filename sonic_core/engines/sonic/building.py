@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -49,6 +49,25 @@ def build_clip(weights: Weights, sidecar: Sidecar = None, dtype: torch.dtype = t
     config = CLIPVisionConfig(**architecture.clip_config(weights, sidecar))
     own = {key: value for key, value in weights.items() if not key.endswith("position_ids")}
     return filled(lambda: CLIPVisionModelWithProjection(config), own, dtype)
+
+
+def published_vae_and_clip(dtype: torch.dtype = torch.float32) -> tuple[AutoencoderKLTemporalDecoder, nn.Module]:
+    """SVD-XT's VAE and ViT-H/14 as they are published, without weights; on the device of the `with` block around the call."""
+    from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
+
+    widths = (128, 256, 512, 512)
+    vae = AutoencoderKLTemporalDecoder(
+        block_out_channels=widths, down_block_types=("DownEncoderBlock2D",) * len(widths), layers_per_block=2
+    )
+    clip = CLIPVisionConfig(
+        hidden_size=1280,
+        intermediate_size=5120,
+        num_hidden_layers=32,
+        num_attention_heads=16,
+        patch_size=14,
+        projection_dim=1024,
+    )
+    return vae.to(dtype), CLIPVisionModelWithProjection(clip).to(dtype)
 
 
 def build_whisper(weights: Weights, sidecar: Sidecar = None, dtype: torch.dtype = torch.float32) -> nn.Module:

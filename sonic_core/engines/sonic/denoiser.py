@@ -100,12 +100,11 @@ class SonicDenoiser:
     def _fixed(self) -> AttentionContext:
         """What stays the same all through a run: the same tensor objects, so that their projections are made once."""
         there = self.unet.device, self.unet.dtype
-        mask = self.conditions.mask
         clip = self.conditions.clip.to(*there)
         return AttentionContext(
             clip=[torch.zeros_like(clip), clip],
             audio=[self.conditions.silence.to(*there)],
-            mask=None if mask is None else mask.to(self.unet.device),
+            mask=self.conditions.mask,
             frames=1,
             size=tuple(self.conditions.image_latent.shape[-2:]),
         )

@@ -14,37 +14,43 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ...audio.clip import AudioClip
-from ...audio.fit import fit_duration
 from ...audio.resampling import to_mono_16k
 from ...diffusion.guidance import Denoise, three_branch, within
 from ...diffusion.sampler import sample_euler
 from ...diffusion.schedule import karras_sigmas
-from ...diffusion.windows import CircularWindows, OpenWindows, Windows
-from ...errors import AudioError, SettingsError
+from ...diffusion.windows import Windows
 from ...frames import Frame, FrameStream
 from ...portrait.portrait import Portrait
 from ...progress import Progress, ignore
 from ...settings import Settings
 from ..base import Conditioning, Latents
 from . import picture
-from .audio_conditioning import AudioConditions, condition_audio, quiet_in_pauses, speech_activity
+from .audio_conditioning import (
+    FPS,
+    AudioConditions,
+    condition_audio,
+    key_frame_count,
+    quiet_in_pauses,
+    speech_activity,
+    usable_audio,
+)
 from .decoding import ChunkedDecoder, encode_picture
 from .denoiser import KEY_FPS, Conditions, SonicDenoiser, starting_latents
+from .devices import free_memory
+from .eight_bit import module_bytes, store_in_8_bits
+from .estimating import Mode, sizes_of
 from .framing import frame
 from .interpolation import doubled
 from .loading import SonicModel, load_sonic
-from .planning import Estimate, MemoryPlan, choose_plan, estimate, free_memory
-from .presets import preset_named
+from .planning import Estimate, MemoryPlan
+from .presets import Preset
 from .previews import latent_preview
 from .savings import PlannedPredictions, in_groups, plan_steps
 
 log = logging.getLogger(__name__)
 
-WINDOW = 25
 IMAGE_SCALE, AUDIO_SCALE = 2.0, 7.5
-SHORTEST = 0.08  # s: one key frame
-ENCODER_ACTIVATIONS = 3 * 2**30  # bytes that encoding a picture of 1024x1024 takes in float32
-SAMPLES_PER_KEY_FRAME = 1280  # at 16 kHz
+ENCODER_BYTES = 3 * 2**10  # per pixel of the picture that is encoded, in float32
 
 
 @dataclass(frozen=True)
@@ -68,11 +74,12 @@ class SonicEngine:
     folders, chosen: where the weights are (see `load_sonic`).  preset: exact, balanced, fast or preview.  reference: do everything as the
     published code does, seams and all: independent 30-s audio, circular windows, decoding in plain chunks of 8, one amplitude for both
     dials.  device: by default CUDA, then MPS, then the CPU; precision: fp16, bf16 or fp32, by default fp16 on a GPU.
-    compile: run the UNet's blocks through torch.compile; pays on clips of more than a minute.  model: networks loaded already.
+    compile: run the UNet's blocks through torch.compile; pays on clips of more than a minute.  fp8: keep the UNet's weights in 8 bits;
+    otherwise that is done where nothing else makes a clip fit.  model: networks loaded already.
     """
 
     name = "sonic"
-    fps = 25.0
+    fps = FPS
     cheap_trial = False
     needs_mesh = False
 
@@ -85,14 +92,40 @@ class SonicEngine:
         device: str | None = None,
         precision: str | None = None,
         compile: bool = False,
+        fp8: bool = False,
         model: SonicModel | None = None,
     ):
-        self.device = _device(device or _best_device())
-        self.dtype = _dtype(precision, self.device)
-        self.preset = preset_named(preset)
-        self.reference = reference
+        self.mode = Mode.of(preset, reference, device, precision, fp8)
         self.compile = compile
         self.model = model or load_sonic(folders, chosen, self.dtype)
+        self.sizes = sizes_of(self.model.unet, self.model.vae, self.model.clip)
+
+    @property
+    def device(self) -> torch.device:
+        return self.mode.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return self.mode.dtype
+
+    @property
+    def preset(self) -> Preset:
+        return self.mode.preset
+
+    @property
+    def reference(self) -> bool:
+        return self.mode.reference
+
+    @property
+    def windows(self) -> Windows:
+        return self.mode.windows
+
+    @property
+    def identity(self) -> dict[str, object]:
+        """What latents depend on besides picture, recording and settings: the networks and how they are used."""
+        precision = "fp8" if self.mode.fp8 else str(self.dtype).removeprefix("torch.")
+        mode = {"preset": self.preset.name, "precision": precision, "reference": self.reference}
+        return {**mode, "weights": dict(self.model.fingerprints)}
 
     def prepare(
         self,
@@ -106,24 +139,17 @@ class SonicEngine:
 
         mask: uint8 [H, W] over the portrait's picture, where audio may act, instead of the grown face box.
         """
-        audio = fit_duration(audio, settings.duration, settings.length_policy)
-        if audio.duration < SHORTEST:
-            raise AudioError(
-                f"{audio.name} lasts {audio.duration * 1000:.0f} ms; the sonic engine needs at least {SHORTEST * 1000:.0f} ms. "
-                "Use a longer recording."
-            )
+        audio = usable_audio(audio, settings)
         framed = frame(portrait, settings, mask)
-        self._make_room_for_encoders()
+        self._make_room_for_encoders(framed.mask.size)
         progress("portrait", 0, 1)
         clip = self._clip_embedding(framed.image)
         reference = self._reference_latent(framed.image)
         progress("portrait", 1, 1)
 
-        frame_count = audio.frame_count(self.fps)
         progress("audio", 0, 1)
-        wave = to_mono_16k(audio)
-        key_frames = len(wave) // SAMPLES_PER_KEY_FRAME if self.reference else -(-frame_count // 2)
-        conditions = condition_audio(self.model, wave, key_frames, clip, self.reference)
+        key_frames = key_frame_count(audio, self.reference)
+        conditions = condition_audio(self.model, to_mono_16k(audio), key_frames, clip, self.reference)
         tokens = conditions.tokens
         if not self.reference:
             tokens = quiet_in_pauses(conditions, speech_activity(audio, len(tokens)))
@@ -134,7 +160,7 @@ class SonicEngine:
             portrait=framed.portrait,
             audio=audio,
             features=SonicFeatures(framed.image, reference, mask_tensor, clip, conditions, tokens),
-            frame_count=frame_count,
+            frame_count=audio.frame_count(self.fps),
             fps=self.fps,
             settings=settings,
             paste=framed.paste,
@@ -150,7 +176,7 @@ class SonicEngine:
         denoiser = self._denoiser(features, settings, plan)
         image_scale, audio_scale = IMAGE_SCALE, AUDIO_SCALE
         predict = denoiser
-        if self.preset != preset_named("exact"):
+        if self.preset.name != "exact":
             predict = PlannedPredictions(denoiser, plan_steps(sigmas, self.preset))
             image_scale, audio_scale = (
                 within(s, self.preset.guidance_floor, float("inf")) for s in (image_scale, audio_scale)
@@ -159,7 +185,10 @@ class SonicEngine:
 
         x = starting_latents(features.reference, self._noise(features, settings.seed), float(levels[0])).to(self.device)
         denoise = _reporting(denoise, levels, progress)
-        samples = sample_euler(denoise, x, levels, self.windows(), progress, latent_preview)
+        try:
+            samples = sample_euler(denoise, x, levels, self.windows, progress, latent_preview)
+        finally:
+            self.model.unet.unload_context()
         return Latents(samples.cpu(), KEY_FPS, self.name)
 
     def decode(self, conditioning: Conditioning, latents: Latents, progress: Progress = ignore) -> FrameStream:
@@ -183,33 +212,31 @@ class SonicEngine:
 
         return FrameStream(conditioning.frame_count, width, height, self.fps, render)
 
-    def windows(self) -> Windows:
-        """How a clip is shared out to the UNet."""
-        return CircularWindows(WINDOW) if self.reference else OpenWindows(WINDOW)
-
     def plan(self, conditioning: Conditioning) -> MemoryPlan:
-        """How to fit this clip into the device's free memory; only on a GPU do branches gain from running together."""
+        """How to fit this clip into the device's free memory; what the networks themselves hold there is free for them."""
+        held = sum(module_bytes(net) for net in (self.model.unet, self.model.vae) if _is_on(net, self.device))
         size = tuple(conditioning.features.reference.shape[-2:])
-        unet, vae = _bytes(self.model.unet), _bytes(self.model.vae)
-        on_gpu = self.device.type == "cuda"
-        ours = 0 if on_gpu else unet + vae  # on a GPU what is loaded already is counted as free, as it can be moved
-        width = self.model.unet.config.block_out_channels[0]
-        return choose_plan(
-            free_memory(self.device) + ours, unet, vae, size, WINDOW, self.dtype.itemsize, width, may_batch=on_gpu
-        )
+        return self.mode.plan(self.sizes, size, free_memory(self.device) + held)
 
     def estimate(self, conditioning: Conditioning, settings: Settings) -> Estimate:
         """Work and memory of `sample` and `decode`, without running them."""
         features: SonicFeatures = conditioning.features
         size, steps = tuple(features.reference.shape[-2:]), settings.inference_steps
-        windows, plan = self.windows(), self.plan(conditioning)
-        return estimate(len(features.tokens), size, steps, self.preset, windows, WINDOW, plan)
+        return self.mode.estimate(len(features.tokens), size, steps, self.plan(conditioning))
+
+    def rest(self) -> None:
+        """Take the networks off the device, so that others can use its memory; the next clip brings them back."""
+        for network in (self.model.unet, self.model.vae, self.model.clip, self.model.ifnet):
+            if network is not None:
+                network.to("cpu")
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
 
     def _denoiser(self, features: SonicFeatures, settings: Settings, plan: MemoryPlan) -> SonicDenoiser:
         unet = self.model.unet
         unet.chunk_feed_forward(plan.chunked)
         if plan.small_weights:
-            unet.store_in_8_bits(self.dtype)
+            store_in_8_bits(unet)
         unet.to(self.device)
         if self.compile:
             unet.compile_blocks()
@@ -230,10 +257,10 @@ class SonicEngine:
         torch.randn(1, 3, *features.image.shape[:2], generator=generator)
         return torch.randn(len(features.tokens), *features.reference.shape, generator=generator)
 
-    def _make_room_for_encoders(self) -> None:
-        """Take the UNet of an earlier clip off a device that cannot hold it beside the encoders."""
-        needed = _bytes(self.model.unet) + _bytes(self.model.clip) + 2 * _bytes(self.model.vae) + ENCODER_ACTIVATIONS
-        if self.device.type == "cuda" and free_memory(self.device) < needed:
+    def _make_room_for_encoders(self, pixels: int) -> None:
+        """Take the UNet of an earlier clip off a device that cannot hold the encoders' work beside it."""
+        needed = self.sizes.clip + 2 * self.sizes.vae + ENCODER_BYTES * pixels
+        if self.device.type != "cpu" and free_memory(self.device) < needed:
             self.model.unet.to("cpu")
 
     @torch.no_grad()
@@ -268,35 +295,9 @@ def _reporting(denoise: Denoise, levels: Tensor, progress: Progress) -> Denoise:
     return denoise_and_report
 
 
-def _device(name: str) -> torch.device:
-    """Raises SettingsError for a device that torch does not know or this machine does not have."""
-    try:
-        device = torch.device(name)
-        torch.zeros(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise SettingsError(
-            f"device is {name!r}, which cannot be used here ({error}); expected cpu, cuda or mps."
-        ) from error
-    return device
-
-
-def _best_device() -> str:
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
-
-
-def _dtype(precision: str | None, device: torch.device) -> torch.dtype:
-    names = {"fp16": torch.float16, "bf16": torch.bfloat16, "fp32": torch.float32}
-    if precision is None:
-        return torch.float32 if device.type == "cpu" else torch.float16
-    if precision not in names:
-        raise SettingsError(f"precision is {precision!r}; expected one of {', '.join(names)}.")
-    return names[precision]
-
-
-def _bytes(module: torch.nn.Module) -> int:
-    return sum(p.numel() * p.element_size() for p in module.parameters())
+def _is_on(module: torch.nn.Module, device: torch.device) -> bool:
+    where = next(module.parameters()).device
+    return where.type == device.type and (device.index is None or where.index == device.index)
 
 
 def _as_pixels(frame_: Tensor, truncate: bool) -> NDArray[np.uint8]:

@@ -3,31 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 from diffusers import AutoencoderKLTemporalDecoder
-from torch import nn
+from torch import Tensor, nn
 
 from ...audio.encoders import Wav2Vec2Encoder
 from ...errors import ModelMissingError
+from ...models.fingerprint import fingerprint
 from ...models.flownet import build_ifnet
 from ...models.locate import locate, models_folders, report_problems
 from ...models.manifest import SONIC_FILES
-from ...models.weights import read_sidecar, read_weights
+from ...models.weights import Renaming, read_shapes, read_sidecar, read_weights
 from ...post.rife import IFNet
 from . import svd_single_file
 from .audio_encoder import WhisperStates
 from .audio_nets import AudioToBucket, AudioToToken
-from .building import build_bucket_net, build_clip, build_token_net, build_unet, build_vae, build_whisper
+from .building import (
+    build_bucket_net,
+    build_clip,
+    build_token_net,
+    build_unet,
+    build_vae,
+    build_whisper,
+    published_vae_and_clip,
+)
 from .unet import SonicUNet
 
 
 @dataclass(frozen=True)
 class SonicModel:
-    """The networks of the sonic engine, on the CPU.  encoder: Whisper or Wav2Vec2.  ifnet: None = interpolate by optical flow."""
+    """The networks of the sonic engine, on the CPU.
+
+    encoder: Whisper or Wav2Vec2.  ifnet: None = interpolate by optical flow.  fingerprints: of the files, by key (models/fingerprint.py).
+    """
 
     unet: SonicUNet
     vae: AutoencoderKLTemporalDecoder
@@ -36,6 +48,7 @@ class SonicModel:
     audio_to_bucket: AudioToBucket
     encoder: WhisperStates | Wav2Vec2Encoder
     ifnet: IFNet | None = None
+    fingerprints: Mapping[str, str] = field(default_factory=dict)
 
 
 def load_sonic(
@@ -64,7 +77,15 @@ def load_sonic(
     if missing or faults:
         raise report_problems("sonic", missing, faults, folders)
     _check_together(parts, paths)
-    return SonicModel(**parts)
+    return SonicModel(**parts, fingerprints={key: fingerprint(path) for key, path in paths.items()})
+
+
+def networks_on_meta(paths: Mapping[str, Path], dtype: torch.dtype) -> tuple[nn.Module, nn.Module, nn.Module]:
+    """UNet, VAE and CLIP without weights: as the files say, or as published where there are none."""
+    with torch.device("meta"):
+        unet = _unet(paths["unet"], dtype, read_shapes) if "unet" in paths else SonicUNet().to(dtype)
+        vae, clip = _svd(paths["svd"], dtype, read_shapes) if "svd" in paths else published_vae_and_clip(dtype)
+    return unet, vae, clip
 
 
 def _named_encoder(paths: Mapping[str, Path]) -> dict[str, Path]:
@@ -81,8 +102,35 @@ def _named_encoder(paths: Mapping[str, Path]) -> dict[str, Path]:
     return {"audio_encoder": folder}
 
 
+Read = Callable[[Path, Renaming], dict[str, Tensor]]
+
+
+def _unet(path: Path, dtype: torch.dtype, read: Read = read_weights) -> SonicUNet:
+    return build_unet(read(path, _as_it_is), _own_config(path, "unet"), dtype)
+
+
+def _svd(path: Path, dtype: torch.dtype, read: Read = read_weights) -> tuple[AutoencoderKLTemporalDecoder, nn.Module]:
+    """VAE and CLIP vision from a diffusers folder or from the single file."""
+    if path.is_dir():
+        vae, clip = path / "vae", path / "image_encoder"
+        return (
+            build_vae(read(_weights_in(vae), _as_it_is), read_sidecar(vae), dtype),
+            build_clip(read(_weights_in(clip), _as_it_is), read_sidecar(clip), dtype),
+        )
+    file = read(path, svd_single_file.wanted)
+    sidecar = read_sidecar(path)
+    return (
+        build_vae(svd_single_file.vae_weights(file), sidecar.get("vae"), dtype),
+        build_clip(svd_single_file.clip_weights(file), sidecar.get("image_encoder"), dtype),
+    )
+
+
+def _as_it_is(name: str) -> str:
+    return name
+
+
 def _load_unet(path: Path, dtype: torch.dtype) -> dict[str, Any]:
-    return {"unet": build_unet(read_weights(path), _own_config(path, "unet"), dtype)}
+    return {"unet": _unet(path, dtype)}
 
 
 def _load_token_net(path: Path, dtype: torch.dtype) -> dict[str, Any]:
@@ -101,18 +149,8 @@ def _load_encoder(path: Path, dtype: torch.dtype) -> dict[str, Any]:
 
 
 def _load_svd(path: Path, dtype: torch.dtype) -> dict[str, Any]:
-    if path.is_dir():
-        vae, clip = path / "vae", path / "image_encoder"
-        return {
-            "vae": build_vae(read_weights(_weights_in(vae)), read_sidecar(vae), dtype),
-            "clip": build_clip(read_weights(_weights_in(clip)), read_sidecar(clip), dtype),
-        }
-    file = read_weights(path, svd_single_file.wanted)
-    sidecar = read_sidecar(path)
-    return {
-        "vae": build_vae(svd_single_file.vae_weights(file), sidecar.get("vae"), dtype),
-        "clip": build_clip(svd_single_file.clip_weights(file), sidecar.get("image_encoder"), dtype),
-    }
+    vae, clip = _svd(path, dtype)
+    return {"vae": vae, "clip": clip}
 
 
 def _load_flownet(path: Path, dtype: torch.dtype) -> dict[str, Any]:

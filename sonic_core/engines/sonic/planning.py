@@ -6,11 +6,7 @@ FLOPs of convolutions, matrix products and attention, one multiply-add = 2): `te
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
-from pathlib import Path
-
-import torch
 
 from ...diffusion.schedule import karras_sigmas
 from ...diffusion.windows import Windows
@@ -26,6 +22,20 @@ DECODE_BYTES = 2_048  # of the VAE's decoder, per pixel of a chunk, in half prec
 SHALLOW_SHARE = 0.214  # of a pass that runs the outermost layers only
 RESERVE = 0.6 * GIB  # CUDA context, convolution workspaces, fragmentation
 DECODE_CHUNKS = (8, 4, 2)
+
+
+@dataclass(frozen=True)
+class ModelSizes:
+    """Bytes of the large networks, in the precision they work in.
+
+    unet_in_8_bits: the UNet stored as `eight_bit` stores it.  channels: of the UNet's first level.
+    """
+
+    unet: int
+    unet_in_8_bits: int
+    vae: int
+    clip: int
+    channels: int
 
 
 @dataclass(frozen=True)
@@ -55,43 +65,46 @@ class MemoryPlan:
 
 def choose_plan(
     free: float,
-    unet_bytes: int,
-    vae_bytes: int,
+    sizes: ModelSizes,
     latent_size: tuple[int, int],
     window: int,
     element: int,
-    width: int = 320,
     may_batch: bool = True,
+    small_weights: bool | None = None,
 ) -> MemoryPlan:
     """The fastest plan whose expected peak fits into `free` bytes.
 
-    latent_size: rows, columns.  element: bytes per number, 2 for half precision.  width: channels of the UNet's first level.
-    may_batch: branches in one batch gain something; on a CPU they do not.
+    latent_size: rows, columns.  element: bytes per number, 2 for half precision.
+    may_batch: branches in one batch gain something; on a CPU they do not.  small_weights: True = the UNet is stored in 8 bits in any case,
+    False = it cannot be, None = where nothing else helps.
     Raises SonicError naming what the smallest plan needs.
     """
     positions = latent_size[0] * latent_size[1]
-    unit = window * positions * element / 2 * width / 320
+    unit = window * positions * element / 2 * sizes.channels / 320
     pixel_chunk = 64 * positions * DECODE_BYTES * element / 2
     smallest: MemoryPlan | None = None
-    for together, chunked, small in (
-        *([(True, False, False)] if may_batch else []),
-        (False, False, False),
-        (False, True, False),
-        (False, True, True),
-    ):
-        weights = unet_bytes / element if small else unet_bytes
+    for together, chunked, small in _ways(may_batch, small_weights):
+        weights = sizes.unet_in_8_bits if small else sizes.unet
         per_unit = CHUNKED_ACTIVATION_BYTES if chunked else ACTIVATION_BYTES
         sampling = weights + unit * per_unit * (3 if together else 1) + RESERVE
         for unload, chunk in ((False, DECODE_CHUNKS[0]), *((True, chunk) for chunk in DECODE_CHUNKS)):
-            decoding = vae_bytes + chunk * pixel_chunk + RESERVE + (0 if unload else weights)
+            decoding = sizes.vae + chunk * pixel_chunk + RESERVE + (0 if unload else weights)
             plan = MemoryPlan(together, chunked, small, unload, chunk, round(max(sampling, decoding)))
             if plan.peak <= free:
                 return plan
-            smallest = plan
+            smallest = plan if smallest is None or plan.peak < smallest.peak else smallest
     raise SonicError(
         f"{free / GIB:.1f} GiB of memory are free; the smallest plan for {8 * latent_size[1]}x{8 * latent_size[0]} needs "
         f"{smallest.peak / GIB:.1f} GiB. Choose a smaller min_resolution, or free memory."
     )
+
+
+def _ways(may_batch: bool, small_weights: bool | None) -> list[tuple[bool, bool, bool]]:
+    """together, chunked, small: from the fastest to the one that needs least."""
+    small = small_weights is True
+    ways = [(True, False, small)] if may_batch else []
+    ways += [(False, False, small), (False, True, small)]
+    return ways if small_weights is not None else [*ways, (False, True, True)]
 
 
 @dataclass(frozen=True)
@@ -144,26 +157,3 @@ def pass_flops(frames: int, positions: int) -> float:
 def decode_flops(positions: int) -> float:
     """FLOPs of decoding one frame with SVD's VAE: 3.04e12 at 512x512, 12.58e12 at 1024x1024."""
     return 7.345e8 * positions + 2030 * positions**2
-
-
-def free_memory(device: torch.device) -> float:
-    """Bytes that this process may still use on a device; infinite where the system does not say."""
-    if device.type == "cuda":
-        return torch.cuda.mem_get_info(device)[0] + torch.cuda.memory_reserved(device)
-    try:
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-    except OSError:
-        return float("inf")
-    return next((1024.0 * int(line.split()[1]) for line in lines if line.startswith("MemAvailable:")), float("inf"))
-
-
-def sustained_rate(device: torch.device, dtype: torch.dtype) -> float:
-    """FLOP/s that this device reaches on a matrix product of the size of a feed-forward layer, halved: what a UNet pass sustains."""
-    size = 4096 if device.type == "cuda" else 1024
-    a, b = (torch.randn(size, size, device=device).to(dtype) for _ in range(2))
-    best = 0.0
-    for _ in range(3):
-        start = time.perf_counter()
-        (a @ b).sum().item()
-        best = max(best, 2 * size**3 / (time.perf_counter() - start))
-    return best / 2

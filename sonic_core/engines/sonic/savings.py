@@ -80,11 +80,9 @@ def in_groups(denoise: Denoise, sigmas: Tensor, size: int) -> tuple[Denoise, Ten
     paths = {levels[a]: levels[a : b + 1] for a, b in pairwise(stops)}
 
     def denoise_group(x: Tensor, sigma: float, frames: Tensor) -> Tensor:
-        path, start = (
-            paths[sigma],
-            x.double(),
-        )  # the way is long beside its end: single precision would lose the end's last digits
-        y = start
+        path = paths[sigma]
+        # The way is long beside its end: single precision loses the end's last digits. MPS has no other.
+        y = start = x if x.device.type == "mps" else x.double()
         for level, next_level in pairwise(path):
             y = y + (y - denoise(y.to(x), level, frames)) / level * (next_level - level)
         return (start - (y - start) * (sigma / (path[-1] - sigma))).to(x)

@@ -9,9 +9,9 @@ from torch import Tensor, nn
 class TemporalConv(nn.Conv3d):
     """A Conv3d that reaches through time only; parameters as ever."""
 
-    def forward(self, x: Tensor) -> Tensor:
+    def _conv_forward(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         """[B, C, F, H, W] -> [B, C', F, H, W]; rows are times, columns are places."""
-        out = F.conv2d(x.flatten(3), self.weight.flatten(3), self.bias, padding=(self.padding[0], 0))
+        out = F.conv2d(x.flatten(3), weight.flatten(3), bias, padding=(self.padding[0], 0))
         return out.unflatten(3, x.shape[3:])
 
 

@@ -23,7 +23,7 @@ class SonicUNet(UNetSpatioTemporalConditionModel):
         super().__init__(**config)
         add_audio_attention(self, audio_scale)
         use_fast_temporal_convolutions(self)
-        self._in_8_bits = self._compiled = False
+        self._compiled = False
 
     def forward(
         self,
@@ -95,11 +95,10 @@ class SonicUNet(UNetSpatioTemporalConditionModel):
             if hasattr(module, "set_chunk_feed_forward"):
                 module.set_chunk_feed_forward(1 if on else None, dim=0)
 
-    def store_in_8_bits(self, compute: torch.dtype) -> None:
-        """Keep weights in fp8 (e4m3) and bring each layer's to `compute` when it runs; cannot be undone, doing it again does nothing."""
-        if not self._in_8_bits:
-            self.enable_layerwise_casting(storage_dtype=torch.float8_e4m3fn, compute_dtype=compute)
-            self._in_8_bits = True
+    def unload_context(self) -> None:
+        """Let go of what the last pass attended to."""
+        for _, processor in audio_attentions(self):
+            processor.unload()
 
     def compile_blocks(self) -> None:
         """Compile every resnet and transformer block, once; they repeat in a few shapes, so this is quicker than the whole."""

@@ -1,0 +1,133 @@
+"""What making a clip will cost on a machine: known from the sizes of picture, recording and networks, before a weight is loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from ...audio.clip import AudioClip
+from ...diffusion.windows import CircularWindows, OpenWindows, Windows
+from ...errors import SettingsError
+from ...models.locate import locate, models_folders
+from ...models.manifest import SONIC_FILES
+from ...portrait.portrait import Portrait
+from ...settings import Settings
+from .audio_conditioning import key_frame_count, usable_audio
+from .devices import has_8_bit_floats, sustained_rate, usable_device, working_dtype
+from .eight_bit import bytes_in_8_bits, module_bytes
+from .framing import frame
+from .loading import networks_on_meta
+from .planning import Estimate, MemoryPlan, ModelSizes, choose_plan, estimate
+from .presets import Preset, preset_named
+
+WINDOW = 25
+
+
+@dataclass(frozen=True)
+class Mode:
+    """How the engine works, whatever the clip.
+
+    reference: everything as the published code does it.  fp8: the UNet's weights in 8 bits in any case.
+    """
+
+    preset: Preset
+    reference: bool
+    device: torch.device
+    dtype: torch.dtype
+    fp8: bool
+
+    @classmethod
+    def of(
+        cls,
+        preset: str = "exact",
+        reference: bool = False,
+        device: str | None = None,
+        precision: str | None = None,
+        fp8: bool = False,
+    ) -> Mode:
+        """Raises SettingsError for unknown names and for options that contradict each other."""
+        where = usable_device(device)
+        mode = cls(preset_named(preset), reference, where, working_dtype(precision, where), fp8)
+        if reference and preset != "exact":
+            raise SettingsError(f"preset is {preset!r} and reference is asked for; reference is the preset exact.")
+        if reference and fp8:
+            raise SettingsError("reference and fp8 are asked for; weights in 8 bits change the numbers. Choose one.")
+        if fp8 and not has_8_bit_floats(where):
+            raise SettingsError(f"fp8 is asked for, but {where.type} has no 8-bit floats; leave it out.")
+        return mode
+
+    @property
+    def windows(self) -> Windows:
+        """How a clip is shared out to the UNet."""
+        return CircularWindows(WINDOW) if self.reference else OpenWindows(WINDOW)
+
+    def plan(self, sizes: ModelSizes, latent_size: tuple[int, int], free: float) -> MemoryPlan:
+        """How to fit a clip into `free` bytes; only on CUDA do branches gain from running together."""
+        small = True if self.fp8 else None if has_8_bit_floats(self.device) and not self.reference else False
+        on_gpu = self.device.type == "cuda"
+        return choose_plan(free, sizes, latent_size, WINDOW, self.dtype.itemsize, on_gpu, small)
+
+    def estimate(self, key_frames: int, latent_size: tuple[int, int], steps: int, plan: MemoryPlan) -> Estimate:
+        return estimate(key_frames, latent_size, steps, self.preset, self.windows, WINDOW, plan)
+
+
+@dataclass(frozen=True)
+class ClipEstimate:
+    """frame_count: of the video.  work: passes, FLOPs and memory.  seconds: at the rate that this machine reached in a short trial."""
+
+    frame_count: int
+    work: Estimate
+    rate: float
+    notes: tuple[str, ...]
+
+    @property
+    def seconds(self) -> float:
+        return self.work.seconds(self.rate)
+
+    def described(self) -> str:
+        return self.work.described(self.rate)
+
+
+def estimate_clip(
+    portrait: Portrait,
+    audio: AudioClip,
+    settings: Settings,
+    mask: NDArray[np.uint8] | None,
+    mode: Mode,
+    sizes: ModelSizes,
+    free: float,
+) -> ClipEstimate:
+    """Cost of making `portrait` speak `audio`; free: bytes of memory for networks and their work."""
+    audio = usable_audio(audio, settings)
+    framed = frame(portrait, settings, mask)
+    height, width = framed.image.shape[:2]
+    size = height // 8, width // 8
+    work = mode.estimate(
+        key_frame_count(audio, mode.reference), size, settings.inference_steps, mode.plan(sizes, size, free)
+    )
+    rate = sustained_rate(mode.device, mode.dtype)
+    return ClipEstimate(audio.frame_count(25.0), work, rate, audio.notes + framed.notes + settings.notes)
+
+
+def sizes_without_loading(
+    folders: Sequence[Path] | None, chosen: Mapping[str, Path] | None, dtype: torch.dtype
+) -> ModelSizes:
+    """Sizes of the networks whose files are found, read off their headers; of the published ones where files are absent."""
+    paths, _ = locate(SONIC_FILES, tuple(folders or models_folders()), chosen)
+    return sizes_of(*networks_on_meta(paths, dtype))
+
+
+def sizes_of(unet: nn.Module, vae: nn.Module, clip: nn.Module) -> ModelSizes:
+    return ModelSizes(
+        module_bytes(unet),
+        bytes_in_8_bits(unet),
+        module_bytes(vae),
+        module_bytes(clip),
+        unet.config.block_out_channels[0],
+    )
