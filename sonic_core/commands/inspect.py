@@ -1,8 +1,15 @@
-"""`inspect`: what a video file holds and what it says about its making, checked."""
+"""`inspect`: what a video file holds and what it says about its making, checked.
+
+Exit code 0: the file was read and nothing contradicts what it says; 1: a check failed, or the file cannot be read.
+A file that says nothing about its making is no failure: it is told so, with exit code 0.
+"""
 
 from __future__ import annotations
 
 import argparse
+import json
+import textwrap
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -17,6 +24,7 @@ if TYPE_CHECKING:
 
 HELP = "show streams, lengths, colour tags and metadata of a video; verify how it was made"
 CONTAINER_TAGS = ("major_brand", "minor_version", "compatible_brands", "encoder")
+COLUMNS, INDENT = 110, " " * 9
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,16 +37,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, console: Console) -> dict[str, Any]:
     from ..media.c2pa_signing import check_signature
-    from ..media.probe import probe
+    from ..media.probe import MP4_FAMILY, probe
     from ..media.provenance_check import check_provenance, is_marked
 
     video = probe(args.file)
-    for line in describe(video, args.file.suffix.lower() in (".mp4", ".mov", ".m4v")):
-        console.say(line)
     marked = is_marked(video.metadata)
-    asked = bool(args.image or args.audio)
     checks: tuple[Check, ...] = ()
-    if marked or asked:
+    if marked or args.image or args.audio:
         checks = check_provenance(
             video,
             picture_digests(args.image) if args.image else None,
@@ -46,7 +51,11 @@ def run(args: argparse.Namespace, console: Console) -> dict[str, Any]:
         )
     if signature := check_signature(args.file):
         checks = (*checks, signature)
-    for line in describe_checks(checks, marked):
+    for line in (
+        *describe(video, args.file.suffix.lower() in MP4_FAMILY),
+        *describe_tags(video.metadata, {check.subject.split()[0] for check in checks}),
+        *describe_checks(checks, marked),
+    ):
         console.say(line)
     return {
         "file": str(args.file),
@@ -81,13 +90,53 @@ def recording_digests(path: Path) -> tuple[str, ...]:
 
 def describe_checks(checks: tuple[Check, ...], marked: bool) -> list[str]:
     """A line per check, then the verdict."""
-    lines = [f"{'ok   ' if check.holds else 'WRONG'}    {check.subject}: {check.found}" for check in checks]
+    lines = []
+    for check in checks:
+        lines += _wrapped(f"{'ok   ' if check.holds else 'WRONG'}    {check.subject}: {readable(check.found)}")
     failed = sum(not check.holds for check in checks)
     if not marked:
         return [*lines, "Made:    nothing in this file says that it is synthetic."]
     if failed:
         return [*lines, f"Made:    marked as AI-generated, but {failed} of {len(checks)} checks failed."]
     return [*lines, f"Made:    marked as AI-generated; all {len(checks)} checks hold."]
+
+
+def describe_tags(metadata: Mapping[str, str], checked: Collection[str]) -> list[str]:
+    """The file's tags, without the container's own and without those that a check shows."""
+    shown = {name.lower() for name in checked}
+    lines = []
+    for key, value in metadata.items():
+        if key.lower() not in shown and key.lower() not in CONTAINER_TAGS:
+            lines += _wrapped(f"{'Tag:':8} {key}: {readable(value)}")
+    return lines
+
+
+def readable(value: str) -> str:
+    """JSON as words: `name (licence), ...` for models, `key value, ...` for other objects; anything else as it is."""
+    try:
+        content = json.loads(value) if value[:1] in ("{", "[") else value
+    except ValueError:
+        return value
+    if isinstance(content, dict):
+        return ", ".join(f"{key} {_word(item)}" for key, item in content.items())
+    if isinstance(content, list):
+        return ", ".join(_model(item) for item in content)
+    return value
+
+
+def _model(item: object) -> str:
+    if isinstance(item, dict) and set(item) == {"name", "licence"}:
+        return f"{item['name']} ({item['licence']})"
+    return _word(item)
+
+
+def _word(item: object) -> str:
+    return item if isinstance(item, str) and item else json.dumps(item, ensure_ascii=False)
+
+
+def _wrapped(line: str) -> list[str]:
+    """Long lines broken between words; a single long word (a hash, an address) stays whole, so that it can be copied."""
+    return textwrap.wrap(line, COLUMNS, subsequent_indent=INDENT, break_long_words=False, break_on_hyphens=False)
 
 
 def describe(video: Probe, indexed: bool = True) -> list[str]:
@@ -110,5 +159,4 @@ def describe(video: Probe, indexed: bool = True) -> list[str]:
         lines.append(f"Ends:    sound {abs(apart) * 1000:.0f} ms {'after' if apart >= 0 else 'before'} the picture")
     index = "plays while loading" if video.fast_start else "index at the end"
     lines.append(f"File:    {video.size_bytes / 1e6:.2f} MB{f', {index}' if indexed else ''}")
-    lines += [f"{key}: {value}" for key, value in video.metadata.items() if key not in CONTAINER_TAGS]
     return lines

@@ -74,6 +74,11 @@ def test_inspect_verifies_what_generate_made(tmp_path, second, capsys):
     text = capsys.readouterr().out
     assert "producer 示例公司" in text
     assert "WRONG" not in text
+    tags = probe(output).metadata
+    assert all(
+        text.count(tags[key]) == 1 for key in ("generator", "digital_source_type", "image_sha256", "audio_sha256")
+    )
+    assert text.count("expand_ratio") == text.count("(Apache-2.0)") - 1 == 1
     assert cli.main(["inspect", str(output), "--audio", str(SPEECH)]) == 1
     assert "WRONG    audio_sha256 matches" in capsys.readouterr().out
 
