@@ -12,13 +12,16 @@ from .geometry import clipped_box, remap, smoothstep
 from .linear_light import luminance, to_linear, to_srgb
 from .skin_fill import LidSkin
 from .source import SourcePicture
+from .spectacles import Spectacles
 
 
 @dataclass(frozen=True)
 class _EyeView:
     """The output pixels of a box as seen from one eye.
 
-    positions: [h, w, 2] source px.  a, b: eye coordinates.  upper, lower: lids there.  across: -1 to 1 between the eye's ends.
+    positions: [h, w, 2] source px.  b: eye coordinate.  upper, lower: lids there.  across: -1 to 1 between the eye's ends.
+    skin_top: b from which skin is drawn down: under the brow, or under the rim of glasses.  bare: 0 to 1, how little skin there is
+    between that and the lid.
     """
 
     box: tuple[int, int, int, int]
@@ -27,6 +30,8 @@ class _EyeView:
     upper: NDArray[np.float32]
     lower: NDArray[np.float32]
     across: NDArray[np.float32]
+    skin_top: NDArray[np.float32] | float
+    bare: NDArray[np.float32] | float
 
     @property
     def side(self) -> NDArray[np.float32]:
@@ -50,10 +55,11 @@ class _Lid:
 
 @dataclass(frozen=True)
 class Eyelids:
-    """Draws both lids.  eyes: the subject's right one first."""
+    """Draws both lids.  eyes: the subject's right one first.  glasses: what stands before each eye."""
 
     source: SourcePicture
     eyes: tuple[EyeShape, EyeShape]
+    glasses: tuple[Spectacles | None, Spectacles | None]
     skin: LidSkin
     iod: float
 
@@ -62,21 +68,26 @@ class Eyelids:
 
         positions: [H, W, 2] source px of every output pixel.  closure: 0 to 1, the subject's right eye first.
         """
-        for eye, mask, amount in zip(self.eyes, self.skin.cartoon, closure, strict=True):
+        for eye, glasses, mask, amount in zip(self.eyes, self.glasses, self.skin.cartoon, closure, strict=True):
             if amount <= 0:
                 continue
-            view = self._view(eye, positions)
+            view = self._view(eye, glasses, positions)
             if view is not None:
                 x0, y0, x1, y1 = view.box
                 draw = self._photo_lid if mask is None else self._cartoon_lid
-                frame[y0:y1, x0:x1] = to_srgb(draw(eye, mask, view, amount))
+                lid = draw(eye, mask, view, amount)
+                if glasses is not None:
+                    area = frame[y0:y1, x0:x1]
+                    behind = 1 - remap(glasses.in_front, view.positions)[..., None] / np.float32(255)
+                    lid = to_linear(area) + (lid - to_linear(area)) * behind
+                frame[y0:y1, x0:x1] = to_srgb(lid)
 
     def _skin_top(self, eye: EyeShape) -> float:
         """b under the brow from which skin is drawn down."""
         lid = eye.upper.min()
         return min(eye.brow + 0.12 * (lid - eye.brow), lid - max(0.35 * eye.height, 0.10 * self.iod))
 
-    def _view(self, eye: EyeShape, positions: NDArray[np.float32]) -> _EyeView | None:
+    def _view(self, eye: EyeShape, glasses: Spectacles | None, positions: NDArray[np.float32]) -> _EyeView | None:
         height, width = positions.shape[:2]
         column, row = np.clip(eye.frame.origin, 1, [width - 2, height - 2]).astype(int)
         shift = np.array([column, row]) - positions[row, column]  # local motion of the eye, near enough constant
@@ -91,7 +102,13 @@ class Eyelids:
         sample = (a - np.float32(eye.a[0])) * np.float32((count - 1) / eye.width)
         table = np.stack([eye.upper, eye.lower], -1)[None].astype(np.float32)
         lids = remap(table, np.stack([sample, np.zeros_like(sample)], -1))
-        return _EyeView(box, inside, b, lids[..., 0], lids[..., 1], 2 * sample / (count - 1) - 1)
+        skin_top, bare = self._skin_top(eye), 0.0
+        if glasses is not None:
+            clean = lids[..., 0] - np.float32(eye.skip)
+            room = clean - glasses.rim_at(a)
+            skin_top = np.maximum(skin_top, clean - np.maximum(room, 0.02 * self.iod))
+            bare = 1 - smoothstep(room / (0.15 * self.iod))
+        return _EyeView(box, inside, b, lids[..., 0], lids[..., 1], 2 * sample / (count - 1) - 1, skin_top, bare)
 
     def _lid(self, eye: EyeShape, view: _EyeView, amount: float, rise: float) -> tuple[_Lid, NDArray[np.float32]]:
         """The lid, and the map of the eyeball with its rising lower lid.  rise: share of the opening by which that one rises."""
@@ -111,7 +128,7 @@ class Eyelids:
         lash = eye.lash * (1 - taken_over)
         skin_end = edge - lash
         source_end = view.upper - lash - eye.skip * taken_over
-        top = self._skin_top(eye)
+        top = view.skin_top
         length = np.maximum(skin_end - top, 1e-3)
         x, ratio = np.clip((b - top) / length, 0, 1), (source_end - top) / length
         stretched = top + length * (
@@ -129,14 +146,14 @@ class Eyelids:
         """Skin of the lid stretched down; towards full closure a drawn lash line and bare skin take over."""
         iod, side, b = self.iod, view.side, view.b
         lid, eyeball = self._lid(eye, view, amount, rise=0.13)
-        top, lateral = self._skin_top(eye), smoothstep((1.3 - side) / 0.4)
+        top, lateral = view.skin_top, smoothstep((1.3 - side) / 0.4)
         outer = view.across * eye.outward > 0
         moved = self._shifted(view, (lid.source_b - b) * lateral, eye)
         skin = to_linear(self.source.sample(moved))
 
         # Skin stretched far shows smears: blend in the bare-skin fill, and paint over lashes beyond the outer corner.
-        smeared = lid.taken_over * smoothstep(lid.stretch - 1.15) * lateral
-        smeared *= smoothstep((b - top) / (0.5 * np.maximum(lid.skin_end - top, 1e-3)))
+        smeared = lid.taken_over * np.maximum(smoothstep(lid.stretch - 1.15), view.bare) * lateral
+        smeared *= np.maximum(smoothstep((b - top) / (0.5 * np.maximum(lid.skin_end - top, 1e-3))), view.bare)
         beyond = eye.skip + 0.015 * iod + 0.13 * iod * smoothstep((side - 0.7) / 0.3) * outer
         strokes = remap(self.skin.lashes, view.positions).astype(np.float32) / 255
         strokes *= lid.taken_over * np.clip((b - view.upper + beyond) / (0.03 * iod + 1), 0, 1)
@@ -146,7 +163,8 @@ class Eyelids:
             down_lid = np.clip((b - top) / np.maximum(lid.edge - top, 1), 0, 1)
             bare = to_linear(remap(self.skin.fill, view.positions)) * (1.04 - 0.12 * down_lid**3)[..., None]
             streaks = to_linear(remap(self.skin.streaked, moved))
-            skin += (0.45 * streaks + 0.55 * bare - skin) * painted
+            filled = np.asarray(0.55 + 0.30 * view.bare)[..., None]
+            skin += (streaks + (bare - streaks) * filled - skin) * painted
 
         cover = np.clip((lid.edge - b) / (0.5 + 0.004 * iod) + 0.5, 0, 1)
         cover *= smoothstep((np.where(outer, 1.55, 1.14) - side) / 0.18)

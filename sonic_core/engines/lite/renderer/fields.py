@@ -82,8 +82,8 @@ class Fields:
     inside_face: NDArray[np.float32]
 
 
-def coefficients(pose: Pose, moves_gaze: bool) -> NDArray[np.float32]:
-    """Field coefficients [len(FIELDS)] of a pose."""
+def coefficients(pose: Pose, moves_gaze: bool, lids_drag: bool = True) -> NDArray[np.float32]:
+    """Field coefficients [len(FIELDS)] of a pose.  lids_drag: closing lids draw the brows down a little."""
     p = pose
     rest = max(p.rest, p.close, p.fv)
     frown = max(-p.brow, 0.0)
@@ -104,8 +104,8 @@ def coefficients(pose: Pose, moves_gaze: bool) -> NDArray[np.float32]:
         "brow_r": brow,
         "frown_l": frown,
         "frown_r": frown,
-        "blink_l": p.blink_l,
-        "blink_r": p.blink_r,
+        "blink_l": p.blink_l * lids_drag,
+        "blink_r": p.blink_r * lids_drag,
         "gaze_x": p.gaze_x * moves_gaze,
         "gaze_y": p.gaze_y * moves_gaze,
     }

@@ -31,6 +31,7 @@ from .relaxed_skin import RelaxedSkin
 from .relight import Relight
 from .skin_fill import lid_skin
 from .source import SourcePicture
+from .spectacles import find_spectacles
 from .warp import HeadLimits, Warp, head_limits, warp_for
 
 WORK_SPAN = 7.5  # IOD; side of the square round the face that is animated in big pictures
@@ -116,7 +117,7 @@ class PortraitRenderer:
     def _draw(self, frame: NDArray[np.uint8], pose: Pose) -> None:
         """Animate the work box in place; `frame` holds the untouched picture."""
         m = self._model
-        weights = coefficients(pose, moves_gaze=self._eyes_move)
+        weights = coefficients(pose, moves_gaze=self._eyes_move, lids_drag=not m.coverings.glasses)
         warp = warp_for(pose, weights, m.fields, m.head, m.grid)
         positions = cv2.resize(warp.back, (m.grid.width, m.grid.height), interpolation=cv2.INTER_LINEAR) + m.pixels
         box = _moving_box(warp, m.grid)
@@ -181,7 +182,8 @@ def _measure(
     layers = MouthLayers.prepare(source, mouth, cavity, around_mouth)
     relaxed = RelaxedSkin.prepare(image, points, head, mouth)
     progress("portrait", 4, steps)
-    eyelids = Eyelids(source, eyes, lid_skin(image, eyes, head.iod, skin), head.iod)
+    glasses = tuple(find_spectacles(image, eye, head.iod, skin) if coverings.glasses else None for eye in eyes)
+    eyelids = Eyelids(source, eyes, glasses, lid_skin(image, eyes, glasses, head.iod, skin), head.iod)
     progress("portrait", 5, steps)
     relight = Relight.prepare(points, head, mouth, fields, grid)
     pixels = pixel_grid(0, 0, source.width, source.height)

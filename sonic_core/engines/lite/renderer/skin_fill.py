@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from .eyes import EyeShape
 from .linear_light import to_lab
+from .spectacles import Spectacles
 
 
 @dataclass(frozen=True)
@@ -26,16 +27,23 @@ class LidSkin:
     cartoon: tuple[NDArray[np.uint8] | None, NDArray[np.uint8] | None]
 
 
-def lid_skin(image: NDArray[np.uint8], eyes: Sequence[EyeShape], iod: float, skin_lab: NDArray[np.float32]) -> LidSkin:
+def lid_skin(
+    image: NDArray[np.uint8],
+    eyes: Sequence[EyeShape],
+    glasses: Sequence[Spectacles | None],
+    iod: float,
+    skin_lab: NDArray[np.float32],
+) -> LidSkin:
     fill, streaked, lashes = image.copy(), image.copy(), np.zeros(image.shape[:2], np.uint8)
     masks = []
-    for eye in eyes:
+    for eye, worn in zip(eyes, glasses, strict=True):
         x0, y0, x1, y1 = box = _socket(eye, iod, image.shape)
         area = np.s_[y0:y1, x0:x1]
         x, y = np.meshgrid(np.arange(x0, x1), np.arange(y0, y1))
         a, b = eye.frame.to_local(x, y)
         own = np.abs(a) < 0.56 * iod
-        fill[area] = np.where(own[..., None], _filled(image[area], eye, a, b, iod, skin_lab), fill[area])
+        hidden = worn.in_front[area] > 0 if worn is not None else np.zeros(a.shape, bool)
+        fill[area] = np.where(own[..., None], _filled(image[area], eye, a, b, hidden, iod, skin_lab), fill[area])
         lashes[area] = np.maximum(lashes[area], np.where(own, _lash_strokes(image[area], iod), 0))
         streaked[area] = cv2.GaussianBlur(image[area], (0, 0), sigmaX=0.06 * iod, sigmaY=0.008 * iod + 0.3)
         masks.append(_cartoon_mask(eye, box, image.shape, iod) if eye.cartoon else None)
@@ -49,13 +57,20 @@ def _socket(eye: EyeShape, iod: float, shape: tuple[int, ...]) -> tuple[int, int
 
 
 def _filled(
-    image: NDArray[np.uint8], eye: EyeShape, a: NDArray, b: NDArray, iod: float, skin_lab: NDArray
+    image: NDArray[np.uint8],
+    eye: EyeShape,
+    a: NDArray,
+    b: NDArray,
+    hidden: NDArray[np.bool_],
+    iod: float,
+    skin_lab: NDArray,
 ) -> NDArray[np.uint8]:
-    """Normalised convolution, at three widths, of the pixels that look like the skin round the eye."""
+    """Normalised convolution, at three widths, of the pixels that look like the skin round the eye.  hidden: behind glasses."""
     lab = to_lab(image, blur=0.012 * iod + 0.3)
     upper, lower = eye.lids_at(a)
     across = np.abs(a - eye.a.mean()) / (eye.width / 2)
     inside = (b > upper - eye.skip - 0.02 * iod) & (b < lower + 0.06 * iod) & (across < 1.15)
+    inside |= hidden
     brow_gap = eye.brow + 0.3 * (eye.upper.min() - eye.brow)
     ring = ~inside & (across < 1.6) & (b > brow_gap) & (b < lower + 0.45 * iod)
     reference = np.median(lab[ring], 0) if ring.sum() > 20 else skin_lab
@@ -70,7 +85,8 @@ def _filled(
     if eye.cartoon:
         return np.clip(filled, 0, 255).astype(np.uint8)
     # Bare fill is too smooth for skin: borrow the fine texture of the cheek below.
-    fine = np.clip(image - cv2.GaussianBlur(image, (0, 0), 0.025 * iod + 0.5).astype(np.float32), -14, 14)
+    finest = 4 if hidden.any() else 14  # behind glasses the cheek shows the edge of their lower rim
+    fine = np.clip(image - cv2.GaussianBlur(image, (0, 0), 0.025 * iod + 0.5).astype(np.float32), -finest, finest)
     down = np.rint(0.62 * iod * eye.frame.down).astype(int)
     shift = np.array([[1.0, 0, -down[0]], [0, 1.0, -down[1]]])
     size = (image.shape[1], image.shape[0])
