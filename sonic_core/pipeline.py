@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,11 +18,13 @@ from numpy.typing import NDArray
 from .audio.clip import AudioClip
 from .engines.base import Conditioning, Engine, Latents
 from .engines.latents_file import load_latents, save_latents
+from .frames import FrameStream
 from .media.c2pa_signing import Signing, check_signing, sign
 from .media.provenance import PRODUCER, Provenance, audio_digest
 from .media.writer import Encoding, check_output, write_video
 from .models.credits import credits_of
 from .portrait.portrait import Portrait
+from .post.interpolation import FrameRate, interpolated
 from .post.visible_label import VisibleLabel, with_visible_label
 from .progress import Progress, ignore
 from .settings import Settings
@@ -73,11 +76,13 @@ def generate(
     labels: Labels | None = None,
     mask: NDArray[np.uint8] | None = None,
     kept: Kept | None = None,
+    rate: FrameRate | None = None,
 ) -> Generated:
     """Make `portrait` speak `audio` and write the mp4; frames are rendered, encoded and forgotten one at a time.
 
     The file always tells how it was made (media/provenance.py); `metadata` adds tags, `labels` says what else marks it.
     mask: where speech may act, for engines that take one (see their `prepare`).  kept: for engines whose sampling takes long.
+    rate: another frame rate than the engine's; the number of frames is round(duration * fps).
     An existing `output` is kept and a numbered name used instead, unless `overwrite`.  Raises the package's errors
     (errors.py) and whatever `progress` raises; neither leaves a half-written file.
     """
@@ -86,15 +91,15 @@ def generate(
         check_signing(labels.signing, Path(output))
     check_output(output)
     conditioning = engine.prepare(portrait, audio, settings, progress, **({} if mask is None else {"mask": mask}))
-    origin = _origin(engine, portrait, audio, settings, mask) if kept else ""
+    origin = _origin(engine, portrait, audio, settings, mask) if kept else {}
     latents = _sampled(engine, conditioning, settings, kept, origin, progress)
-    frames = with_visible_label(engine.decode(conditioning, latents, progress), labels.visible)
+    frames = with_visible_label(_frames(engine, conditioning, latents, rate, progress), labels.visible)
     provenance = Provenance(
         labels.producer,
         engine.name,
         credits_of(engine.name),
         settings.seed,
-        asdict(settings),
+        asdict(settings) | ({"output_fps": rate.fps} if rate else {}),
         portrait.digest,
         audio_digest(audio),
     )
@@ -112,8 +117,27 @@ def generate(
     return Generated(path, len(frames), frames.duration, conditioning.notes)
 
 
+def _frames(
+    engine: Engine, conditioning: Conditioning, latents: Latents, rate: FrameRate | None, progress: Progress
+) -> FrameStream:
+    """The decoded frames; at another rate drawn so where the engine can draw any moment, otherwise made between its frames."""
+    if rate is None or rate.fps == engine.fps:
+        return engine.decode(conditioning, latents, progress)
+    seconds = conditioning.audio.duration
+    if at_rate := getattr(engine, "at_rate", None):
+        return engine.decode(
+            conditioning, at_rate(latents, rate.fps, conditioning.audio.frame_count(rate.fps)), progress
+        )
+    return interpolated(engine.decode(conditioning, latents, progress), rate.fps, rate.between, seconds)
+
+
 def _sampled(
-    engine: Engine, conditioning: Conditioning, settings: Settings, kept: Kept | None, origin: str, progress: Progress
+    engine: Engine,
+    conditioning: Conditioning,
+    settings: Settings,
+    kept: Kept | None,
+    origin: Mapping[str, Any],
+    progress: Progress,
 ) -> Latents:
     """The latents of an earlier run where they are to be used again, new ones otherwise."""
     if kept and kept.resume and kept.path.exists():
@@ -139,10 +163,15 @@ def _kept_until_done(kept: Kept | None) -> Iterator[None]:
 
 def _origin(
     engine: Engine, portrait: Portrait, audio: AudioClip, settings: Settings, mask: NDArray[np.uint8] | None
-) -> str:
-    """Fingerprint of all that latents depend on."""
-    preset = getattr(engine, "preset", None)
-    parts = [engine.name, repr(preset), asdict(settings), portrait.digest, portrait.face_box, audio_digest(audio)]
-    if mask is not None:
-        parts.append(hashlib.sha256(mask.tobytes()).hexdigest())
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+) -> dict[str, Any]:
+    """All that latents depend on, by name."""
+    parts = {
+        "engine": engine.name,
+        **getattr(engine, "identity", {}),
+        "picture": portrait.digest,
+        "face box": list(portrait.face_box),
+        "mask": None if mask is None else hashlib.sha256(mask.tobytes()).hexdigest(),
+        "recording": audio_digest(audio),
+        "settings": asdict(settings),
+    }
+    return json.loads(json.dumps(parts))

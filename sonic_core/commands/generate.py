@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import argparse
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import SettingsError
 from .clip_report import add_report, check_report, write_report
 from .engine_options import add_engine, engine_from
+from .estimate import tell_estimate, tell_plan
+from .interpolate import add_interpolation, between_from
 from .options import (
     add_encoding,
     add_labels,
@@ -23,13 +25,8 @@ from .options import (
 from .portrait_options import add_face_choices, portrait_from
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from ..audio.clip import AudioClip
-    from ..engines.base import Engine
     from ..portrait.portrait import Portrait
-    from ..settings import Settings
     from .console import Console
 
 HELP = "make a talking video from a picture and a recording"
@@ -53,8 +50,20 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
     add_face_choices(parser)
     add_settings(parser)
     add_encoding(parser)
+    add_frame_rate(parser)
     add_labels(parser)
     add_report(parser)
+
+
+def add_frame_rate(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("frame rate")
+    group.add_argument(
+        "--output-fps",
+        type=float,
+        metavar="N",
+        help="Frames per second of the video, 1 to 240, with new frames between the engine's. Default: the engine's own, 25.",
+    )
+    add_interpolation(group)
 
 
 def run(args: argparse.Namespace, console: Console) -> dict[str, Any]:
@@ -78,18 +87,21 @@ def make_video(
     from ..media.probe import probe
     from ..media.writer import check_output
     from ..pipeline import Kept, generate
+    from ..post.interpolation import FrameRate
 
     start = time.perf_counter()
+    rate = FrameRate(args.output_fps) if args.output_fps is not None else None
     check_report(args.report)
     if not args.estimate:
         check_output(output)
+    if args.estimate:
+        return tell_estimate(image, load_audio(recording, trim_silence=trim_silence), args, settings, console)
     engine = engine_from(args)
     audio = load_audio(recording, trim_silence=trim_silence)
     portrait, mask = portrait_from(image, args, engine, settings, console)
     for line in [*describe_portrait(portrait), *describe_audio(audio)]:
         console.say(line)
-    if args.estimate:
-        return tell_estimate(engine, portrait, audio, settings, mask, console)
+    tell_plan(engine, portrait, audio, settings, mask, console)
     made = generate(
         engine,
         portrait,
@@ -102,6 +114,7 @@ def make_video(
         progress=console,
         labels=labels,
         mask=mask,
+        rate=rate and replace(rate, between=between_from(args, args.device or "cpu")),
         kept=None if engine.cheap_trial else Kept(kept_latents(output), args.resume),
     )
     seconds = time.perf_counter() - start
@@ -134,34 +147,6 @@ def make_video(
 def kept_latents(output: Path) -> Path:
     """Where the latents of a video are kept until it is complete."""
     return output.with_name(f"{output.stem}.latents.safetensors")
-
-
-def tell_estimate(
-    engine: Engine,
-    portrait: Portrait,
-    audio: AudioClip,
-    settings: Settings,
-    mask: NDArray[np.uint8] | None,
-    console: Console,
-) -> dict[str, Any]:
-    """Work, memory and time of a clip, without sampling it."""
-    from ..engines.sonic.planning import sustained_rate
-
-    conditioning = engine.prepare(portrait, audio, settings, console, **({} if mask is None else {"mask": mask}))
-    estimate, rate = engine.estimate(conditioning, settings), sustained_rate(engine.device, engine.dtype)
-    for note in conditioning.notes:
-        console.say(f"Note:    {note}")
-    console.say(f"Estimate: {estimate.described(rate)}")
-    return {
-        "frames": conditioning.frame_count,
-        "steps": estimate.steps,
-        "unet_passes": estimate.passes,
-        "tflop": round(estimate.flops / 1e12, 1),
-        "peak_gib": round(estimate.plan.peak / 2**30, 2),
-        "seconds": round(estimate.seconds(rate), 1),
-        "engine": engine.name,
-        "notes": list(conditioning.notes),
-    }
 
 
 def describe_portrait(portrait: Portrait) -> list[str]:

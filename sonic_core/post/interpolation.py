@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TypeVar
 
@@ -31,6 +31,18 @@ Between = Callable[[Picture, Picture], At[Picture]]
 """between(first, second) -> picture at a time between them, 0 < time < 1; both pictures are given once, whatever the number of times."""
 
 
+@dataclass(frozen=True)
+class FrameRate:
+    """The frame rate that a video shall have, and how frames between frames are made."""
+
+    fps: float
+    between: Between[Frame] = flow_between
+
+    def __post_init__(self) -> None:
+        if not MIN_FPS <= self.fps <= MAX_FPS:
+            raise SettingsError(f"fps is {self.fps}; expected {MIN_FPS:g} to {MAX_FPS:g} frames per second.")
+
+
 def interpolated(
     frames: FrameStream, fps: float, between: Between[Frame] = flow_between, duration: float | None = None
 ) -> FrameStream:
@@ -40,8 +52,7 @@ def interpolated(
     Times after the last frame show the last frame.  Two frames are held.  At its own rate and length the clip comes back as it is.
     Raises SettingsError for an fps outside 1-240 and OutputError when there are no frames.
     """
-    if not MIN_FPS <= fps <= MAX_FPS:
-        raise SettingsError(f"fps is {fps}; expected {MIN_FPS:g} to {MAX_FPS:g} frames per second.")
+    FrameRate(fps, between)
     if len(frames) < 1:
         raise OutputError("There are no frames to interpolate; expected at least one.")
     step = exact_rate(frames.fps) / exact_rate(fps)

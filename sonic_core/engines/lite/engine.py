@@ -13,7 +13,7 @@ from ...audio.clip import AudioClip
 from ...audio.encoder_choice import DEFAULT_ENCODER, load_encoder
 from ...audio.fit import fit_duration
 from ...errors import PortraitError
-from ...frames import Frame, FrameStream
+from ...frames import Frame, FrameStream, exact_rate
 from ...portrait.framing import frame_portrait
 from ...portrait.portrait import Portrait
 from ...progress import Progress, ignore
@@ -74,6 +74,15 @@ class LiteEngine:
     def sample(self, conditioning: Conditioning, settings: Settings, progress: Progress = ignore) -> Latents:
         track = self.motion.move(conditioning.features, settings, progress)
         return Latents(torch.from_numpy(track), self.fps, self.name)
+
+    def at_rate(self, latents: Latents, fps: float, length: int) -> Latents:
+        """The same motion at another frame rate: any moment of it can be drawn, so no frame has to be made from others."""
+        track = latents.samples.numpy()
+        places = np.minimum(np.arange(length) * float(exact_rate(latents.fps) / exact_rate(fps)), len(track) - 1)
+        before = np.floor(places).astype(int)
+        after, share = np.minimum(before + 1, len(track) - 1), (places - before)[:, None]
+        moments = track[before] * (1 - share) + track[after] * share
+        return Latents(torch.from_numpy(moments.astype(np.float32)), fps, latents.engine)
 
     def decode(self, conditioning: Conditioning, latents: Latents, progress: Progress = ignore) -> FrameStream:
         renderer = PortraitRenderer(conditioning.portrait, conditioning.settings.style, progress)

@@ -1,0 +1,86 @@
+"""Other frame rates from file to file, and the choice of how frames between frames are made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from .errors import AudioError, ModelMissingError, SettingsError
+from .frames import Frame, FrameStream
+from .media.encoding import Encoding
+from .media.reader import read_frames
+from .media.remux import container_for, replace_picture
+from .media.timeline import Timeline, read_frames_at, read_timeline
+from .media.writer import check_output, write_video
+from .models.flownet import FLOWNET, find_flownet, load_flownet
+from .models.locate import models_folders
+from .post.flow_interpolation import flow_between
+from .post.interpolation import Between, interpolated
+from .post.interpolators import INTERPOLATORS
+from .post.rife_interpolation import rife_between
+from .progress import Progress, ignore
+
+
+def interpolator(
+    name: str = "auto", folders: Sequence[Path] | None = None, device: str = "cpu", flownet: Path | None = None
+) -> Between[Frame]:
+    """How frames are made: "rife", "flow" (optical flow), or "auto" = RIFE where its weights are, else optical flow.
+
+    folders: models folders in which `flownet.pkl` is looked for.  flownet: its path, where that is known.  device: torch's name of it.
+    Raises ModelMissingError when RIFE is asked for and its weights are absent, SettingsError for another name.
+    """
+    if name not in INTERPOLATORS:
+        raise SettingsError(f"interpolation is {name!r}; expected one of {', '.join(INTERPOLATORS)}.")
+    if name == "flow":
+        return flow_between
+    folders = tuple(folders or models_folders())
+    path = flownet or find_flownet(folders)
+    if path is not None:
+        return rife_between(load_flownet(path).to(device))
+    if name == "auto":
+        return flow_between
+    raise ModelMissingError(
+        f"RIFE's weights are missing. Put them under {folders[0]}: {FLOWNET.described()}. "
+        "Or choose interpolation 'flow', which needs none."
+    )
+
+
+def interpolate_clip(
+    path: Path,
+    fps: float,
+    output: Path | None = None,
+    between: Between[Frame] = flow_between,
+    encoding: Encoding | None = None,
+    overwrite: bool = False,
+    progress: Progress = ignore,
+) -> Path:
+    """Write the video of `path` at another frame rate; its sound is copied where the container can carry it, its tags are kept.
+
+    output: default is the name with the rate (`clip_50fps.mp4`) beside the clip.  Frame i shows the time i / fps, counted from the first
+    frame; a changing frame rate becomes a constant one.  Raises OutputError (no video, cannot be written) and SettingsError (fps).
+    """
+    target = output or path.with_name(f"{path.stem}_{fps:g}fps{path.suffix}")
+    try:
+        timeline = read_timeline(path)
+    except AudioError:  # a silent video
+        check_output(target)
+        return write_video(
+            interpolated(read_frames(path), fps, between), None, target, encoding, {}, overwrite, progress
+        )
+    container_for(target)
+    frames = interpolated(_steady(timeline), fps, between, _duration(timeline))
+    return replace_picture(timeline, frames, target, encoding, {}, overwrite, progress)
+
+
+def _steady(timeline: Timeline) -> FrameStream:
+    """The file's frames at their mean rate."""
+    count = max(1, round(timeline.end * timeline.fps))
+    return read_frames_at(timeline, np.arange(count) / timeline.fps, timeline.fps)
+
+
+def _duration(timeline: Timeline) -> float:
+    """Seconds of the new video: as long as the sound where that ends with the last frame, otherwise as long as the picture."""
+    together = abs(timeline.sound_end - timeline.end) <= 0.5 / timeline.fps + 1e-3
+    return timeline.sound_end if together else timeline.end

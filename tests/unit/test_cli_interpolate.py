@@ -1,0 +1,110 @@
+"""`interpolate` and --output-fps: exact lengths, sound copied, tags kept, clear words for what cannot be."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from media_samples import aac_file, audio_packets, chirp, decoded_frames, moving_picture
+
+from sonic_core import cli
+from sonic_core.clip_interpolation import interpolate_clip, interpolator
+from sonic_core.errors import ModelMissingError, OutputError, SettingsError
+from sonic_core.media.probe import probe
+from sonic_core.media.provenance import Provenance
+from sonic_core.media.provenance_check import own_tags
+from sonic_core.media.writer import write_video
+from sonic_core.post.flow_interpolation import flow_between
+
+
+def clip(folder, seconds=1.337):
+    sound = chirp(seconds, 44_100, 2)
+    sound = replace(sound, source=aac_file(folder / "sound.m4a", sound))
+    tags = Provenance(engine="lite", seed=7).tags()
+    return write_video(moving_picture(seconds), sound, folder / "clip.mp4", metadata=tags)
+
+
+@pytest.mark.parametrize("fps", [30, 50, 60, 29.97, 12.5])
+def test_a_file_gets_another_rate_and_keeps_sound_and_tags(tmp_path, fps):
+    source = clip(tmp_path)
+    made = interpolate_clip(source, fps)
+    assert made == tmp_path / f"clip_{fps:g}fps.mp4"
+    before, after = probe(source), probe(made)
+    assert after.frames == round(1.337 * fps)
+    assert after.fps == pytest.approx(fps, abs=1e-4)
+    assert abs(after.duration - after.audio_duration) <= 0.5 / fps + 1e-3
+    assert audio_packets(made) == audio_packets(source)
+    assert own_tags(after.metadata) == own_tags(before.metadata)
+
+
+def test_old_frames_stand_at_their_old_times(tmp_path):
+    source = clip(tmp_path)
+    before, after = decoded_frames(source), decoded_frames(interpolate_clip(source, 50))
+    assert np.abs(after[::2][: len(before)].astype(int) - before[: len(after[::2])]).mean() < 2
+
+
+def test_a_silent_video_gets_another_rate_too(tmp_path):
+    source = write_video(moving_picture(0.4), None, tmp_path / "clip.mp4")
+    video = probe(interpolate_clip(source, 60))
+    assert (video.frames, video.fps, video.audio_codec) == (24, 60, None)
+
+
+def test_an_existing_file_is_kept(tmp_path):
+    source = write_video(moving_picture(0.2), None, tmp_path / "clip.mp4")
+    names = [interpolate_clip(source, 50).name for _ in range(2)]
+    assert names == ["clip_50fps.mp4", "clip_50fps_1.mp4"]
+
+
+def test_rife_without_weights_says_which_file_goes_where(tmp_path):
+    assert interpolator("auto", [tmp_path]) is flow_between
+    with pytest.raises(ModelMissingError, match=r"flownet\.pkl"):
+        interpolator("rife", [tmp_path])
+    with pytest.raises(SettingsError, match="auto, rife, flow"):
+        interpolator("magic")
+
+
+def test_no_video_is_said_plainly(tmp_path):
+    (tmp_path / "clip.mp4").write_bytes(b"nothing of the kind")
+    with pytest.raises(OutputError):
+        interpolate_clip(tmp_path / "clip.mp4", 50)
+
+
+def test_the_command_tells_what_it_made(tmp_path, capsys):
+    assert cli.main(["interpolate", str(clip(tmp_path)), "--fps", "50", "--json", "--quiet"]) == 0
+    report = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert (report["frames"], report["fps"]) == (round(1.337 * 50), 50)
+
+
+@pytest.mark.parametrize("fps", ["0", "-5", "1000", "nan"])
+def test_a_rate_out_of_range_is_wrong_usage(tmp_path, capsys, fps):
+    assert cli.main(["interpolate", str(clip(tmp_path)), f"--fps={fps}", "--quiet"]) == 2
+    assert cli.main(["demo", f"--output-fps={fps}", "--output", str(tmp_path / "a.mp4"), "--quiet"]) == 2
+    assert "expected 1 to 240" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("fps", [50, 29.97])
+def test_generate_at_another_rate_ends_with_the_sound(tmp_path, fps):
+    common = ["demo", "--min-resolution", "256", "--duration", "0.63", "--length-policy", "trim", "--quiet"]
+    assert cli.main([*common, "--output-fps", str(fps), "--output", str(tmp_path / "a.mp4")]) == 0
+    video = probe(tmp_path / "a.mp4")
+    assert video.frames == round(0.63 * fps)
+    assert abs(video.duration - video.audio_duration) <= 0.5 / fps + 1e-3
+    assert json.loads(video.metadata["settings"])["output_fps"] == fps
+
+
+def test_the_lite_engine_draws_every_moment_itself():
+    from sonic_core.engines.base import Latents
+    from sonic_core.engines.lite.engine import LiteEngine
+
+    class Still:
+        """No motion of its own: `at_rate` needs none."""
+
+    import torch
+
+    track = torch.arange(20, dtype=torch.float32)[:, None].repeat(1, 3)
+    latents = LiteEngine(motion=Still()).at_rate(Latents(track, 25.0, "lite"), 60.0, 48)
+    expected = np.minimum(np.arange(48) * 25 / 60, 19)
+    np.testing.assert_allclose(latents.samples[:, 0], expected, atol=1e-5)
+    assert latents.fps == 60
