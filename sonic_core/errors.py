@@ -13,6 +13,10 @@ class PortraitError(SonicError):
     """The picture cannot be animated: unreadable, no face, a profile."""
 
 
+class NoFaceError(PortraitError):
+    """The picture shows no face that the detector knows."""
+
+
 class ModelMissingError(SonicError):
     """Weights are absent; the message lists every missing file with size, source and folder."""
 

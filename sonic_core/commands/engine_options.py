@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..engines.sonic.presets import PRESETS
 from ..errors import SettingsError
@@ -29,7 +29,26 @@ def add_engine(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--device", metavar="NAME", help="sonic: cuda, cuda:1, mps, cpu. Default the best there is.")
     add_models_folder(group, "sonic: searched first for its weights.")
-    group.add_argument("--estimate", action="store_true", help="sonic: tell work, memory and time, and make no video.")
+    group.add_argument(
+        "--reference",
+        action="store_true",
+        help="sonic: do everything as the published code does, seams and all; one amplitude, --dynamic-scale, for head and face.",
+    )
+    group.add_argument(
+        "--compile",
+        action="store_true",
+        help="sonic: compile the UNet first; pays on a GPU for clips of more than a minute.",
+    )
+    group.add_argument(
+        "--fp8",
+        action="store_true",
+        help="sonic: keep the UNet's weights in 8 bits, half the memory. Without it that is done where nothing else fits.",
+    )
+    group.add_argument(
+        "--estimate",
+        action="store_true",
+        help="sonic: tell work, memory and time, and make no video; needs no weights.",
+    )
     group.add_argument(
         "--resume",
         action="store_true",
@@ -52,14 +71,17 @@ def engine_from(args: argparse.Namespace) -> Engine:
     """Load the chosen engine.  Raises SettingsError for an option that it does not have."""
     from ..engines.registry import load_engine
 
-    options = {name: getattr(args, name) for name in ("preset", "precision", "device") if getattr(args, name)}
+    options = mode_options(args)
     options.update(encoder_from(args, args.engine))
     if args.models_folder:
         options["folders"] = searched_folders(args.models_folder)
     engine = load_engine(args.engine, **options)
-    for option in ("estimate", "resume"):
-        if getattr(args, option) and engine.cheap_trial:
-            raise SettingsError(
-                f"--{option} is for engines whose sampling takes long; {engine.name} is done in no time."
-            )
+    if args.resume and engine.cheap_trial:
+        raise SettingsError(f"--resume is for engines whose sampling takes long; {engine.name} is done in no time.")
     return engine
+
+
+def mode_options(args: argparse.Namespace) -> dict[str, Any]:
+    """How the engine shall work, as far as the user said."""
+    names = ("preset", "precision", "device", "reference", "compile", "fp8")
+    return {name: getattr(args, name) for name in names if getattr(args, name)}

@@ -19,34 +19,32 @@ if TYPE_CHECKING:
 
 
 def add_face_choices(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("face").add_mutually_exclusive_group()
+    face = parser.add_argument_group("face")
+    group = face.add_mutually_exclusive_group()
     group.add_argument(
         "--face-box", type=_box, metavar="X,Y,W,H", help="sonic: where the face is, in pixels of the picture."
     )
     group.add_argument(
         "--mask", type=Path, metavar="FILE", help="sonic: a picture, white where speech may act, black elsewhere."
     )
-    group.add_argument(
-        "--whole-image", action="store_true", help="sonic: look for no face; speech may move the whole picture."
+    face.add_argument(
+        "--whole-image",
+        action="store_true",
+        help="sonic: where no face is found, let speech move the whole picture and warn, instead of stopping.",
     )
 
 
 def portrait_from(
-    image: Path, args: argparse.Namespace, engine: Engine, settings: Settings, progress: Progress
+    image: Path, args: argparse.Namespace, engine: Engine | type[Engine], settings: Settings, progress: Progress
 ) -> tuple[Portrait, NDArray[np.uint8] | None]:
     """The portrait and the user's mask, if there is one.  Raises SettingsError when the engine must find the face itself."""
-    from ..portrait.analysis import load_portrait
-    from ..portrait.manual import portrait_in_box, portrait_with_mask, whole_picture
+    from ..portrait.choosing import choose_portrait
 
-    if not (args.face_box or args.mask or args.whole_image):
-        return load_portrait(image, settings.face_index, progress=progress), None
-    if engine.needs_mesh:
+    if engine.needs_mesh and (args.face_box or args.mask or args.whole_image):
         raise SettingsError(
             f"The {engine.name} engine finds the face itself; --face-box, --mask and --whole-image are for the sonic engine."
         )
-    if args.mask:
-        return portrait_with_mask(image, args.mask)
-    return (portrait_in_box(image, args.face_box) if args.face_box else whole_picture(image)), None
+    return choose_portrait(image, settings.face_index, args.face_box, args.mask, args.whole_image, progress)
 
 
 def _box(text: str) -> tuple[float, ...]:

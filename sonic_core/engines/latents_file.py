@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
@@ -13,15 +16,15 @@ from ..errors import OutputError, SettingsError
 from .base import Conditioning, Latents
 
 
-def save_latents(latents: Latents, path: Path, made_from: str = "") -> None:
+def save_latents(latents: Latents, path: Path, made_from: Mapping[str, Any] | None = None) -> None:
     """Write latents to a `.safetensors` file; a half-written file never bears its name.  Raises OutputError.
 
-    made_from: whatever tells picture, recording and settings from others, for `load_latents` to compare.
+    made_from: whatever tells picture, recording, settings and weights from others, by name, for `load_latents` to compare; JSON values.
     """
     pending = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        metadata = {"engine": latents.engine, "fps": repr(latents.fps), "made_from": made_from}
+        metadata = {"engine": latents.engine, "fps": repr(latents.fps), "made_from": json.dumps(made_from or {})}
         save_file({"samples": latents.samples.contiguous()}, pending, metadata)
         os.replace(pending, path)
     except (OSError, SafetensorError) as error:
@@ -33,7 +36,7 @@ def save_latents(latents: Latents, path: Path, made_from: str = "") -> None:
             pending.unlink()
 
 
-def load_latents(path: Path, conditioning: Conditioning, made_from: str = "") -> Latents:
+def load_latents(path: Path, conditioning: Conditioning, made_from: Mapping[str, Any] | None = None) -> Latents:
     """Latents of the clip that `conditioning` describes.  Raises SettingsError for those of another engine, length or origin.
 
     made_from: what `save_latents` must have been told; empty = not compared.
@@ -51,9 +54,36 @@ def load_latents(path: Path, conditioning: Conditioning, made_from: str = "") ->
             f"{path} holds {seconds:.2f} s of the engine {latents.engine}; this clip is {expected:.2f} s of {conditioning.engine}. "
             "Use the picture, the recording and the settings that the latents were made with, or sample again."
         )
-    if made_from and metadata.get("made_from") != made_from:
+    differing = _differences(_made_from(metadata), made_from) if made_from else []
+    if differing:
         raise SettingsError(
-            f"{path} was made from another picture, recording, mask or other settings than those given now. "
-            "Use the same ones again, or sample again."
+            f"{path} was made from something else than what is given now: {'; '.join(differing)}. "
+            "Use the same again, or sample again."
         )
     return latents
+
+
+def _made_from(metadata: Mapping[str, str]) -> dict[str, Any]:
+    try:
+        told = json.loads(metadata.get("made_from", ""))
+    except ValueError:  # an earlier release wrote a single checksum
+        told = None
+    return told if isinstance(told, dict) else {}
+
+
+def _differences(before: Mapping[str, Any], now: Mapping[str, Any], within: str = "") -> list[str]:
+    """What is not the same, in words: "another picture", "seed in settings was 0, is 1"."""
+    words = []
+    for name in dict.fromkeys((*before, *now)):
+        old, new = before.get(name), now.get(name)
+        if isinstance(old, dict) and isinstance(new, dict):
+            words += _differences(old, new, f" in {name}")
+        elif old != new:
+            told = _is_short(old) and _is_short(new)
+            words.append(f"{name}{within} was {old}, is {new}" if told else f"another {name}{within}")
+    return words
+
+
+def _is_short(value: Any) -> bool:
+    """A setting rather than a checksum."""
+    return isinstance(value, (int, float)) or (isinstance(value, str) and len(value) < 16)

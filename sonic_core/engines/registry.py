@@ -14,15 +14,20 @@ ENGINES = {
 }
 
 
-def load_engine(name: str = "lite", **options: object) -> Engine:
-    """Make the engine called `name` (`options` go to its constructor); imports only what that engine needs.
-
-    Raises SettingsError for an unknown name or an option that this engine does not have, ModelMissingError when its weights are absent.
-    """
+def engine_class(name: str) -> type[Engine]:
+    """The engine called `name`, not loaded; imports only what it needs.  Raises SettingsError for an unknown name."""
     if name not in ENGINES:
         raise SettingsError(f"engine is {name!r}; expected one of {', '.join(ENGINES)}.")
     module, _, attribute = ENGINES[name].partition(":")
-    engine = getattr(import_module(module, __package__), attribute)
+    return getattr(import_module(module, __package__), attribute)
+
+
+def load_engine(name: str = "lite", **options: object) -> Engine:
+    """Make the engine called `name` (`options` go to its constructor).
+
+    Raises SettingsError for an unknown name or an option that this engine does not have, ModelMissingError when its weights are absent.
+    """
+    engine = engine_class(name)
     known = inspect.signature(engine).parameters
     unknown = [_in_words(option) for option in options if option not in known]
     if unknown:

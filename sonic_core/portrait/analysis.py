@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import PortraitError
+from ..errors import NoFaceError, PortraitError
 from ..progress import Progress, ignore
 from .cache import ArrayCache, content_digest, default_cache_dir
 from .detection import Detection, search_faces
@@ -93,8 +93,8 @@ def _faces(networks: FaceNetworks, picture: Picture) -> list[MeshFit]:
     raise _no_face(picture)
 
 
-def _no_face(picture: Picture) -> PortraitError:
-    return PortraitError(
+def _no_face(picture: Picture) -> NoFaceError:
+    return NoFaceError(
         f"no face was found in {picture.name}. Use a picture of one person seen from the front, the face at least 64 pixels "
         "wide, evenly lit and not covered; crop the picture closer if the face is small. Animals are not supported."
     )

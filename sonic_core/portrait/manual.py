@@ -14,7 +14,7 @@ from .portrait import Portrait, QualityReport
 from .quality import SMALL_FACE
 
 MIN_BOX = 16  # px
-WHOLE_PICTURE = "No face was looked for: speech may move everything in the picture."
+WHOLE_PICTURE = "No face was found: speech may move everything in the picture."
 
 
 def portrait_in_box(source: Source, box: Sequence[float]) -> Portrait:

@@ -107,6 +107,43 @@ def test_the_estimate_tells_work_memory_and_time_and_makes_nothing(generate, sam
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_estimate_needs_no_weights(recording, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("SONIC_PORTRAIT_MODELS", raising=False)
+    inputs = ["--image", str(PICTURE), "--audio", str(recording), "--engine", "sonic", "--estimate", "--json"]
+    sizes = {}
+    for fp8 in ((), ("--fp8",)):
+        assert cli.main(["generate", *inputs, "--device", "cpu", "--precision", "fp16", *fp8]) == 0
+        report = json.loads(capsys.readouterr().out)
+        assert report["unet_passes"] == 75
+        assert report["tflop"] == pytest.approx(75 * 6.58 + 5 * 3.04, rel=0.05)
+        sizes[fp8] = report["peak_gib"]
+    assert "UNet weights in 8 bits" in report["plan"]
+    assert sizes[()] - sizes[("--fp8",)] == pytest.approx(1.47, abs=0.02)
+
+
+def test_an_estimate_of_weights_that_are_there_reads_their_sizes_only(generate, models, capsys, monkeypatch):
+    def never(*args, **options):
+        raise AssertionError("weights were loaded")
+
+    monkeypatch.setattr("sonic_core.engines.sonic.loading.load_sonic", never)
+    monkeypatch.setattr("sonic_core.engines.sonic.engine.load_sonic", never)
+    assert generate("--estimate", "--json", output=None) == 0
+    assert json.loads(capsys.readouterr().out)["peak_gib"] < 1.5
+
+
+def test_the_plan_is_told_before_the_work_begins(models, recording, tmp_path, monkeypatch, capsys):
+    def stop(*args, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(SonicEngine, "prepare", stop)
+    files = ["--image", PICTURE, "--audio", recording, "--output", tmp_path / "a.mp4", "--models-folder", models]
+    options = ["--engine", "sonic", "--device", "cpu", "--inference-steps", "2", "--min-resolution", "256"]
+    cli.main([*map(str, ("generate", *files, *options))])
+    assert "Plan:    5 key frames, 2 steps, 6 UNet passes" in capsys.readouterr().out
+
+
 def test_a_failure_in_decoding_does_not_lose_the_sampling(generate, sampled, tmp_path, monkeypatch, capsys):
     def no_space(*args, **options):
         raise OSError(28, "No space left on device")
@@ -117,7 +154,11 @@ def test_a_failure_in_decoding_does_not_lose_the_sampling(generate, sampled, tmp
     assert [path.name for path in tmp_path.iterdir()] == ["a.latents.safetensors"]
     assert "a.latents.safetensors" in capsys.readouterr().err
     assert generate("--resume", "--seed", "1") == 2
-    assert "other settings" in capsys.readouterr().err
+    assert "seed in settings was 0, is 1." in capsys.readouterr().err
+    assert generate("--resume", "--preset", "fast", "--precision", "bf16") == 2
+    said = capsys.readouterr().err
+    assert "preset was exact, is fast; precision was float32, is bfloat16" in said
+    assert "weights" not in said
     assert len(sampled) == 1
     assert generate("--resume") == 0
     assert len(sampled) == 1
@@ -149,6 +190,9 @@ def test_a_resumed_video_is_the_video(generate, tmp_path, monkeypatch):
         ("--models-folder", "m"),
         ("--estimate",),
         ("--resume",),
+        ("--reference",),
+        ("--compile",),
+        ("--fp8",),
         ("--face-box", "1,2,300,300"),
         ("--mask", "mask.png"),
         ("--whole-image",),
@@ -170,7 +214,9 @@ def test_lite_refuses_options_that_it_does_not_have(options, recording, tmp_path
         ("--inference-steps", "0"),
         ("--face-box", "1,2,3"),
         ("--face-box", "a,b,c,d"),
-        ("--whole-image", "--face-box", "1,2,300,300"),
+        ("--mask", "mask.png", "--face-box", "1,2,300,300"),
+        ("--reference", "--preset", "fast"),
+        ("--reference", "--fp8"),
         ("--encoder", "whisper"),
     ],
 )
@@ -217,6 +263,13 @@ def test_a_mask_says_it_to_the_pixel(generate, no_face, tmp_path, monkeypatch):
     assert mask.shape == (320, 256)
     assert mask[90:150, 74:118].min() > 0.9
     assert mask[170:].max() == mask[:70].max() == 0
+
+
+def test_a_face_that_is_there_is_used_even_when_the_whole_image_would_do(generate, monkeypatch):
+    made = conditioned(monkeypatch)
+    assert generate("--whole-image") == 0
+    assert made[0].features.mask.mean() < 0.5
+    assert made[0].portrait.report.faces_found == 1
 
 
 def test_the_whole_image_speaks_with_a_warning_when_asked(generate, no_face, monkeypatch, capsys):

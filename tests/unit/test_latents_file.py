@@ -41,6 +41,43 @@ def test_latents_of_another_clip_or_engine_are_refused(tmp_path):
         load_latents(path, conditioning())
 
 
+ORIGIN = {
+    "picture": "a" * 64,
+    "preset": "exact",
+    "weights": {"unet": "1" * 16, "svd": "2" * 16},
+    "settings": {"seed": 0, "framing": "full"},
+    "mask": None,
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"picture": "b" * 64}, "another picture[.]"),
+        ({"preset": "fast"}, "preset was exact, is fast[.]"),
+        ({"weights": {"unet": "3" * 16, "svd": "2" * 16}}, "another unet in weights[.]"),
+        (
+            {"settings": {"seed": 7, "framing": "face"}},
+            "seed in settings was 0, is 7; framing in settings was full, is face[.]",
+        ),
+        ({"mask": "c" * 64}, "another mask[.]"),
+    ],
+)
+def test_what_differs_from_what_latents_were_made_from_is_named(tmp_path, change, words):
+    path = tmp_path / "l.safetensors"
+    save_latents(LATENTS, path, ORIGIN)
+    load_latents(path, conditioning(), ORIGIN)
+    with pytest.raises(SettingsError, match=words):
+        load_latents(path, conditioning(), {**ORIGIN, **change})
+
+
+def test_latents_of_a_release_that_told_less_are_refused_when_asked_for_their_origin(tmp_path):
+    path = tmp_path / "l.safetensors"
+    save_latents(LATENTS, path)
+    with pytest.raises(SettingsError, match="another picture"):
+        load_latents(path, conditioning(), ORIGIN)
+
+
 def test_no_file_and_no_latents_are_errors(tmp_path):
     (tmp_path / "text.safetensors").write_text("hello")
     for name in ("absent.safetensors", "text.safetensors"):

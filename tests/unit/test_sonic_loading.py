@@ -13,7 +13,8 @@ from sonic_core.engines.sonic.audio_encoder import WhisperStates
 from sonic_core.engines.sonic.building import build_clip, build_vae
 from sonic_core.engines.sonic.loading import load_sonic
 from sonic_core.errors import ModelMissingError
-from sonic_core.models.weights import read_weights
+from sonic_core.models.convert import convert_file
+from sonic_core.models.weights import read_shapes, read_weights
 
 
 @pytest.fixture(scope="module")
@@ -255,3 +256,26 @@ def test_every_level_of_the_unet_gets_its_heads_from_the_sidecar(written):
     assert tuple(unet.config.num_attention_heads) == UNET["num_attention_heads"]
     assert unet.down_blocks[2].attentions[0].transformer_blocks[0].attn2.heads == UNET["num_attention_heads"][2]
     assert weights(unet).keys() == weights(networks()["unet"]).keys()
+
+
+def test_a_fingerprint_stays_with_the_weights_and_changes_with_them(models, tmp_path):
+    before = load_sonic([models]).fingerprints
+    assert set(before) == {"unet", "audio2token", "audio2bucket", "audio_encoder", "svd", "flownet"}
+    unet = models / "sonic" / "unet.pth"
+    renamed = unet.rename(models / "sonic" / "mine.pth")
+    same_weights = load_sonic([models], {"unet": renamed}).fingerprints
+    assert same_weights == before
+    changed = torch.load(renamed)
+    changed["conv_in.bias"][0] += 1e-3
+    torch.save(changed, renamed)
+    after = load_sonic([models], {"unet": renamed}).fingerprints
+    assert {key for key in before if after[key] != before[key]} == {"unet"}
+
+
+def test_shapes_are_read_without_the_numbers(models):
+    convert_file(models / "sonic" / "unet.pth", models / "unet.safetensors")
+    expected = {key: tuple(value.shape) for key, value in torch.load(models / "sonic" / "unet.pth").items()}
+    for path in (models / "sonic" / "unet.pth", models / "unet.safetensors"):
+        shapes = read_shapes(path)
+        assert {key: tuple(value.shape) for key, value in shapes.items()} == expected
+        assert all(value.is_meta for value in shapes.values())

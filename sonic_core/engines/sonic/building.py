@@ -67,7 +67,8 @@ def published_vae_and_clip(dtype: torch.dtype = torch.float32) -> tuple[Autoenco
         patch_size=14,
         projection_dim=1024,
     )
-    return vae.to(dtype), CLIPVisionModelWithProjection(clip).to(dtype)
+    # Not diffusers' own `to`, which warns of networks that are cast after they were made.
+    return nn.Module.to(vae, dtype), CLIPVisionModelWithProjection(clip).to(dtype)
 
 
 def build_whisper(weights: Weights, sidecar: Sidecar = None, dtype: torch.dtype = torch.float32) -> nn.Module:

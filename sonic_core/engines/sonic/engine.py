@@ -38,7 +38,7 @@ from .decoding import ChunkedDecoder, encode_picture
 from .denoiser import KEY_FPS, Conditions, SonicDenoiser, starting_latents
 from .devices import free_memory
 from .eight_bit import module_bytes, store_in_8_bits
-from .estimating import Mode, sizes_of
+from .estimating import ClipEstimate, Mode, estimate_clip, sizes_of
 from .framing import frame
 from .interpolation import doubled
 from .loading import SonicModel, load_sonic
@@ -213,16 +213,20 @@ class SonicEngine:
         return FrameStream(conditioning.frame_count, width, height, self.fps, render)
 
     def plan(self, conditioning: Conditioning) -> MemoryPlan:
-        """How to fit this clip into the device's free memory; what the networks themselves hold there is free for them."""
-        held = sum(module_bytes(net) for net in (self.model.unet, self.model.vae) if _is_on(net, self.device))
-        size = tuple(conditioning.features.reference.shape[-2:])
-        return self.mode.plan(self.sizes, size, free_memory(self.device) + held)
+        """How to fit this clip into the device's free memory."""
+        return self.mode.plan(self.sizes, tuple(conditioning.features.reference.shape[-2:]), self._free())
 
     def estimate(self, conditioning: Conditioning, settings: Settings) -> Estimate:
         """Work and memory of `sample` and `decode`, without running them."""
         features: SonicFeatures = conditioning.features
         size, steps = tuple(features.reference.shape[-2:]), settings.inference_steps
         return self.mode.estimate(len(features.tokens), size, steps, self.plan(conditioning))
+
+    def expected_cost(
+        self, portrait: Portrait, audio: AudioClip, settings: Settings, mask: NDArray[np.uint8] | None = None
+    ) -> ClipEstimate:
+        """What making a clip will cost, before anything of it is done."""
+        return estimate_clip(portrait, audio, settings, mask, self.mode, self.sizes, self._free())
 
     def rest(self) -> None:
         """Take the networks off the device, so that others can use its memory; the next clip brings them back."""
@@ -256,6 +260,11 @@ class SonicEngine:
         generator = torch.Generator().manual_seed(seed)
         torch.randn(1, 3, *features.image.shape[:2], generator=generator)
         return torch.randn(len(features.tokens), *features.reference.shape, generator=generator)
+
+    def _free(self) -> float:
+        """Bytes of the device that this engine may use, with what its own large networks hold there."""
+        held = sum(module_bytes(net) for net in (self.model.unet, self.model.vae) if _is_on(net, self.device))
+        return free_memory(self.device) + held
 
     def _make_room_for_encoders(self, pixels: int) -> None:
         """Take the UNet of an earlier clip off a device that cannot hold the encoders' work beside it."""

@@ -83,7 +83,7 @@ def load_sonic(
 def networks_on_meta(paths: Mapping[str, Path], dtype: torch.dtype) -> tuple[nn.Module, nn.Module, nn.Module]:
     """UNet, VAE and CLIP without weights: as the files say, or as published where there are none."""
     with torch.device("meta"):
-        unet = _unet(paths["unet"], dtype, read_shapes) if "unet" in paths else SonicUNet().to(dtype)
+        unet = _unet(paths["unet"], dtype, read_shapes) if "unet" in paths else nn.Module.to(SonicUNet(), dtype)
         vae, clip = _svd(paths["svd"], dtype, read_shapes) if "svd" in paths else published_vae_and_clip(dtype)
     return unet, vae, clip
 
