@@ -60,7 +60,7 @@ def dark_shapes(frame: np.ndarray) -> list[np.ndarray]:
     return sorted(outlines, key=cv2.contourArea, reverse=True)
 
 
-@pytest.mark.parametrize(("jaw", "pucker"), [(0.1, 1), (0.24, 0.95), (0.5, 0.6), (0.8, 0.9)])
+@pytest.mark.parametrize(("jaw", "pucker"), [(0.1, 1), (0.24, 0.95), (0.5, 0.6)])
 def test_rounded_lips_of_a_smile_show_one_smooth_opening(jaw, pucker):
     """Neither the dark corners of the smile beside it nor corners in its outline: its area nearly fills its convex hull."""
     shapes = dark_shapes(renderer().render(parameters(jaw=jaw, pucker=pucker, rest=0.45)))

@@ -69,14 +69,18 @@ class Cavity:
         teeth_light = teeth_light * (1 - 0.5 * self.moustache)
 
         middle = len(self.mouth.a) // 2
-        upper_lip, lower_lip = self.mouth.upper[middle], self.mouth.lower[middle]
+        upper_lip = self.mouth.upper[middle]
+        lower_lip = self.mouth.lower[middle]
+        # The tongue rests behind the lower lip, which has come up in a mouth that the picture shows open.
+        tongue = lower_lip - max(pose.rest, pose.close, pose.fv) * self.mouth.gap[middle] + 0.10 * unit
         interior, tip = self.interior, pose.tongue
         canvas = self._over(
             canvas,
             interior.tongue,
-            self._placed(pose, box, lower_lip + (0.10 - 0.30 * tip) * unit, 0.60 - 0.25 * tip),
-            (0.30 + 0.70 * smoothstep(under_upper / (0.75 * unit)))
-            * (0.75 + 0.25 * smoothstep(over_lower / (0.1 * unit))),
+            self._placed(pose, box, tongue - 0.30 * tip * unit, 0.60 - 0.25 * tip),
+            (1 - 0.6 * pose.pucker)
+            * (0.30 + 0.70 * smoothstep(under_upper / (0.75 * unit)))
+            * (0.55 + 0.45 * smoothstep(over_lower / (0.16 * unit))),
         )
         if interior.lower_teeth is not None and (self.photo is None or self.photo.jaw is None):
             canvas = self._over(

@@ -113,7 +113,7 @@ def _teeth(
 
 def _tongue(canvas: _Canvas, palette: Palette) -> NDArray[np.float32]:
     """A flattened blob with a middle groove; its top lies at y = 0."""
-    below_top = canvas.y - (0.10 * (canvas.x / 0.7) ** 2 + 0.16 * np.clip(canvas.side / 0.72, 0, 2) ** 6)
+    below_top = canvas.y - (0.18 * (canvas.x / 0.7) ** 2 + 0.16 * np.clip(canvas.side / 0.72, 0, 2) ** 6)
     cover = canvas.cover(below_top) * canvas.cover(0.86 - canvas.side)
     if palette.cartoon:
         shade, color = np.full_like(canvas.x, 0.75), palette.mucosa * np.array([1.1, 0.85, 0.9])

@@ -123,7 +123,7 @@ def mouth_shape(image: NDArray[np.uint8], points: NDArray[np.floating], head: He
         outer_upper = np.minimum(outer_upper + 0.6 * line.shift, seam - room)
         outer_lower = np.maximum(outer_lower + 0.6 * line.shift, seam + room)
     shows_inside = wide_open or line.parted
-    contact = tuple(w + 0.008 * iod * wide_open for w in contact_widths(strip, line.upper, line.lower))
+    contact = tuple(w + 0.006 * iod * wide_open for w in contact_widths(strip, line.upper, line.lower))
 
     middle = (line.upper + line.lower) / 2
     meeting = smoothstep((1 - np.abs(position)) / 0.08)  # both edges meet at the corners
