@@ -4,6 +4,7 @@ import hashlib
 import zlib
 
 import numpy as np
+import pytest
 import torch
 from parity_fixtures import audio_net, cases, clip_embedding, close, fixtures, info, network, tensors
 
@@ -71,7 +72,14 @@ def test_log_mel(case):
     )
     assert [1, *mel.shape] == info(name)["cases"][key]["log_mel_shape"]
     head = stored[f"{key}.log_mel_head"]
-    close(torch.from_numpy(mel[:, : head.shape[1]]), head, 1e-4)
+    close(torch.from_numpy(mel[:, : head.shape[-1]]).view_as(head), head, 1e-4)
+    stats = info(name)["cases"][key]["log_mel_stats"]
+    assert mel.mean() == pytest.approx(stats["mean"], abs=1e-5)
+    assert mel.std(ddof=1) == pytest.approx(stats["std"], abs=1e-4)
+    if f"{key}.log_mel_boundary" in stored:
+        across = stored[f"{key}.log_mel_boundary"]
+        half = across.shape[-1] // 2
+        close(torch.from_numpy(mel[:, 3000 - half : 3000 + half]).view_as(across), across, 1e-4)
 
 
 def resampling_cases():

@@ -1,5 +1,6 @@
 """UNet with audio attention, its mask, the two audio nets and RIFE against the published code."""
 
+import pytest
 import torch
 from parity_fixtures import WEIGHT, audio_net, cases, close, fixtures, info, network, tensors, weights
 
@@ -48,6 +49,51 @@ def test_unet(case):
     stem = info(name)["weights_file"].removesuffix(".safetensors")
     unet = build_unet(weights(stem), {**info(stem)["config"], "ip_scale": [variant.get("scale", 1.0)]})
     close(unet(stored("sample"), stored("timestep"), stored("added_time_ids"), context), stored(output), 1e-5)
+
+
+def traced():
+    return [(n, c) for n in fixtures("b_unet") for c, entry in info(n)["cases"].items() if "trace" in entry]
+
+
+@cases(traced())
+@torch.no_grad()
+def test_unet_module_by_module(case):
+    """Statistics of every module's output that the published code has under the same name."""
+    name, shape = case
+    entry, seen = info(name)["cases"][shape], {}
+    stored = {key.removeprefix(f"{shape}."): value for key, value in tensors(name).items()}
+    batch, frames = entry["batch"], entry["frames"]
+    unet = network("unet")
+
+    def keep(key):
+        def hook(module, args, output):
+            seen.setdefault(key, output[0] if isinstance(output, tuple) else output)
+
+        return hook
+
+    hooks = [m.register_forward_hook(keep(key)) for key, m in unet.named_modules() if key in entry["trace"]]
+    context = AttentionContext(
+        clip=list(stored["clip"].view(batch, -1, stored["clip"].shape[-1])),
+        audio=list(stored["audio"].unflatten(0, (batch, frames))),
+        mask=stored["mask"],
+        frames=frames,
+        size=tuple(entry["latent"]),
+    )
+    try:
+        unet(stored["sample"], stored["timestep"], stored["added_time_ids"], context)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    same = {key: value for key, value in seen.items() if list(value.shape) == entry["trace"][key]["shape"]}
+    # Cross-attentions are computed in another order, and the last block runs layer by layer.
+    otherwise = [key for key in entry["trace"] if ".attn2" in key or key == f"up_blocks.{len(unet.up_blocks) - 1}"]
+    assert entry["trace"].keys() - same.keys() <= set(otherwise)
+    for key, value in same.items():
+        expected = entry["trace"][key]
+        assert value.mean().item() == pytest.approx(expected["mean"], abs=1e-5), key
+        assert value.abs().max().item() == pytest.approx(expected["absmax"], abs=1e-4), key
+        first = value.flatten()[: len(expected["first"])].tolist()
+        assert first == pytest.approx(expected["first"], abs=1e-4), key
 
 
 @cases((name,) for name in fixtures("unet_weights"))
@@ -106,4 +152,8 @@ def test_middle_frames(case):
         middles = [net(a, b) for a, b in zip(frames.unbind(2), frames.unbind(2)[1:], strict=False)]
         close(torch.stack(middles, dim=2), stored["clip.middles"], 1e-4)
     else:
-        close(net(stored[f"{key}.img0"], stored[f"{key}.img1"]), stored[f"{key}.middle"], 1e-4)
+        pair = stored[f"{key}.img0"], stored[f"{key}.img1"]
+        close(net(*pair), stored[f"{key}.middle"], 1e-4)
+        _, mask, flow = net.flow(*pair)
+        close(flow, stored[f"{key}.flow2"], 1e-3)
+        close(torch.sigmoid(mask), stored[f"{key}.mask"], 1e-4)

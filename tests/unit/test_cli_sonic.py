@@ -130,7 +130,7 @@ def test_an_estimate_of_weights_that_are_there_reads_their_sizes_only(generate, 
     monkeypatch.setattr("sonic_core.engines.sonic.loading.load_sonic", never)
     monkeypatch.setattr("sonic_core.engines.sonic.engine.load_sonic", never)
     assert generate("--estimate", "--json", output=None) == 0
-    assert json.loads(capsys.readouterr().out)["peak_gib"] < 1.5
+    assert json.loads(capsys.readouterr().out)["peak_gib"] < 4  # published sizes in fp32: over 8
 
 
 def test_the_plan_is_told_before_the_work_begins(models, recording, tmp_path, monkeypatch, capsys):
