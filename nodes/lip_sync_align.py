@@ -9,9 +9,22 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..sonic_core.engines.lite.heard_opening import OPENING_RATE, heard_opening
-from ..sonic_core.post.alignment import DEFAULT_TOLERANCE_MS, METHODS, SyncReport, align, measure_offset
+from ..sonic_core.audio.clip import AudioClip
+from ..sonic_core.engines.lite.heard_opening import heard_opening
+from ..sonic_core.post.alignment import (
+    DEFAULT_TOLERANCE_MS,
+    METHODS,
+    SyncReport,
+    align,
+    compare,
+    loudness,
+    measurable,
+    measure_again,
+)
+from ..sonic_core.post.face_tracker import MeshTracker
+from ..sonic_core.post.mouth_track import track_mouth
 from ..sonic_core.post.sync_chart import sync_chart
+from ..sonic_core.progress import Progress
 from ..sonic_core.threads import one_thread
 from . import host
 from .convert import (
@@ -35,7 +48,8 @@ class LipSyncAlign(io.ComfyNode):
             category="Sonic/post",
             description=(
                 "Measures the offset between mouth and sound: the mouth opening seen in the frames against the one that the "
-                "lip reader hears. Corrects it when the measurement is sure enough."
+                "lip reader hears. Corrects it when the measurement is sure enough, also where it grows along the clip, and "
+                "measures again."
             ),
             inputs=[
                 io.Image.Input("images", tooltip="Frames in order, from Latent Decode (Sonic) or from any video."),
@@ -69,7 +83,8 @@ class LipSyncAlign(io.ComfyNode):
                 ),
                 io.Image.Output(
                     display_name="sync_chart",
-                    tooltip="Mouth opening and sound over time, and how well they match at every shift.",
+                    tooltip="Mouth opening and sound over time, how well they match at every shift, and the offset along the "
+                    "clip; before and after.",
                 ),
                 io.String.Output(display_name="report", tooltip="What was found and what was done, in words."),
             ],
@@ -88,20 +103,33 @@ class LipSyncAlign(io.ComfyNode):
         tolerance_ms: float = DEFAULT_TOLERANCE_MS,
     ) -> io.NodeOutput:
         frames, clip = frames_from_images(images, fps), clip_from_audio(audio)
-        progress = host.progress({"mouth": 9, "alignment": 1})
+        measurable(frames, clip)
+        progress = host.progress({"listening": 1, "mouth": 8, "alignment": 1})
         with one_thread():
-            report = measure_offset(frames, clip, progress, predicted=heard_opening(clip), predicted_fps=OPENING_RATE)
-        chart = sync_chart(report)
-        if method == MEASURE_ONLY:
-            return shown(images, audio, report, chart, report_line(report))
-        aligned = align(frames, clip, report, method, tolerance_ms)
+            heard = heard_within(frames.duration, clip, progress)
+            track = track_mouth(frames, MeshTracker(), progress)
+            report = compare(track, heard, loudness(clip, len(heard)))
+            if method == MEASURE_ONLY:
+                return shown(images, audio, report, None, report_line(report))
+            aligned = align(frames, clip, report, method, tolerance_ms)
+            if aligned.correction is None:
+                return shown(images, audio, report, None, " ".join(aligned.notes))
+            heard = heard_within(frames.duration, aligned.audio, progress)
+            after = measure_again(track, aligned, heard, loudness(aligned.audio, len(heard)))
         if aligned.frames is not frames:
             images = images_from_frames(aligned.frames, progress, "alignment")
         sound = audio if aligned.audio is clip else audio_from_clip(aligned.audio)
-        return shown(images, sound, report, chart, " ".join(aligned.notes))
+        return shown(images, sound, report, after, " ".join((*aligned.notes, f"Measured again: {report_line(after)}")))
 
 
-def shown(images: Tensor, audio: Any, report: SyncReport, chart: NDArray[np.uint8], text: str) -> io.NodeOutput:
+def heard_within(seconds: float, clip: AudioClip, progress: Progress) -> NDArray[np.float32]:
+    """The opening heard in the part of the sound that lies beside the frames, at CURVE_RATE."""
+    part = clip.with_samples(clip.samples[:, : max(1, round(seconds * clip.rate))])
+    return heard_opening(part, progress=progress)
+
+
+def shown(images: Tensor, audio: Any, report: SyncReport, after: SyncReport | None, text: str) -> io.NodeOutput:
+    chart = sync_chart(report, after)
     return io.NodeOutput(
         images, audio, report.offset_ms, images_from_picture(chart), text, ui=host.picture_preview(chart, text)
     )

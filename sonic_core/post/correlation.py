@@ -14,6 +14,9 @@ LAGS_MS = np.arange(-MAX_LAG_MS, MAX_LAG_MS + STEP_MS, STEP_MS)
 _TREND_S = 0.6
 """Slower changes than this are taken away: pauses and phrases match at almost any shift."""
 _SLOPE_SIGMA_S = 0.02
+_LIMIT = 2.0
+"""Robust standard deviations at which a seen value counts for little more."""
+_MOTION_WEIGHT, _LEAST_WEIGHT = 2.0, 0.05
 
 
 def match(track: MouthTrack, predicted: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -21,20 +24,21 @@ def match(track: MouthTrack, predicted: NDArray[np.floating]) -> NDArray[np.floa
 
     predicted: opening at CURVE_RATE.  At lag L the mouth at time t is compared with the sound at t + L, so a peak at a
     positive lag means sound late against the mouth.  Witnesses: opening (all and pixels alone) and its slope, and the mouth's motion
-    against the size of the predicted slope.
+    against the size of the predicted slope; a witness weighs as much as it agrees with the sound at its best shift.
     """
     count = len(predicted)
     sound, slope = _detrended(predicted), _slope(predicted)
     openings = [track.opening]
     if np.isfinite(track.pixels).sum() > 1:
         openings.append(_filled(track.pixels))
-    parts = []
+    moving = _at_curve_rate(track.motion, track.fps, count, delay=-0.5)
+    parts = [_MOTION_WEIGHT * _weighed(correlate(_limited(_detrended(moving)), _detrended(np.abs(slope))))]
     for opening in openings:
         seen = _at_curve_rate(opening, track.fps, count)
-        parts += [correlate(_detrended(seen), sound), correlate(_slope(seen), slope)]
-    moving = _at_curve_rate(track.motion, track.fps, count, delay=-0.5)
-    parts.append(correlate(_detrended(moving), _detrended(np.abs(slope))))
-    return np.mean(parts, axis=0)
+        parts.append(_weighed(correlate(_limited(_detrended(seen)), sound)))
+        parts.append(_weighed(correlate(_limited(_slope(seen)), slope)))
+    weights, weighted = np.sum(parts, axis=0)
+    return weighted / weights
 
 
 def correlate(seen: NDArray[np.floating], sound: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -61,6 +65,19 @@ def peak(curve: NDArray[np.floating]) -> tuple[float, float]:
     bend = left - 2 * middle + right
     shift = 0.5 * (left - right) / bend if bend < 0 else 0.0
     return float(LAGS_MS[i] + shift * STEP_MS), float(middle - 0.25 * (left - right) * shift)
+
+
+def _weighed(correlation: NDArray[np.float64]) -> NDArray[np.float64]:
+    """[2, len(LAGS_MS)]: the weight of a witness, and its correlation times that."""
+    weight = max(float(correlation.max()), _LEAST_WEIGHT)
+    return np.stack([np.full(len(correlation), weight), weight * correlation])
+
+
+def _limited(curve: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Large values bent towards a limit: a smile that comes back in a pause, or a frame misread, must not outweigh the speech."""
+    centred = curve - np.median(curve)
+    spread = 1.4826 * float(np.median(np.abs(centred)))
+    return np.tanh(centred / (_LIMIT * spread)) if spread > 1e-9 else centred
 
 
 def _at_curve_rate(curve: NDArray[np.floating], fps: float, count: int, delay: float = 0.0) -> NDArray[np.float64]:

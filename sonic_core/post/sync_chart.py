@@ -11,6 +11,9 @@ from .alignment import DEFAULT_TOLERANCE_MS, MIN_CONFIDENCE, SyncReport
 _BACKGROUND, _PANEL, _GRID = (250, 250, 250), (255, 255, 255), (224, 224, 224)
 _INK, _FAINT = (40, 40, 40), (120, 120, 120)
 _WAVE, _PREDICTED, _SEEN = (168, 190, 214), (31, 119, 180), (214, 90, 20)
+_BAND = (226, 243, 230)
+_NEAREST_MS, _FARTHEST_MS = 100.0, 500.0
+"""The offset panel reaches at least and at most this far up and down."""
 _GOOD, _BAD = (30, 130, 60), (190, 40, 40)
 _SHOWN_S = 8.0
 """Only the middle of a longer clip is drawn: syllables must stay visible."""
@@ -20,7 +23,8 @@ def sync_chart(before: SyncReport, after: SyncReport | None = None, width: int =
     """Draw the measurement, and below it the one after correction, if there is one: RGB uint8 `[H, width, 3]`, width >= 480.
 
     Top: waveform, and over it the mouth opening that the sound suggests (blue) and the one in the frames (orange), each in its own range.
-    Bottom: the match at every shift with the peak marked, and the offset in words.
+    Bottom left: the match at every shift with the peak marked.  Bottom right: the offset along the clip, stretch by stretch (dots, hollow
+    where a stretch alone is not sure), with the line that was found and the tolerance as a green band.
     """
     width = max(480, int(width))
     charts = [_chart(before, width, "Measured" if after is None else "Before")]
@@ -36,21 +40,26 @@ def _chart(report: SyncReport, width: int, title: str) -> NDArray[np.uint8]:
     image = np.full((height, width, 3), _BACKGROUND, np.uint8)
     _title(image, report, title, margin, unit)
     _curves(image, report, (margin, head, width - 2 * margin, top), unit)
-    _match(image, report, (margin, head + top + margin + round(16 * unit), width - 2 * margin, bottom), unit)
+    second, left = head + top + margin + round(16 * unit), round(0.54 * (width - 3 * margin))
+    _match(image, report, (margin, second, left, bottom), unit)
+    _offsets(image, report, (2 * margin + left, second, width - 3 * margin - left, bottom), unit)
     return image
 
 
 def _title(image: NDArray[np.uint8], report: SyncReport, title: str, margin: int, unit: float) -> None:
     if report.confidence < MIN_CONFIDENCE:
         words, colour = "no reliable match, nothing to correct", _BAD
-    elif abs(report.offset_ms) <= DEFAULT_TOLERANCE_MS:
-        words, colour = f"in sync ({report.offset_ms:+.0f} ms)", _GOOD
+    elif max(abs(report.offset_at(0)), abs(report.offset_at(report.seconds))) <= DEFAULT_TOLERANCE_MS:
+        words, colour = f"in sync ({_signed(report.offset_ms)} ms)", _GOOD
     else:
-        side = "late" if report.offset_ms > 0 else "early"
-        words, colour = f"sound {abs(report.offset_ms):.0f} ms {side}", _BAD
+        words, colour = f"sound {_side(report.offset_ms)}", _BAD
+        if report.drifting:
+            words = (
+                f"sound {_side(report.offset_at(0))} at the start, {_side(report.offset_at(report.seconds))} at the end"
+            )
     x = _text(image, f"{title}: ", (margin, round(34 * unit)), 0.75 * unit, _INK)
     _text(image, words, (x, round(34 * unit)), 0.75 * unit, colour)
-    right = f"confidence {report.confidence:.2f}   face in {report.found_share:.0%} of frames"
+    right = f"confidence {report.confidence:.2f}   face in {report.found_share:.0%}"
     size = cv2.getTextSize(right, cv2.FONT_HERSHEY_SIMPLEX, 0.5 * unit, 1)[0][0]
     _text(image, right, (image.shape[1] - margin - size, round(34 * unit)), 0.5 * unit, _FAINT)
 
@@ -80,7 +89,7 @@ def _curves(image: NDArray[np.uint8], report: SyncReport, box: tuple[int, int, i
 def _match(image: NDArray[np.uint8], report: SyncReport, box: tuple[int, int, int, int], unit: float) -> None:
     x, y, w, h = box
     _panel(image, box)
-    low, high = -0.3, 0.8
+    low, high = -0.4, 1.0
     lags = report.lags_ms
     span = lags[-1] - lags[0]
 
@@ -92,10 +101,9 @@ def _match(image: NDArray[np.uint8], report: SyncReport, box: tuple[int, int, in
 
     for lag in range(int(lags[0]), int(lags[-1]) + 1, 100):
         cv2.line(image, (column(lag), y), (column(lag), y + h), _FAINT if lag == 0 else _GRID, 1)
-        if lag < lags[-1]:
-            _text(
-                image, f"{lag:+d}" if lag else "0 ms", (column(lag) + 3, y + h - round(5 * unit)), 0.38 * unit, _FAINT
-            )
+        if lag < lags[-1] and lag % 200 == 0:
+            words = f"{lag:+d}" if lag else "0 ms"
+            _text(image, words, (column(lag) + 3, y + h - round(5 * unit)), 0.38 * unit, _FAINT)
     cv2.line(image, (x, row(0)), (x + w, row(0)), _GRID, 1)
     good = report.confidence >= MIN_CONFIDENCE
     columns = np.array([column(lag) for lag in lags], float)
@@ -112,15 +120,55 @@ def _match(image: NDArray[np.uint8], report: SyncReport, box: tuple[int, int, in
         cv2.circle(image, (column(report.offset_ms), row(top)), round(5 * unit), _SEEN, -1, cv2.LINE_AA)
         _text(
             image,
-            f"{report.offset_ms:+.0f} ms",
+            f"{_signed(report.offset_ms)} ms",
             (column(report.offset_ms) + round(9 * unit), row(top) + 4),
             0.5 * unit,
             _SEEN,
         )
     _text(image, "match of sound and mouth", (x + 6, y + round(16 * unit)), 0.45 * unit, _FAINT)
-    words = "sound early <    > sound late"
+    words = "early <   > late"
     size = cv2.getTextSize(words, cv2.FONT_HERSHEY_SIMPLEX, 0.42 * unit, 1)[0][0]
     _text(image, words, (x + w - size - 6, y + round(16 * unit)), 0.42 * unit, _FAINT)
+
+
+def _offsets(image: NDArray[np.uint8], report: SyncReport, box: tuple[int, int, int, int], unit: float) -> None:
+    """Offset of every stretch over the whole clip."""
+    x, y, w, h = box
+    _panel(image, box)
+    seconds = max(report.seconds, 1e-6)
+    sure = [s.offset_ms for s in report.segments if s.confidence >= MIN_CONFIDENCE]
+    ends = [report.offset_at(0), report.offset_at(report.seconds)] if report.trusted else []
+    reach = min(_FARTHEST_MS, max([_NEAREST_MS, *(1.25 * abs(v) for v in (*sure, *ends))]))
+
+    def place(second: float, offset: float) -> tuple[int, int]:
+        return int(x + second / seconds * (w - 1)), int(y + h / 2 - np.clip(offset / reach, -1, 1) * (h / 2 - 4))
+
+    band = place(0, DEFAULT_TOLERANCE_MS), place(seconds, -DEFAULT_TOLERANCE_MS)
+    cv2.rectangle(image, *band, _BAND, -1)
+    cv2.line(image, place(0, 0), place(seconds, 0), _FAINT, 1)
+    step = next(s for s in (50, 100, 200, 500) if reach / s <= 4)
+    for offset in range(-step * int(reach // step), int(reach) + 1, step):
+        _text(image, f"{offset:+d}" if offset else "0", (x + 4, place(0, offset)[1] - 2), 0.36 * unit, _FAINT)
+    if report.trusted:
+        cv2.line(image, place(0, ends[0]), place(seconds, ends[1]), _SEEN, max(1, round(2 * unit)), cv2.LINE_AA)
+    for segment in report.segments:
+        good = segment.confidence >= MIN_CONFIDENCE
+        middle = place((segment.start_s + segment.end_s) / 2, segment.offset_ms)
+        cv2.circle(
+            image, middle, round((4 if good else 3) * unit), _SEEN if good else _FAINT, -1 if good else 1, cv2.LINE_AA
+        )
+    _text(image, "offset along the clip, ms", (x + round(40 * unit), y + round(16 * unit)), 0.45 * unit, _FAINT)
+    words = f"{report.seconds:.0f} s"
+    size = cv2.getTextSize(words, cv2.FONT_HERSHEY_SIMPLEX, 0.38 * unit, 1)[0][0]
+    _text(image, words, (x + w - size - 5, y + h - round(5 * unit)), 0.38 * unit, _FAINT)
+
+
+def _side(offset: float) -> str:
+    return f"{abs(offset):.0f} ms {'late' if offset > 0 else 'early'}"
+
+
+def _signed(offset: float) -> str:
+    return f"{round(offset):+d}" if round(offset) else "0"
 
 
 def _stretch(seconds: float) -> tuple[float, float]:

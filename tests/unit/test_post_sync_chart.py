@@ -12,6 +12,7 @@ from sonic_core.post.mouth_track import MouthTrack
 from sonic_core.post.sync_chart import sync_chart
 
 RATE = 16_000
+LEFT_PANEL = round(0.54 * (960 - 48))
 
 
 def bursts(seed: int = 0, seconds: float = 5.0) -> np.ndarray:
@@ -41,10 +42,18 @@ def test_chart_is_a_picture_of_the_asked_width(width):
 def test_chart_marks_the_peak_where_it_is():
     def marked(lag):
         chart = sync_chart(report(lag)).astype(int)
-        orange = (np.abs(chart - (214, 90, 20)).sum(axis=-1) < 30)[270:]
+        orange = (np.abs(chart - (214, 90, 20)).sum(axis=-1) < 30)[270:, : LEFT_PANEL + 16]
         return np.argmax(orange.sum(axis=0))
 
-    assert marked(20) - marked(-20) == pytest.approx(400 / 1000 * 928, abs=12)
+    assert marked(20) - marked(-20) == pytest.approx(400 / 1000 * LEFT_PANEL, abs=12)
+
+
+def test_chart_shows_the_offset_along_the_clip():
+    def height(lag):
+        chart = sync_chart(report(lag)).astype(int)[270:, LEFT_PANEL + 40 :]
+        return np.argmax((np.abs(chart - (214, 90, 20)).sum(axis=-1) < 30).sum(axis=1))
+
+    assert height(20) < height(0) < height(-20)
 
 
 def test_chart_of_nothing_measured_still_draws():
