@@ -59,7 +59,7 @@ class Cavity:
         under_upper, over_lower = np.clip(-above, 0, None), np.clip(below, 0, None)
         depth = smoothstep(np.minimum(under_upper, over_lower) / (0.22 * unit))
         canvas = palette.cavity * (1.8 - 1.1 * depth)[..., None]
-        canvas = canvas + 0.10 * palette.mucosa * np.exp(-over_lower / (0.10 * unit))[..., None]
+        canvas = canvas + 0.35 * palette.mucosa * np.exp(-over_lower / (0.07 * unit))[..., None]  # the lip's inside
 
         # Teeth stand back from the lips: dark under the upper lip, in the corridor to the corners, and behind rounded lips.
         corridor = 0.12 + 0.88 * smoothstep(from_corner / (0.62 * self.mouth.half_width))

@@ -44,6 +44,7 @@ FIELDS = (
     "gaze_x",
     "gaze_y",
 )
+SMILE_TIGHTENS = 0.2  # of the picture's own opening: a broader smile draws the lower lip against the teeth
 FROWN_LOWERS = 0.5  # share of a lowered brow that the outer brow follows; the rest is the frown of its inner end
 MOUTH_FIELDS = FIELDS.index("fv") + 1  # the first so many move the mouth
 
@@ -85,7 +86,7 @@ class Fields:
 def coefficients(pose: Pose, moves_gaze: bool, lids_drag: bool = True) -> NDArray[np.float32]:
     """Field coefficients [len(FIELDS)] of a pose.  lids_drag: closing lids draw the brows down a little."""
     p = pose
-    rest = max(p.rest, p.close, p.fv)
+    rest = max(p.rest, p.close, p.fv, SMILE_TIGHTENS * p.smile)
     frown = max(-p.brow, 0.0)
     brow = p.brow + (1 - FROWN_LOWERS) * frown
     values = {
