@@ -18,9 +18,11 @@ from ..sonic_core.engines.base import Conditioning, Engine, Latents
 from ..sonic_core.errors import AudioError, OutputError, PortraitError, SettingsError
 from ..sonic_core.frames import Frame, FrameStream
 from ..sonic_core.progress import Progress, ignore
+from ..sonic_core.settings import Settings
 from .motion_tensor import MotionTensor
 
 UNIT = np.float32(1 / 255)
+SETTINGS_KEY = "sonic_settings"  # extra entry of a LATENT mapping
 SOURCE_KEY = "sonic_source"  # extra entry of an AUDIO mapping that came straight from a file
 
 
@@ -121,12 +123,12 @@ def to_uint8(image: Tensor) -> NDArray[np.uint8]:
 # What only our own nodes exchange
 
 
-def latent_from(latents: Latents) -> dict[str, Any]:
-    """LATENT: samples, fps and engine. Motion, which is no picture, tells a VAE so in words."""
+def latent_from(latents: Latents, settings: Settings) -> dict[str, Any]:
+    """LATENT: samples, fps, engine and the settings that it was made with. Motion, which is no picture, tells a VAE so in words."""
     samples = latents.samples
     if samples.ndim < 4:
         samples = samples.as_subclass(MotionTensor)
-    return {"samples": samples, "fps": latents.fps, "engine": latents.engine}
+    return {"samples": samples, "fps": latents.fps, "engine": latents.engine, SETTINGS_KEY: settings}
 
 
 def latents_from(latent: Mapping[str, Any], engine: Engine) -> Latents:

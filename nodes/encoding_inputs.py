@@ -1,8 +1,8 @@
-"""Inputs of the nodes that write an mp4."""
+"""Inputs of the nodes that write a video."""
 
 from __future__ import annotations
 
-from ..sonic_core.media.encoding import PRESETS, Encoding
+from ..sonic_core.media.encoding import AUDIO_CODECS, CODECS, EVEN_POLICIES, PRESETS, Encoding
 from .host import advanced, io
 
 
@@ -45,5 +45,68 @@ def encoding_inputs() -> list[io.Input]:
     ]
 
 
-def encoding(crf: int, preset: str, audio_kbps: int) -> Encoding:
-    return Encoding(crf=crf, preset=preset, audio_bitrate=audio_kbps * 1000)
+FORMATS = ("mp4", "webm", "gif", "png")
+
+
+def file_inputs() -> list[io.Input]:
+    """Kind of file and codecs: the last inputs of a node and optional, so that graphs saved before they existed still run."""
+    return [
+        advanced(
+            io.Combo.Input(
+                "file_format",
+                options=list(FORMATS),
+                default=FORMATS[0],
+                optional=True,
+                tooltip="mp4 plays everywhere; webm; gif has no sound; png = a folder with a picture per frame and the sound as wav.",
+            )
+        ),
+        advanced(
+            io.Combo.Input(
+                "codec",
+                options=list(CODECS),
+                default=Encoding.codec,
+                optional=True,
+                tooltip="Of the picture: h264, hevc or av1 in an mp4, vp9 or av1 in a webm; auto = h264, vp9.",
+            )
+        ),
+        advanced(
+            io.Boolean.Input(
+                "hardware",
+                default=Encoding.hardware,
+                optional=True,
+                tooltip="Encode on an NVIDIA GPU (NVENC); without one it is done on the CPU and the log says so.",
+            )
+        ),
+        advanced(
+            io.Combo.Input(
+                "audio_codec",
+                options=list(AUDIO_CODECS),
+                default=Encoding.audio_codec,
+                optional=True,
+                tooltip="aac or mp3 in an mp4, opus in a webm; auto = aac, opus.",
+            )
+        ),
+        advanced(
+            io.Combo.Input(
+                "even_sides",
+                options=list(EVEN_POLICIES),
+                default=Encoding.even,
+                optional=True,
+                tooltip="Videos need even sides: crop = cut an odd last row or column off, pad = repeat it.",
+            )
+        ),
+    ]
+
+
+def encoding(
+    crf: int, preset: str, audio_kbps: int, codec: str, hardware: bool, audio_codec: str, even_sides: str
+) -> Encoding:
+    return Encoding(
+        crf=crf,
+        preset=preset,
+        audio_bitrate=audio_kbps * 1000,
+        codec=codec,
+        hardware=hardware,
+        audio_codec=audio_codec,
+        even=even_sides,
+    )

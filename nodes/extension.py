@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .frame_interpolate import FrameInterpolate
 from .generate import Generate
 from .host import ComfyExtension, io, register_model_folder
 from .latent_decode import LatentDecode
@@ -21,6 +22,7 @@ NODES: list[type[io.ComfyNode]] = [
     LatentDecode,
     LipSyncAlign,
     TemporalSmooth,
+    FrameInterpolate,
     VideoCombine,
     Generate,
 ]

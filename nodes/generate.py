@@ -11,13 +11,16 @@ from ..sonic_core.engines.base import Engine
 from ..sonic_core.media.encoding import Encoding
 from ..sonic_core.pipeline import Labels, generate
 from ..sonic_core.portrait.analysis import load_portrait
+from ..sonic_core.post.interpolation import FrameRate
 from ..sonic_core.settings import Settings
 from ..sonic_core.threads import one_thread
 from . import host
 from .convert import clip_from_audio, picture_from_images
-from .encoding_inputs import encoding, encoding_inputs, filename_input
+from .encoding_inputs import FORMATS, encoding, encoding_inputs, file_inputs, filename_input
 from .host import io
+from .interpolation_inputs import ENGINES_OWN, interpolator_named, rate_input
 from .marking_inputs import NO_LABEL, label, marking_inputs
+from .playable import playable
 from .setting_inputs import INFERENCE, PREPARE, setting_inputs
 from .threads import threads_for
 
@@ -42,6 +45,8 @@ class Generate(io.ComfyNode):
                 filename_input(),
                 *encoding_inputs(),
                 *marking_inputs(),
+                *file_inputs(),
+                rate_input(),
             ],
             outputs=[
                 io.Video.Output(display_name="video", tooltip="The finished file, for other video nodes."),
@@ -76,6 +81,12 @@ class Generate(io.ComfyNode):
         visible_label: str = NO_LABEL,
         label_language: str = "en",
         keep_workflow: bool = True,
+        file_format: str = FORMATS[0],
+        codec: str = Encoding.codec,
+        hardware: bool = Encoding.hardware,
+        audio_codec: str = Encoding.audio_codec,
+        even_sides: str = Encoding.even,
+        output_fps: float = ENGINES_OWN,
         **settings: Any,
     ) -> io.NodeOutput:
         wanted = Settings(**settings)
@@ -84,7 +95,8 @@ class Generate(io.ComfyNode):
         picture, notes = picture_from_images(image)
         with one_thread():
             portrait = load_portrait(picture, wanted.face_index, progress=progress)
-        place = host.output_place(filename_prefix, wanted.min_resolution, wanted.min_resolution)
+        place = host.output_place(filename_prefix, wanted.min_resolution, wanted.min_resolution, f".{file_format}")
+        rate = None if output_fps == ENGINES_OWN else FrameRate(output_fps, interpolator_named("auto"))
         with threads_for(model):
             made = generate(
                 model,
@@ -92,15 +104,17 @@ class Generate(io.ComfyNode):
                 clip,
                 place.path,
                 wanted,
-                encoding(crf, preset, audio_kbps),
+                encoding(crf, preset, audio_kbps, codec, hardware, audio_codec, even_sides),
                 host.workflow_tags(cls.hidden if keep_workflow else None),
                 progress=progress,
                 labels=Labels(visible=label(visible_label, label_language)),
+                rate=rate,
             )
+        shown = playable(made.path, clip, progress)
         report = "\n".join((*notes, *made.notes, *portrait.report.advice))
         return io.NodeOutput(
-            host.video_from_file(made.path),
+            host.video_from_file(shown or made.path),
             str(made.path),
             report,
-            ui=host.video_preview(made.path, place.subfolder),
+            ui=host.video_preview(made.path, place.subfolder, shown),
         )

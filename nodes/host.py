@@ -125,15 +125,15 @@ class OutputPlace:
     subfolder: str
 
 
-def output_place(prefix: str, width: int, height: int) -> OutputPlace:
-    """The next numbered mp4 name for `prefix`, with ComfyUI's %date% style tokens; OutputError if it leaves the output folder."""
+def output_place(prefix: str, width: int, height: int, suffix: str = ".mp4") -> OutputPlace:
+    """The next numbered name for `prefix`, with ComfyUI's %date% style tokens; OutputError if it leaves the output folder."""
     root = Path(folder_paths.get_output_directory()).resolve()
     if not prefix.strip() or not (root / prefix).resolve().is_relative_to(root):
         raise OutputError(
             f"filename_prefix is {prefix!r}; expected a name inside ComfyUI's output folder, such as sonic/talking."
         )
     folder, name, counter, subfolder, _ = folder_paths.get_save_image_path(prefix, str(root), width, height)
-    return OutputPlace(Path(folder) / f"{name}_{counter:05}_.mp4", subfolder)
+    return OutputPlace(Path(folder) / f"{name}_{counter:05}_{suffix}", subfolder)
 
 
 def workflow_tags(hidden: Any) -> dict[str, str]:
@@ -147,19 +147,33 @@ def workflow_tags(hidden: Any) -> dict[str, str]:
 # What a node shows
 
 
-def video_preview(path: Path, subfolder: str) -> dict[str, Any]:
-    """The `ui` of a finished mp4: a player on the node (the form that classic canvas and Nodes 2.0 both understand)."""
+def video_preview(path: Path, subfolder: str, shown: Path | None = None) -> dict[str, Any]:
+    """The `ui` of a finished video: a player on the node (the form that classic canvas and Nodes 2.0 both understand).
+
+    shown: a file in the temporary folder that plays in its stead.
+    """
     item = {"filename": path.name, "subfolder": subfolder, "type": "output"}
-    return {"images": [item], "animated": (True,), "path": [str(path)]}
+    played = {"filename": shown.name, "subfolder": "", "type": "temp"} if shown else item
+    return {
+        "images": [played],
+        "animated": (True,),
+        "path": [str(path)],
+        **({"file": [item]} if path.is_file() else {}),
+    }
+
+
+def temporary_file(suffix: str) -> Path:
+    """A new name in ComfyUI's temporary folder."""
+    folder = Path(folder_paths.get_temp_directory())
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / f"sonic_{uuid.uuid4().hex[:12]}{suffix}"
 
 
 def picture_preview(picture: NDArray[np.uint8], text: str) -> dict[str, Any]:
     """The `ui` of an RGB picture and a text on the node; the picture is a temporary file of ComfyUI's."""
-    folder = Path(folder_paths.get_temp_directory())
-    folder.mkdir(parents=True, exist_ok=True)
-    name = f"sonic_{uuid.uuid4().hex[:12]}.png"
-    Image.fromarray(picture).save(folder / name, compress_level=1)
-    return {"images": [{"filename": name, "subfolder": "", "type": "temp"}], "text": [text]}
+    path = temporary_file(".png")
+    Image.fromarray(picture).save(path, compress_level=1)
+    return {"images": [{"filename": path.name, "subfolder": "", "type": "temp"}], "text": [text]}
 
 
 def video_from_file(path: Path) -> Any:

@@ -48,4 +48,4 @@ class SonicInference(io.ComfyNode):
         progress = host.progress({"sampling": 1}, preview=True)
         with threads_for(model):
             latents = model.sample(conditioning, conditioning.settings, progress)
-        return io.NodeOutput(latent_from(latents))
+        return io.NodeOutput(latent_from(latents, conditioning.settings))

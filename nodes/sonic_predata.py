@@ -8,7 +8,8 @@ from typing import Any
 
 from torch import Tensor
 
-from ..sonic_core.engines.base import Engine
+from ..sonic_core.engines.base import Engine, Origin
+from ..sonic_core.media.provenance import audio_digest
 from ..sonic_core.portrait.analysis import load_portrait
 from ..sonic_core.settings import Settings
 from ..sonic_core.threads import one_thread
@@ -67,7 +68,8 @@ class SONIC_PreData(io.ComfyNode):  # noqa: N801  the name on the users' design 
             conditioning = model.prepare(portrait, clip, wanted, progress)
             length = conditioning.frame_count / conditioning.fps
             seconds = estimated_seconds(model, portrait, clip, wanted, length, progress)
-        conditioning = replace(conditioning, notes=notes + conditioning.notes)
+        origin = Origin(portrait.digest, audio_digest(clip))
+        conditioning = replace(conditioning, notes=notes + conditioning.notes, origin=origin)
         lines = report_lines(conditioning, seconds)
         found = face_picture(conditioning)
         text = "\n".join(lines)

@@ -7,17 +7,19 @@ from typing import Any
 
 from torch import Tensor
 
+from ..sonic_core.engines.base import Conditioning
 from ..sonic_core.media.encoding import Encoding
 from ..sonic_core.media.lengths import match_lengths
-from ..sonic_core.media.provenance import Provenance, audio_digest
 from ..sonic_core.media.writer import write_video
 from ..sonic_core.post.visible_label import with_visible_label
 from ..sonic_core.settings import LENGTH_POLICIES
 from . import host
 from .convert import clip_from_audio, frames_from_images
-from .encoding_inputs import encoding, encoding_inputs, filename_input
+from .encoding_inputs import FORMATS, encoding, encoding_inputs, file_inputs, filename_input
 from .host import advanced, io
 from .marking_inputs import NO_LABEL, label, marking_inputs
+from .playable import playable
+from .provenance import provenance_of
 
 
 class VideoCombine(io.ComfyNode):
@@ -47,6 +49,17 @@ class VideoCombine(io.ComfyNode):
                     )
                 ),
                 *marking_inputs(),
+                *file_inputs(),
+                host.SonicPredata.Input(
+                    "predata",
+                    optional=True,
+                    tooltip="From SONIC_PreData: lets the file say which engine, models, picture and recording it was made from.",
+                ),
+                io.Latent.Input(
+                    "latent",
+                    optional=True,
+                    tooltip="From Sonic Inference: lets the file name the seed and the settings.",
+                ),
             ],
             outputs=[
                 io.Video.Output(display_name="video", tooltip="The finished file, for other video nodes."),
@@ -71,20 +84,31 @@ class VideoCombine(io.ComfyNode):
         visible_label: str = NO_LABEL,
         label_language: str = "en",
         keep_workflow: bool = True,
+        file_format: str = FORMATS[0],
+        codec: str = Encoding.codec,
+        hardware: bool = Encoding.hardware,
+        audio_codec: str = Encoding.audio_codec,
+        even_sides: str = Encoding.even,
+        predata: Conditioning | None = None,
+        latent: Mapping[str, Any] | None = None,
     ) -> io.NodeOutput:
         frames = frames_from_images(images, fps)
         clip = clip_from_audio(audio) if audio is not None else None
+        provenance = provenance_of(predata, latent, clip)
         if clip is not None:
             frames, clip = match_lengths(frames, clip, length_policy)
         frames = with_visible_label(frames, label(visible_label, label_language))
-        provenance = Provenance(audio_sha256=audio_digest(clip) if clip else "")
-        place = host.output_place(filename_prefix, frames.width, frames.height)
+        place = host.output_place(filename_prefix, frames.width, frames.height, f".{file_format}")
+        progress = host.progress({"encoding": 1})
         path = write_video(
             frames,
             clip,
             place.path,
-            encoding(crf, preset, audio_kbps),
+            encoding(crf, preset, audio_kbps, codec, hardware, audio_codec, even_sides),
             {**host.workflow_tags(cls.hidden if keep_workflow else None), **provenance.tags()},
-            progress=host.progress({"encoding": 1}),
+            progress=progress,
         )
-        return io.NodeOutput(host.video_from_file(path), str(path), ui=host.video_preview(path, place.subfolder))
+        shown = playable(path, clip, progress)
+        return io.NodeOutput(
+            host.video_from_file(shown or path), str(path), ui=host.video_preview(path, place.subfolder, shown)
+        )

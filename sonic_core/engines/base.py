@@ -16,12 +16,24 @@ from ..settings import Settings
 
 
 @dataclass(frozen=True)
+class Origin:
+    """What a clip is made from, as it was given: digests of the picture (portrait/cache.py) and of the recording (media/provenance.py).
+
+    Framing and fitting to a duration come after.  Empty where nobody noted it.
+    """
+
+    image_sha256: str = ""
+    audio_sha256: str = ""
+
+
+@dataclass(frozen=True)
 class Conditioning:
     """All that inference needs to know, made once per picture and recording (node type SONIC_PREDATA).
 
     portrait: framed at the generated size.  audio: at its own rate, as long as the video.  features: the engine's audio
     features (tensor, array or a mapping of them).  frame_count: frames of video at `fps`.  paste: puts
     a frame back into the original picture (framing paste_back), else None.  notes: what was adjusted, in plain words.
+    origin: picture and recording before that; engines leave it to whoever holds both.
     """
 
     engine: str
@@ -33,6 +45,7 @@ class Conditioning:
     settings: Settings
     paste: PasteBack | None = None
     notes: tuple[str, ...] = ()
+    origin: Origin = Origin()
 
 
 @dataclass(frozen=True)

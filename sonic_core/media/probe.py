@@ -60,7 +60,7 @@ def probe(path: Path | str) -> Probe:
             return _measure_sequence(place)
         with av.open(str(place)) as container:
             video = _measure(container, path, path.stat().st_size)
-        return replace(video, metadata=read_comment(path)) if path.suffix.lower() == ".gif" else video
+        return _without_comment(video, read_comment(path)) if path.suffix.lower() == ".gif" else video
     except (OSError, av.FFmpegError) as error:
         raise OutputError(
             f"Cannot read {path}: {getattr(error, 'strerror', None) or error}. Expected a video file."
@@ -104,6 +104,14 @@ def _measure(container: InputContainer, path: Path, size: int) -> Probe:
         fast_start=_index_comes_first(path),
         metadata=dict(container.metadata),
     )
+
+
+def _without_comment(video: Probe, tags: dict[str, str]) -> Probe:
+    """A GIF with its tags; FFmpeg takes the comment that holds them, behind the last picture, for the packet of one more."""
+    if not tags:
+        return video
+    frames = video.frames - 1
+    return replace(video, metadata=tags, frames=frames, duration=video.duration * frames / max(1, video.frames))
 
 
 def _measure_sequence(folder: Path) -> Probe:

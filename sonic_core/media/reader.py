@@ -1,4 +1,4 @@
-"""A finished video as a stream of frames again."""
+"""A finished video, or folder of pictures, as a stream of frames again."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from itertools import islice
 from pathlib import Path
 
 import av
+import numpy as np
+from PIL import Image
 
 from ..errors import OutputError
 from ..frames import Frame, FrameStream
@@ -14,14 +16,19 @@ from .probe import probe
 
 
 def read_frames(path: Path) -> FrameStream:
-    """RGB frames of the first video stream, decoded anew at every pass.  Raises OutputError when there is none."""
+    """RGB frames of the first video stream, or of a PNG sequence, decoded anew at every pass.  Raises OutputError when there is none."""
     video = probe(path)
     if not video.frames or not video.fps:
         raise OutputError(f"{path} holds no picture. Expected a video file.")
+
+    def pictures() -> Iterator[Frame]:
+        for file in sorted(path.glob("*.png")):
+            with Image.open(file) as picture:
+                yield np.asarray(picture.convert("RGB"))
 
     def start() -> Iterator[Frame]:
         with av.open(str(path)) as container:
             for frame in islice(container.decode(video=0), video.frames):
                 yield frame.to_ndarray(format="rgb24", src_colorspace="ITU709", interpolation="BILINEAR")
 
-    return FrameStream(video.frames, video.width, video.height, video.fps, start)
+    return FrameStream(video.frames, video.width, video.height, video.fps, pictures if path.is_dir() else start)

@@ -5,7 +5,7 @@ import ast
 import pytest
 from pack_loading import ROOT
 
-NAMES = {  # the design card: class, id, title
+NAMES = {  # the design card, and Frame Interpolate: class, id, title
     "LoadAudio": ("SonicLoadAudio", "Load Audio (Sonic)"),
     "ModelLoader": ("SonicModelLoader", "Sonic Model Loader"),
     "SONIC_PreData": ("SonicPreData", "SONIC_PreData"),
@@ -13,6 +13,7 @@ NAMES = {  # the design card: class, id, title
     "LatentDecode": ("SonicLatentDecode", "Latent Decode (Sonic)"),
     "LipSyncAlign": ("SonicLipSyncAlign", "Lip Sync Align"),
     "TemporalSmooth": ("SonicTemporalSmooth", "Temporal Smooth"),
+    "FrameInterpolate": ("SonicFrameInterpolate", "Frame Interpolate (Sonic)"),
     "VideoCombine": ("SonicVideoCombine", "Video Combine (Sonic)"),
     "Generate": ("SonicGenerate", "Sonic Generate (streaming)"),
 }

@@ -92,6 +92,7 @@ def test_provenance_is_in_every_kind_of_file(tmp_path, name):
 def test_gif_shows_the_frames_at_their_rate_and_says_that_it_is_silent(tmp_path, caplog):
     frames = moving_picture(0.4, width=128, height=96)
     path = write_video(frames, chirp(0.4), tmp_path / "a.gif")
+    assert (probe(path).frames, probe(path).duration) == (10, pytest.approx(0.4))
     with Image.open(path) as picture:
         assert (picture.n_frames, picture.info["duration"], picture.info["loop"]) == (10, 40, 0)
         for i, frame in enumerate(frames):

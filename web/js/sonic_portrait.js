@@ -58,7 +58,7 @@ async function copyText(text) {
 }
 
 function videoOf(output) {
-  const video = output?.images?.[0];
+  const video = output?.file?.[0] ?? output?.images?.[0]; // what plays may be a copy of a file that browsers do not play
   return video && { ...video, path: output.path?.[0] };
 }
 

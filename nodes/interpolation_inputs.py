@@ -1,0 +1,32 @@
+"""Frame rates on nodes, and RIFE's weights in ComfyUI's folders."""
+
+from __future__ import annotations
+
+from ..sonic_core.clip_interpolation import interpolator
+from ..sonic_core.frames import Frame
+from ..sonic_core.models.flownet import FLOWNET
+from ..sonic_core.post.interpolation import MAX_FPS, Between
+from . import host
+from .host import advanced, io
+
+ENGINES_OWN = 0.0
+
+
+def rate_input() -> io.Input:
+    return advanced(
+        io.Float.Input(
+            "output_fps",
+            default=ENGINES_OWN,
+            min=0.0,
+            max=MAX_FPS,
+            step=0.01,
+            optional=True,
+            tooltip="Frames per second of the video, with new frames between the engine's; 0 = the engine's own, 25.",
+        )
+    )
+
+
+def interpolator_named(method: str) -> Between[Frame]:
+    """RIFE from the models folders, or optical flow."""
+    flownet = next((path for place in FLOWNET.places if (path := host.model_path(place))), None)
+    return interpolator(method, [host.models_folder()], host.torch_device(), flownet)
