@@ -15,6 +15,7 @@ from .luma_evening import evened
 from .optical_flow import OpticalFlow
 from .temporal_average import averaged
 
+_DECAY_AT_FULL = 0.91
 _MEDIAN_LUMA = 6.0
 
 
@@ -32,7 +33,7 @@ def ema(frames: FrameStream, strength: float) -> FrameStream:
     """
     if _checked(strength) == 0:
         return frames
-    decay = 0.88 * strength**0.3
+    decay = _DECAY_AT_FULL * strength**0.1
     return replace(frames, start=lambda: averaged(evened(iter(frames), strength), decay))
 
 
@@ -40,7 +41,7 @@ def flow_ema(frames: FrameStream, strength: float) -> FrameStream:
     """`ema` along the motion of the picture: flicker on a moving head goes too, at about four times the work."""
     if _checked(strength) == 0:
         return frames
-    decay = 0.88 * strength**0.3
+    decay = _DECAY_AT_FULL * strength**0.1
     return replace(frames, start=lambda: averaged(evened(iter(frames), strength), decay, OpticalFlow()))
 
 

@@ -14,137 +14,137 @@ from numpy.typing import NDArray
 from ..frames import Frame
 from .optical_flow import OpticalFlow
 
-_REACH, _REACH_ALONG_FLOW = 5, 3
-"""Frames that the average looks back and ahead: as far to either side, so that it lags by nothing."""
+_AHEAD, _AHEAD_ALONG_FLOW = 5, 4
+"""Frames that the average looks ahead; as much weight as the past has, so that it lags by nothing."""
 _STRUCTURE_LUMA = 2.0
 """Change of fine structure beyond the noise at which two moments stop being alike (sigma of the fall)."""
 _LEVEL_LUMA = 8.0
 """Change of local brightness at which they do: flicker is below, a mouth that opens is above."""
-_MOST_NOISE = 2.5
-_FINE, _COARSE = 5, 33
+_MOST_NOISE = 3.0
+"""Luma levels (standard deviation): what differs by more than this is never taken for noise."""
+_DOUBT = 1.5
+"""A change may be this much stronger than the noise before less of it is believed."""
+_FLAT_SHARE = 0.33
+"""The flattest part of a picture, where motion changes little: its unrest is noise."""
+_FINE, _LEVEL, _ENERGY = 3, 17, 5
+"""px at half size: windows of structure, of local brightness, of the energy of what is taken out."""
 _MEAN_OF_CHANNELS = np.full((1, 3), 1 / 3, np.float32)
+_SAMPLE = np.s_[1:-1:2, 1:-1:2]
 
 Picture = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class _Sum:
-    """Weighted sum of pictures `[H, W, 3]` and of the weights `[H, W]`, seen from one moment."""
-
-    total: Picture
-    weight: Picture
-
-
-@dataclass(frozen=True)
-class _Link:
-    """What one moment takes over from its neighbour: share 0-1 per pixel, and where in the neighbour to look (None = same place)."""
-
-    carry: Picture
-    place: Picture | None
-
-    def bring(self, neighbour: _Sum) -> _Sum:
-        total, weight = neighbour.total, neighbour.weight
-        if self.place is not None:
-            total = cv2.remap(total, self.place, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-            weight = cv2.remap(weight, self.place, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        return _Sum(cv2.multiply(total, cv2.merge([self.carry] * 3)), weight * self.carry)
-
-
-@dataclass(frozen=True)
 class _Moment:
-    """A frame on its way through, linked with the one before in both directions (None at the start)."""
+    """A frame on its way through.  weighted: `[H, W, 4]` its colours and its weight, 1.  half: `[H/2, W/2, 3]`.  flat: where `half` is.
+
+    back, on: where in the frame before, and in the next, each pixel is found; None = in the same place.
+    """
 
     picture: Picture
-    takes: _Link | None = None
-    gives: _Link | None = None
-
-    def alone(self) -> _Sum:
-        return _Sum(self.picture, np.ones(self.picture.shape[:2], np.float32))
-
-    def joined(self, link: _Link, neighbour: _Sum) -> _Sum:
-        brought = link.bring(neighbour)
-        return _Sum(self.picture + brought.total, 1 + brought.weight)
+    weighted: Picture
+    half: Picture
+    flat: NDArray[np.bool_]
+    back: Picture | None = None
+    on: Picture | None = None
 
 
 def averaged(pictures: Iterator[Picture], decay: float, flow: OpticalFlow | None = None) -> Iterator[Frame]:
     """Two-sided exponential average along time, `decay` (0-1) per frame, less wherever the picture changed.
 
-    pictures: float32 RGB.  The weight of a frame is the product of the likenesses on the way to it, so nothing reaches across a change.
-    flow: follow what moves; without it a pixel looks at its own place only.
+    pictures: float32 RGB.  What is carried over from frame to frame is compared with every frame on its way, so nothing reaches across a
+    change.  In the end each pixel follows the average only as far as what that takes out of it looks like the noise of the flat parts:
+    a clip without noise stays as it is, and the trace of an edge that moved is not noise.  flow: follow what moves; without it a pixel
+    looks at its own place only.
     """
-    reach = _REACH if flow is None else _REACH_ALONG_FLOW
-    past: deque[_Moment] = deque(maxlen=reach)
+    reach = _AHEAD if flow is None else _AHEAD_ALONG_FLOW
     ahead: deque[_Moment] = deque()
-    source = _moments(pictures, decay, flow)
+    gone: Picture | None = None
+    source = _moments(pictures, flow)
     while True:
         ahead.extend(islice(source, reach + 1 - len(ahead)))
         if not ahead:
             return
+        total, coming = _carried(ahead[0], ahead[0].back, gone, decay), None
+        for moment in islice(reversed(ahead), len(ahead) - 1):
+            coming = _carried(moment, moment.on, coming, decay)
         now = ahead.popleft()
-        total, weight = now.picture, np.ones(now.picture.shape[:2], np.float32)
-        for neighbour in (_gone(past, now), _coming(ahead)):
-            if neighbour is not None:
-                total, weight = total + neighbour.total, weight + neighbour.weight
-        past.append(now)
-        yield _rounded(cv2.divide(total, cv2.merge([weight] * 3)))
+        gone = total
+        if coming is not None:
+            total = total + _brought(now, now.on, coming, decay)
+        yield _calmed(now, total)
 
 
-def likeness(a: Picture, b: Picture) -> Picture:
+def _moments(pictures: Iterator[Picture], flow: OpticalFlow | None) -> Iterator[_Moment]:
+    """Each picture as soon as the next one is known, with the places of its content in both neighbours."""
+    before: Picture | None = None
+    back: Picture | None = None
+    luma: Picture | None = None
+    for picture in pictures:
+        last_luma, luma = luma, cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) if flow else None
+        if before is not None:
+            yield _moment(before, back, flow.places(last_luma, luma) if flow else None)
+            back = flow.places(luma, last_luma) if flow else None
+        before = picture
+    if before is not None:
+        yield _moment(before, back, None)
+
+
+def _moment(picture: Picture, back: Picture | None, on: Picture | None) -> _Moment:
+    half = _halved(picture)
+    luma = cv2.cvtColor(half, cv2.COLOR_RGB2GRAY)
+    slope = cv2.magnitude(
+        cv2.Sobel(luma, cv2.CV_32F, 1, 0, scale=0.125), cv2.Sobel(luma, cv2.CV_32F, 0, 1, scale=0.125)
+    )[_SAMPLE]
+    flat = slope <= np.partition(slope, int(_FLAT_SHARE * slope.size), axis=None)[int(_FLAT_SHARE * slope.size)]
+    weighted = cv2.cvtColor(picture, cv2.COLOR_RGB2RGBA)
+    weighted[..., 3] = 1
+    return _Moment(picture, weighted, half, flat, back, on)
+
+
+def _carried(moment: _Moment, place: Picture | None, neighbour: Picture | None, decay: float) -> Picture:
+    """The moment with what its neighbour has gathered."""
+    if neighbour is None:
+        return moment.weighted
+    return cv2.add(moment.weighted, _brought(moment, place, neighbour, decay))
+
+
+def _brought(moment: _Moment, place: Picture | None, gathered: Picture, decay: float) -> Picture:
+    """A weighted sum `[H, W, 4]` of another moment as this one sees it: moved to its places, and less where it is something else."""
+    if place is not None:
+        gathered = cv2.remap(gathered, place, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    half = _halved(gathered)
+    carry = decay * likeness(half[..., :3] / np.maximum(half[..., 3:], 1e-3), moment.half, moment.flat)
+    carry = cv2.resize(carry, gathered.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+    return cv2.multiply(gathered, cv2.merge([carry] * 4))
+
+
+def likeness(a: Picture, b: Picture, flat: NDArray[np.bool_]) -> Picture:
     """How far each pixel of two RGB pictures shows the same thing, 0-1, whatever the noise and small changes of brightness."""
     change = b - a
-    level = cv2.blur(cv2.cvtColor(change, cv2.COLOR_RGB2GRAY), (_COARSE, _COARSE))
+    level = cv2.blur(cv2.cvtColor(change, cv2.COLOR_RGB2GRAY), (_LEVEL, _LEVEL))
     structure = cv2.absdiff(change, cv2.merge([level] * 3))
     structure = cv2.blur(cv2.transform(structure, _MEAN_OF_CHANNELS), (_FINE, _FINE))
-    excess = np.maximum(structure - 1.3 * _noise(a[..., 1], structure), 0)
-    return cv2.exp(-((excess / _STRUCTURE_LUMA) ** 2 + (level / _LEVEL_LUMA) ** 2))
+    excess = np.maximum(structure - min(_MOST_NOISE, _usual(structure, flat)), 0)
+    return np.exp(-(np.square(excess / _STRUCTURE_LUMA) + np.square(level / _LEVEL_LUMA)))
 
 
-def _noise(luma: Picture, structure: Picture) -> float:
-    """The change of structure that noise alone makes: what the flattest third of the picture shows, where motion changes little."""
-    sample = np.s_[2:-2:4, 2:-2:4]
-    slope = np.abs(luma[2:-2:4, 4::4] - luma[2:-2:4, :-4:4]) + np.abs(luma[4::4, 2:-2:4] - luma[:-4:4, 2:-2:4])
-    flat = slope <= np.quantile(slope, 0.33)
-    return min(_MOST_NOISE, float(np.median(structure[sample][flat])))
+def _calmed(moment: _Moment, total: Picture) -> Frame:
+    """The picture, moved towards its average as far as the difference is noise (Wiener's share: the noise's energy over all of it)."""
+    change = total[..., :3] / total[..., 3:] - moment.picture
+    energy = _halved(cv2.transform(np.square(change), _MEAN_OF_CHANNELS))
+    energy = cv2.blur(energy, (_ENERGY, _ENERGY))
+    noise = min(_MOST_NOISE**2, _usual(energy, moment.flat))
+    share = np.minimum(1, _DOUBT * noise / np.maximum(energy, 1e-6))
+    share = cv2.resize(share, change.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+    return np.rint(np.clip(moment.picture + share[..., None] * change, 0, 255)).astype(np.uint8)
 
 
-def _moments(pictures: Iterator[Picture], decay: float, flow: OpticalFlow | None) -> Iterator[_Moment]:
-    before: Picture | None = None
-    for picture in pictures:
-        if before is None:
-            yield _Moment(picture)
-        elif flow is None:
-            link = _Link(decay * likeness(before, picture), None)
-            yield _Moment(picture, link, link)
-        else:
-            yield _Moment(picture, _followed(picture, before, decay, flow), _followed(before, picture, decay, flow))
-        before = picture
+def _usual(values: Picture, flat: NDArray[np.bool_]) -> float:
+    """Median over the flat parts."""
+    return float(np.median(values[_SAMPLE][flat]))
 
 
-def _followed(here: Picture, there: Picture, decay: float, flow: OpticalFlow) -> _Link:
-    place = flow.places(cv2.cvtColor(here, cv2.COLOR_RGB2GRAY), cv2.cvtColor(there, cv2.COLOR_RGB2GRAY))
-    found = cv2.remap(there, place, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return _Link(decay * likeness(here, found), place)
-
-
-def _gone(past: deque[_Moment], now: _Moment) -> _Sum | None:
-    """The frames gone by, as `now` sees them."""
-    if not past:
-        return None
-    chain = past[0].alone()
-    for moment in islice(past, 1, None):
-        chain = moment.joined(moment.takes, chain)
-    return now.takes.bring(chain)
-
-
-def _coming(ahead: deque[_Moment]) -> _Sum | None:
-    """The coming frames, as the frame before them sees them."""
-    if not ahead:
-        return None
-    chain = ahead[-1].alone()
-    for i in range(len(ahead) - 2, -1, -1):
-        chain = ahead[i].joined(ahead[i + 1].gives, chain)
-    return ahead[0].gives.bring(chain)
-
-
-def _rounded(picture: Picture) -> Frame:
-    return np.rint(np.clip(picture, 0, 255)).astype(np.uint8)
+def _halved(picture: Picture) -> Picture:
+    height, width = picture.shape[:2]
+    return cv2.resize(picture, (max(4, width // 2), max(4, height // 2)), interpolation=cv2.INTER_AREA)
