@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
 import torch
 from diffusers import AutoencoderKLTemporalDecoder
-from torch import Tensor
+from torch import Tensor, nn
 
 from ...progress import Progress, ignore
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,15 @@ class ChunkedDecoder:
         return [(start, end, final) for (start, final), end in zip(pairwise([*starts, length]), ends, strict=True)]
 
     def _decode(self, latents: Tensor) -> Tensor:
+        """Pictures of a chunk; in single precision where half precision overflows, which would show as black frames."""
+        pictures = self._decode_as_it_is(latents)
+        if next(self.vae.parameters()).dtype == torch.float16 and not pictures.isfinite().all():
+            log.warning("Half precision overflows in the decoder: it goes on in single, in twice the memory.")
+            nn.Module.to(self.vae, torch.float32)
+            pictures = self._decode_as_it_is(latents)
+        return pictures
+
+    def _decode_as_it_is(self, latents: Tensor) -> Tensor:
         parameter = next(self.vae.parameters())
         z = latents.to(parameter.device, parameter.dtype) / self.vae.config.scaling_factor
         return self.vae.decode(z, num_frames=len(z)).sample.float()
