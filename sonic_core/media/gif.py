@@ -11,9 +11,9 @@ import av
 
 from ..frames import FrameStream, exact_rate
 from ..progress import Progress
+from ..stream_check import checked
 from .muxing import opened
 from .pending_file import plain_output_errors
-from .stream_check import checked
 
 HUNDREDTHS = Fraction(1, 100)  # how a GIF counts time
 TRAILER = b"\x3b"

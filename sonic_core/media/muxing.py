@@ -14,11 +14,11 @@ from ..audio.clip import AudioClip
 from ..errors import OutputError
 from ..frames import FrameStream
 from ..progress import Progress
+from ..stream_check import checked
 from .audio_track import open_audio_track
 from .encoding import Encoding
 from .pending_file import plain_output_errors
 from .picture_track import PictureTrack
-from .stream_check import checked
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,9 @@ from PIL.PngImagePlugin import PngInfo
 from ..audio.clip import AudioClip
 from ..frames import FrameStream
 from ..progress import Progress
+from ..stream_check import checked
 from .audio_track import LAYOUTS
 from .pending_file import plain_output_errors
-from .stream_check import checked
 
 DIGITS = 6
 SOUND = "sound.wav"

@@ -10,6 +10,7 @@ from ..audio.clip import AudioClip
 from ..errors import OutputError
 from ..frames import FrameStream
 from ..progress import Progress, ignore
+from ..stream_check import check_frames, check_sound
 from .encoding import Encoding
 from .gif import write_gif
 from .lengths import match_lengths
@@ -18,7 +19,6 @@ from .pending_file import PendingFile
 from .pending_folder import PendingFolder
 from .png_sequence import write_png_sequence
 from .provenance import GENERATOR
-from .stream_check import check_not_empty
 
 logger = logging.getLogger(__name__)
 
@@ -48,14 +48,16 @@ def write_video(
     Frames are RGB uint8 [H, W, 3], sRGB; in videos they become limited-range BT.709 4:2:0 and are tagged so.
     metadata: tags of the file, for example title and comment.  finish: a last change of the complete file before it gets its name, for
     example a signature; not for PNG.
-    Raises OutputError (cannot be written there; no frames, frames of a wrong size) and DurationMismatchError (sound and picture
-    differ by more than half a frame and `encoding.length` is strict).
+    Raises OutputError (cannot be written there; no frames, frames of a wrong size or rate), AudioError (no samples, or no numbers) and
+    DurationMismatchError (sound and picture differ by more than half a frame and `encoding.length` is strict).
     """
     path = Path(path)
     encoding = encoding or Encoding()
     tags = {"generator": GENERATOR, **(metadata or {})}
     _check_name(path)
-    check_not_empty(frames)
+    check_frames(frames)
+    if audio is not None:
+        check_sound(audio)
     if path.suffix.lower() != ".gif":
         frames, audio = match_lengths(frames, audio, encoding.length)
     pending = _pending(path, overwrite)

@@ -11,8 +11,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import OutputError, SettingsError
+from ..errors import SettingsError
 from ..frames import Frame, FrameStream, exact_rate
+from ..stream_check import check_frames, checked
 from .flow_interpolation import dense_flow, flow_between, moved_back
 
 MIN_FPS, MAX_FPS = 1.0, 240.0
@@ -50,17 +51,19 @@ def interpolated(
 
     between: how frames are made, by default optical flow.  duration: s, where the sound does not end with a frame; by default its own.
     Times after the last frame show the last frame.  Two frames are held.  At its own rate and length the clip comes back as it is.
-    Raises SettingsError for an fps outside 1-240 and OutputError when there are no frames.
+    Raises SettingsError for an fps outside 1-240 and OutputError when there are no frames or they have no rate.
     """
     FrameRate(fps, between)
-    if len(frames) < 1:
-        raise OutputError("There are no frames to interpolate; expected at least one.")
+    check_frames(frames)
     step = exact_rate(frames.fps) / exact_rate(fps)
     length = max(1, round((frames.duration if duration is None else duration) * fps))
     if step == 1 and length == len(frames):
         return frames
     return replace(
-        frames, length=length, fps=float(fps), start=lambda: resampled(frames, step, length, _within_scenes(between))
+        frames,
+        length=length,
+        fps=float(fps),
+        start=lambda: resampled(checked(frames), step, length, _within_scenes(between)),
     )
 
 

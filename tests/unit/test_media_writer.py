@@ -79,6 +79,28 @@ def test_video_ends_with_the_audio(tmp_path, rate, channels):
     assert video.audio_duration == pytest.approx(3.337, abs=1e-3)
 
 
+@pytest.mark.parametrize("copied", [False, True])
+@pytest.mark.parametrize("fps", [25, 29.97, 60])
+def test_picture_and_sound_end_together_at_any_length_and_rate(tmp_path, fps, copied):
+    random = np.random.default_rng(round(fps * 1000))
+    for seconds in random.uniform(0.2, 3.0, 20):
+        clip = chirp(seconds, int(random.choice([16_000, 22_050, 44_100, 48_000])), 2)
+        if copied:
+            clip = replace(clip, source=aac_file(tmp_path / "source.m4a", clip))
+        frames = moving_picture(clip.frame_count(fps) / fps, fps, 32, 32)
+        path = write_video(frames, clip, tmp_path / "a.mp4", overwrite=True)
+        video = probe(path)
+        assert video.frames == round(clip.duration * fps)
+        assert abs(video.duration - video.audio_duration) <= 0.5 / fps + 1e-4, (seconds, clip.rate)
+        heard = decoded_samples(path).shape[1] / clip.rate
+        assert abs(heard - video.duration) <= 0.5 / fps + 1024 / clip.rate, (
+            seconds,
+            clip.rate,
+        )  # players hide what pads the last frame
+        if copied:
+            assert audio_packets(path) == audio_packets(clip.source)
+
+
 @pytest.mark.parametrize(("rate", "channels"), [(44_100, 2), (48_000, 2), (22_050, 1), (8_000, 1)])
 def test_sound_keeps_its_rate_and_its_place_to_the_sample(tmp_path, rate, channels):
     clip = chirp(1.0, rate, channels)

@@ -213,7 +213,7 @@ def test_a_rate_out_of_range_is_an_error(fps):
 
 
 def test_no_frames_are_an_error():
-    with pytest.raises(OutputError, match="no frames"):
+    with pytest.raises(OutputError, match="0 frames"):
         interpolated(FrameStream(0, 16, 16, 25, lambda: iter(())), 50)
 
 
