@@ -5,6 +5,9 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ..sonic_core.audio.clip import AudioClip
 from ..sonic_core.engines.base import Engine
 from ..sonic_core.portrait.portrait import Portrait
@@ -36,3 +39,11 @@ def estimated_seconds(
     finished = time.perf_counter()
     per_frame = (sampled - started) / part.frame_count + (finished - prepared) / drawn
     return prepared - sampled + per_frame * seconds * part.fps
+
+
+def expected_cost(
+    model: Engine, portrait: Portrait, clip: AudioClip, settings: Settings, mask: NDArray[np.uint8] | None = None
+) -> str | None:
+    """Work, memory plan and time of an engine whose sampling takes long, counted and not tried; None for the others."""
+    cost = getattr(model, "expected_cost", None)
+    return cost(portrait, clip, settings, mask).described() if cost else None

@@ -89,6 +89,12 @@ def torch_device() -> str:
     return str(comfy.model_management.get_torch_device())
 
 
+def make_room() -> None:
+    """Let ComfyUI take its own models off the device; it brings them back when it needs them."""
+    comfy.model_management.unload_all_models()
+    comfy.model_management.soft_empty_cache()
+
+
 def sound_files() -> list[str]:
     """Recordings and videos in ComfyUI's input folder."""
     folder = folder_paths.get_input_directory()

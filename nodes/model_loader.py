@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..sonic_core.engines.registry import ENGINES, load_engine
 from . import host
 from .host import io
@@ -47,6 +49,6 @@ class ModelLoader(io.ComfyNode):
         return True
 
     @classmethod
-    def execute(cls, engine: str, **choices: str) -> io.NodeOutput:
+    def execute(cls, engine: str, **choices: Any) -> io.NodeOutput:
         options = sonic_options(**choices) if engine == "sonic" else {}
         return io.NodeOutput(load_engine(engine, **options))

@@ -18,20 +18,24 @@ CAPTION_WIDTH, FONT_SIZE, LINE_HEIGHT, MARGIN = 512, 15, 21, 12  # px; readable 
 PANEL, INK, AMBER = (30, 31, 34), (222, 224, 228), (240, 190, 92)
 
 
-def report_lines(conditioning: Conditioning, seconds: float | None = None) -> list[str]:
-    """Face, output, sound, estimated seconds if known, memory of the frames as IMAGE, and every note and piece of advice."""
+def report_lines(conditioning: Conditioning, seconds: float | None = None, cost: str | None = None) -> list[str]:
+    """Face, output, sound, memory of the frames as IMAGE, time or cost where it is known, and every note and piece of advice."""
     face, settings = conditioning.portrait.report, conditioning.settings
     height, width = output_size(conditioning)
     gigabytes = height * width * BYTES_PER_PIXEL * conditioning.frame_count / 2**30
+    portrait = conditioning.portrait
     faces = "1 face found" if face.faces_found == 1 else f"{face.faces_found} faces found"
     return [
-        f"{faces}; number {conditioning.portrait.face_index} speaks: {face.face_px:.0f} px wide, "
-        f"turned {round(face.yaw)}°, nodding {round(face.pitch)}°, tilted {round(face.roll)}°.",
+        f"{faces}; number {portrait.face_index} speaks: {face.face_px:.0f} px wide, "
+        f"turned {round(face.yaw)}°, nodding {round(face.pitch)}°, tilted {round(face.roll)}°."
+        if face.faces_found
+        else f"Speech acts in {face.face_px:.0f} px that were marked by hand, or everywhere.",
         f"Video: {width} x {height} px, {conditioning.frame_count} frames at {conditioning.fps:g} fps = "
         f"{conditioning.frame_count / conditioning.fps:.2f} s, framing {settings.framing}.",
         f"Sound: {conditioning.audio.duration:.2f} s at {conditioning.audio.rate} Hz.",
         f"Memory: the decoded frames need {gigabytes:.2f} GB; Sonic Generate streams them and needs none of it.",
         *([f"Time: about {duration(seconds)} to sample and draw the frames on this machine."] if seconds else []),
+        *([f"Cost with inference_steps {settings.inference_steps}: {cost}"] if cost else []),
         *(f"Note: {note}" for note in conditioning.notes),
         *(f"Advice: {advice}" for advice in face.advice),
     ]

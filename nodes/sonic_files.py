@@ -49,10 +49,34 @@ def sonic_inputs() -> list[io.Input]:
                 tooltip="Engine sonic: number format of the large networks; auto = fp16 on a GPU, fp32 on a CPU.",
             )
         ),
+        advanced(
+            io.Boolean.Input(
+                "fp8",
+                default=False,
+                optional=True,
+                tooltip="Engine sonic: keep the UNet's weights in 8 bits, half the memory. "
+                "Without it that is done where nothing else makes a clip fit.",
+            )
+        ),
+        advanced(
+            io.Boolean.Input(
+                "compile",
+                default=False,
+                optional=True,
+                tooltip="Engine sonic: compile the UNet first; pays on a GPU for clips of more than a minute.",
+            )
+        ),
     ]
 
 
-def sonic_options(unet: str = AUTO, svd: str = AUTO, preset: str = "exact", precision: str = AUTO) -> dict[str, Any]:
+def sonic_options(
+    unet: str = AUTO,
+    svd: str = AUTO,
+    preset: str = "exact",
+    precision: str = AUTO,
+    fp8: bool = False,
+    compile: bool = False,
+) -> dict[str, Any]:
     """Arguments of the sonic engine: every file that ComfyUI's folders hold, what the user chose first.
 
     A published name that was chosen and is not there stands for the same weights under another published name; where there are none,
@@ -73,5 +97,7 @@ def sonic_options(unet: str = AUTO, svd: str = AUTO, preset: str = "exact", prec
         "chosen": chosen,
         "preset": preset,
         "precision": None if precision == AUTO else precision,
+        "fp8": fp8,
+        "compile": compile,
         "device": host.torch_device(),
     }

@@ -10,12 +10,12 @@ from torch import Tensor
 
 from ..sonic_core.engines.base import Engine, Origin
 from ..sonic_core.media.provenance import audio_digest
-from ..sonic_core.portrait.analysis import load_portrait
 from ..sonic_core.settings import Settings
 from ..sonic_core.threads import one_thread
 from . import host
 from .convert import clip_from_audio, images_from_picture, picture_from_images
-from .estimate import estimated_seconds
+from .estimate import estimated_seconds, expected_cost
+from .face_inputs import STOP, face_inputs, portrait_of
 from .host import io
 from .report import captioned, face_picture, report_lines
 from .setting_inputs import PREPARE, setting_inputs
@@ -35,6 +35,7 @@ class SONIC_PreData(io.ComfyNode):  # noqa: N801  the name on the users' design 
                 io.Image.Input("image", tooltip="The portrait. Of a batch the first picture is used."),
                 io.Audio.Input("audio", tooltip="The recording that it shall speak; any rate, mono or stereo."),
                 *setting_inputs(PREPARE),
+                *face_inputs(),
             ],
             outputs=[
                 host.SonicPredata.Output(display_name="predata", tooltip="For Sonic Inference and Latent Decode."),
@@ -57,20 +58,31 @@ class SONIC_PreData(io.ComfyNode):  # noqa: N801  the name on the users' design 
         )
 
     @classmethod
-    def execute(cls, model: Engine, image: Tensor, audio: Mapping[str, Any] | None, **settings: Any) -> io.NodeOutput:
+    def execute(
+        cls,
+        model: Engine,
+        image: Tensor,
+        audio: Mapping[str, Any] | None,
+        mask: Tensor | None = None,
+        face_box: str = "",
+        no_face: str = STOP,
+        **settings: Any,
+    ) -> io.NodeOutput:
         wanted = Settings(**settings)
         progress = host.progress({"portrait": 4, "audio": 1})
         clip = clip_from_audio(audio)
         picture, notes = picture_from_images(image)
         with one_thread():
-            portrait = load_portrait(picture, wanted.face_index, progress=progress)
+            portrait, area = portrait_of(model, picture, wanted.face_index, mask, face_box, no_face, progress)
         with threads_for(model):
-            conditioning = model.prepare(portrait, clip, wanted, progress)
+            marked = {} if area is None else {"mask": area}
+            conditioning = model.prepare(portrait, clip, wanted, progress, **marked)
+            cost = expected_cost(model, portrait, clip, wanted, area)
             length = conditioning.frame_count / conditioning.fps
             seconds = estimated_seconds(model, portrait, clip, wanted, length, progress)
         origin = Origin(portrait.digest, audio_digest(clip))
         conditioning = replace(conditioning, notes=notes + conditioning.notes, origin=origin)
-        lines = report_lines(conditioning, seconds)
+        lines = report_lines(conditioning, seconds, cost)
         found = face_picture(conditioning)
         text = "\n".join(lines)
         shown = host.picture_preview(captioned(found, lines), text)

@@ -1,0 +1,76 @@
+"""Inputs that say where the face is when the user knows better than the detector; for engines that need no face mesh."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..sonic_core.engines.base import Engine
+from ..sonic_core.errors import PortraitError, SettingsError
+from ..sonic_core.portrait.choosing import choose_portrait, parse_box
+from ..sonic_core.portrait.portrait import Portrait
+from ..sonic_core.progress import Progress, ignore
+from .convert import to_uint8
+from .host import advanced, io
+
+STOP, WHOLE = "error", "whole image"
+
+
+def face_inputs() -> list[io.Input]:
+    """Optional, so that prompts saved before they existed still run."""
+    return [
+        io.Mask.Input(
+            "mask",
+            optional=True,
+            tooltip="Engine sonic: where speech may act, instead of the face that is found. Paint it over the picture (MaskEditor).",
+        ),
+        advanced(
+            io.String.Input(
+                "face_box",
+                default="",
+                optional=True,
+                tooltip="Engine sonic: where the face is, in pixels of the picture: x, y, width, height. Empty = it is found.",
+            )
+        ),
+        advanced(
+            io.Combo.Input(
+                "no_face",
+                options=[STOP, WHOLE],
+                default=STOP,
+                optional=True,
+                tooltip="Engine sonic, when no face is found: error = stop and say so; "
+                "whole image = let speech move the whole picture, with a warning.",
+            )
+        ),
+    ]
+
+
+def portrait_of(
+    model: Engine,
+    picture: NDArray[np.uint8],
+    face_index: int,
+    mask: Tensor | None = None,
+    face_box: str = "",
+    no_face: str = STOP,
+    progress: Progress = ignore,
+) -> tuple[Portrait, NDArray[np.uint8] | None]:
+    """The portrait, and the user's mask if there is one.  Raises SettingsError where the engine must find the face itself."""
+    marked = [name for name, given in (("mask", mask is not None), ("face_box", face_box.strip())) if given]
+    marked += ["no_face"] * (no_face != STOP)
+    if marked and model.needs_mesh:
+        raise SettingsError(
+            f"{', '.join(marked)}: the engine {model.name} finds the face itself. Leave it out, or choose the engine sonic."
+        )
+    box = parse_box(face_box) if face_box.strip() else None
+    painted = None if mask is None else picture_from_mask(mask)
+    return choose_portrait(picture, face_index, box, painted, no_face == WHOLE, progress)
+
+
+def picture_from_mask(mask: Tensor) -> NDArray[np.uint8]:
+    """The first mask of a MASK `[B, H, W]` as a grey picture, uint8 `[H, W, 3]`."""
+    if not isinstance(mask, Tensor) or mask.ndim not in (2, 3) or not mask.numel():
+        shape = list(mask.shape) if isinstance(mask, Tensor) else type(mask).__name__
+        raise PortraitError(f"The mask input is {shape}; expected [masks, height, width].")
+    first = mask if mask.ndim == 2 else mask[0]
+    return to_uint8(first[..., None].expand(*first.shape, 3))
