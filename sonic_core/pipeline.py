@@ -25,6 +25,7 @@ from .media.writer import Encoding, check_output, write_video
 from .models.credits import credits_of
 from .portrait.portrait import Portrait
 from .post.interpolation import FrameRate, interpolated
+from .post.smoothing_choice import Smoothing
 from .post.visible_label import VisibleLabel, with_visible_label
 from .progress import Progress, ignore
 from .settings import Settings
@@ -77,29 +78,33 @@ def generate(
     mask: NDArray[np.uint8] | None = None,
     kept: Kept | None = None,
     rate: FrameRate | None = None,
+    smoothing: Smoothing | None = None,
 ) -> Generated:
     """Make `portrait` speak `audio` and write the mp4; frames are rendered, encoded and forgotten one at a time.
 
     The file always tells how it was made (media/provenance.py); `metadata` adds tags, `labels` says what else marks it.
     mask: where speech may act, for engines that take one (see their `prepare`).  kept: for engines whose sampling takes long.
     rate: another frame rate than the engine's; the number of frames is round(duration * fps).
+    smoothing: of the decoded frames, before others are made between them and labels are drawn.
     An existing `output` is kept and a numbered name used instead, unless `overwrite`.  Raises the package's errors
     (errors.py) and whatever `progress` raises; neither leaves a half-written file.
     """
-    settings, labels = settings or Settings(), labels or Labels()
+    settings, labels, smoothing = settings or Settings(), labels or Labels(), smoothing or Smoothing()
     if labels.signing:
         check_signing(labels.signing, Path(output))
     check_output(output)
     conditioning = engine.prepare(portrait, audio, settings, progress, **({} if mask is None else {"mask": mask}))
     origin = _origin(engine, portrait, audio, settings, mask) if kept else {}
     latents = _sampled(engine, conditioning, settings, kept, origin, progress)
-    frames = with_visible_label(_frames(engine, conditioning, latents, rate, progress), labels.visible)
+    frames = with_visible_label(_frames(engine, conditioning, latents, rate, smoothing, progress), labels.visible)
     provenance = Provenance(
         labels.producer,
         engine.name,
         credits_of(engine.name),
         settings.seed,
-        asdict(settings) | ({"output_fps": rate.fps} if rate else {}),
+        asdict(settings)
+        | ({"output_fps": rate.fps} if rate else {})
+        | ({"smooth": smoothing.method, "smooth_strength": smoothing.strength} if smoothing.acts else {}),
         portrait.digest,
         audio_digest(audio),
     )
@@ -118,17 +123,21 @@ def generate(
 
 
 def _frames(
-    engine: Engine, conditioning: Conditioning, latents: Latents, rate: FrameRate | None, progress: Progress
+    engine: Engine,
+    conditioning: Conditioning,
+    latents: Latents,
+    rate: FrameRate | None,
+    smoothing: Smoothing,
+    progress: Progress,
 ) -> FrameStream:
-    """The decoded frames; at another rate drawn so where the engine can draw any moment, otherwise made between its frames."""
+    """The decoded frames, smoothed; at another rate drawn so where the engine can draw any moment, otherwise made between its frames."""
     if rate is None or rate.fps == engine.fps:
-        return engine.decode(conditioning, latents, progress)
+        return smoothing(engine.decode(conditioning, latents, progress))
     seconds = conditioning.audio.duration
     if at_rate := getattr(engine, "at_rate", None):
-        return engine.decode(
-            conditioning, at_rate(latents, rate.fps, conditioning.audio.frame_count(rate.fps)), progress
-        )
-    return interpolated(engine.decode(conditioning, latents, progress), rate.fps, rate.between, seconds)
+        drawn = at_rate(latents, rate.fps, conditioning.audio.frame_count(rate.fps))
+        return smoothing(engine.decode(conditioning, drawn, progress))
+    return interpolated(smoothing(engine.decode(conditioning, latents, progress)), rate.fps, rate.between, seconds)
 
 
 def _sampled(

@@ -18,9 +18,11 @@ from .options import (
     add_labels,
     add_recording,
     add_settings,
+    add_smoothing,
     encoding_from,
     labels_from,
     settings_from,
+    smoothing_from,
 )
 from .portrait_options import add_face_choices, portrait_from
 
@@ -50,6 +52,7 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
     add_face_choices(parser)
     add_settings(parser)
     add_encoding(parser)
+    add_smoothing(parser)
     add_frame_rate(parser)
     add_labels(parser)
     add_report(parser)
@@ -82,6 +85,7 @@ def make_video(
 ) -> dict[str, Any]:
     """Generate `output` with the settings in `args`; says what was understood before and what was made after."""
     settings, encoding, labels = settings_from(args), encoding_from(args), labels_from(args)
+    smoothing = smoothing_from(args)
 
     from ..audio.loading import load_audio
     from ..media.probe import probe
@@ -114,6 +118,7 @@ def make_video(
         progress=console,
         labels=labels,
         mask=mask,
+        smoothing=smoothing,
         rate=rate and replace(rate, between=between_from(args, args.device or "cpu")),
         kept=None if engine.cheap_trial else Kept(kept_latents(output), args.resume),
     )

@@ -12,6 +12,7 @@ from ..audio.encoder_choice import DEFAULT_ENCODER, ENCODERS
 from ..errors import SettingsError
 from ..media.encoding import AUDIO_CODECS, CODECS, PRESETS, Encoding
 from ..media.provenance import PRODUCER
+from ..post.smoothing_choice import METHOD_NAMES, Smoothing
 from ..post.visible_label import CORNERS, SPANS, TEXTS, VisibleLabel
 from ..settings import Settings
 
@@ -122,6 +123,30 @@ def encoding_from(args: argparse.Namespace) -> Encoding:
         hardware=args.hardware,
         audio_codec=args.audio_codec,
     )
+
+
+def add_smoothing(parser: argparse.ArgumentParser) -> None:
+    """Less flicker; off unless asked for, since the lite engine has none and sonic's frames are promised as published."""
+    group = parser.add_argument_group("smoothing")
+    group.add_argument(
+        "--smooth",
+        choices=METHOD_NAMES,
+        default=Smoothing.method,
+        help="Take flicker, grain and steps between decoded chunks out of the frames; lips and lids stay sharp: flow_ema = along the "
+        "motion (best), ema = in place (faster), median3 = single flashes only. Default none.",
+    )
+    group.add_argument(
+        "--smooth-strength",
+        type=float,
+        default=Smoothing.strength,
+        metavar="N",
+        help=f"0 = off, 1 = as calm as possible. Default {Smoothing.strength}.",
+    )
+
+
+def smoothing_from(args: argparse.Namespace) -> Smoothing:
+    """Raises SettingsError when the strength lies outside its range."""
+    return Smoothing(args.smooth, args.smooth_strength)
 
 
 def add_labels(parser: argparse.ArgumentParser) -> None:
