@@ -7,9 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
+from .audio.loading import load_audio
 from .errors import AudioError, ModelMissingError, SettingsError
 from .frames import Frame, FrameStream
 from .media.encoding import Encoding
+from .media.png_sequence import SOUND
+from .media.probe import probe
+from .media.provenance_check import own_tags
 from .media.reader import read_frames
 from .media.remux import container_for, replace_picture
 from .media.timeline import Timeline, read_frames_at, read_timeline
@@ -56,22 +60,29 @@ def interpolate_clip(
     overwrite: bool = False,
     progress: Progress = ignore,
 ) -> Path:
-    """Write the video of `path` at another frame rate; its sound is copied where the container can carry it, its tags are kept.
+    """Write the video (or PNG sequence) of `path` at another frame rate; its sound is copied where it can be, tags are kept.
 
     output: default is the name with the rate (`clip_50fps.mp4`) beside the clip.  Frame i shows the time i / fps, counted from the first
     frame; a changing frame rate becomes a constant one.  Raises OutputError (no video, cannot be written) and SettingsError (fps).
     """
-    target = output or path.with_name(f"{path.stem}_{fps:g}fps{path.suffix}")
-    try:
-        timeline = read_timeline(path)
-    except AudioError:  # a silent video
+    target = output or path.with_name(f"{path.stem}_{fps:g}fps{'.mp4' if path.is_dir() else path.suffix}")
+    timeline = _timeline(path)
+    if timeline is None:
         check_output(target)
-        return write_video(
-            interpolated(read_frames(path), fps, between), None, target, encoding, {}, overwrite, progress
-        )
+        sound = load_audio(path / SOUND) if (path / SOUND).exists() else None
+        frames = interpolated(read_frames(path), fps, between, sound.duration if sound else None)
+        return write_video(frames, sound, target, encoding, own_tags(probe(path).metadata), overwrite, progress)
     container_for(target)
     frames = interpolated(_steady(timeline), fps, between, _duration(timeline))
     return replace_picture(timeline, frames, target, encoding, {}, overwrite, progress)
+
+
+def _timeline(path: Path) -> Timeline | None:
+    """Picture and sound of a video; None for a silent one and for a PNG sequence."""
+    try:
+        return None if path.is_dir() else read_timeline(path)
+    except AudioError:
+        return None
 
 
 def _steady(timeline: Timeline) -> FrameStream:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..audio.encoder_choice import DEFAULT_ENCODER, ENCODERS
 from ..errors import SettingsError
-from ..media.encoding import AUDIO_CODECS, CODECS, PRESETS, Encoding
+from ..media.encoding import AUDIO_CODECS, CODECS, EVEN_POLICIES, PRESETS, Encoding
 from ..media.provenance import PRODUCER
 from ..post.smoothing_choice import METHOD_NAMES, Smoothing
 from ..post.visible_label import CORNERS, SPANS, TEXTS, VisibleLabel
@@ -109,6 +109,12 @@ def add_encoding(parser: argparse.ArgumentParser) -> None:
         help=f"Bit rate of the sound, 16 to 512. Default {Encoding.audio_bitrate // 1000}.",
     )
     group.add_argument(
+        "--even-sides",
+        choices=EVEN_POLICIES,
+        default=Encoding.even,
+        help="Videos need even sides: crop = cut an odd last row or column off, pad = repeat it. Default crop.",
+    )
+    group.add_argument(
         "--overwrite", action="store_true", help="Replace the output file; without it a new name is found: name_1.mp4."
     )
 
@@ -122,6 +128,7 @@ def encoding_from(args: argparse.Namespace) -> Encoding:
         codec=args.codec,
         hardware=args.hardware,
         audio_codec=args.audio_codec,
+        even=args.even_sides,
     )
 
 

@@ -46,9 +46,19 @@ def test_old_frames_stand_at_their_old_times(tmp_path):
 
 
 def test_a_silent_video_gets_another_rate_too(tmp_path):
-    source = write_video(moving_picture(0.4), None, tmp_path / "clip.mp4")
+    tags = Provenance(engine="lite", seed=7).tags()
+    source = write_video(moving_picture(0.4), None, tmp_path / "clip.mp4", metadata=tags)
     video = probe(interpolate_clip(source, 60))
     assert (video.frames, video.fps, video.audio_codec) == (24, 60, None)
+    assert own_tags(video.metadata) == tags
+
+
+def test_a_png_sequence_with_its_sound_becomes_a_video(tmp_path):
+    tags = Provenance(engine="lite", seed=7).tags()
+    folder = write_video(moving_picture(0.64), chirp(0.63), tmp_path / "clip.png", metadata=tags)
+    video = probe(interpolate_clip(folder, 50))
+    assert (video.frames, video.fps, video.audio_codec) == (round(0.63 * 50), 50, "aac")
+    assert own_tags(video.metadata) == tags
 
 
 def test_an_existing_file_is_kept(tmp_path):
@@ -92,6 +102,17 @@ def test_generate_at_another_rate_ends_with_the_sound(tmp_path, fps):
     assert video.frames == round(0.63 * fps)
     assert abs(video.duration - video.audio_duration) <= 0.5 / fps + 1e-3
     assert json.loads(video.metadata["settings"])["output_fps"] == fps
+
+
+@pytest.mark.parametrize(("even", "size"), [("crop", (96, 64)), ("pad", (98, 66))])
+def test_odd_sides_are_cropped_or_padded_as_asked(tmp_path, even, size):
+    folder = write_video(moving_picture(0.2, width=97, height=65), None, tmp_path / "odd.png")
+    output = tmp_path / "a.mp4"
+    assert (
+        cli.main(["interpolate", str(folder), "--fps", "25", "--even-sides", even, "--output", str(output), "--quiet"])
+        == 0
+    )
+    assert (probe(output).width, probe(output).height) == size
 
 
 def test_the_lite_engine_draws_every_moment_itself():
