@@ -15,6 +15,7 @@ from .media.encoding import Encoding
 from .media.provenance import GENERATOR
 from .media.remux import CONTAINERS, container_for, cut_to, replace_picture, replace_sound
 from .media.timeline import Timeline, read_frames_at, read_shown_frames, read_sound, read_timeline
+from .post import syncnet
 from .post.alignment import (
     DEFAULT_TOLERANCE_MS,
     METHODS,
@@ -28,6 +29,7 @@ from .post.audio_opening import CURVE_RATE
 from .post.face_tracker import MeshTracker
 from .post.mouth_track import MouthTrack, at_steady_rate, track_mouth
 from .post.retiming import Correction, retimed_sound
+from .post.syncnet import SyncNet, SyncScore
 from .progress import Progress, ignore
 
 LISTENING_RATE = 16_000
@@ -162,6 +164,15 @@ def align_clip(
     notes.append(_verdict(after.report, tolerance_ms, before.timeline.fps if method == "shift_frames" else None))
     shift = report.offset_ms if report.drifting else correction.late_ms
     return ClipAlignment(before.report, after.report, written, shift, tuple(notes))
+
+
+def judge_clip(path: Path, net: SyncNet, progress: Progress = ignore) -> SyncScore:
+    """LSE-C, LSE-D and offset of a video file by the user's SyncNet, at 25 frames per second."""
+    timeline = read_timeline(path)
+    count = int(timeline.shared_seconds * syncnet.FPS)
+    frames = read_frames_at(timeline, np.arange(count) / syncnet.FPS, syncnet.FPS)
+    mono = [block[0] for block in read_sound(timeline, syncnet.RATE, mono=True)]
+    return syncnet.score_sync(net, frames, np.concatenate(mono), MeshTracker(), progress)
 
 
 def default_output(path: Path) -> Path:

@@ -49,15 +49,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--chart", type=Path, metavar="CHART.png", help="Draw what was measured, before and after.")
     parser.add_argument(
+        "--syncnet",
+        type=Path,
+        metavar="WEIGHTS",
+        help="Also score with your copy of SyncNet (syncnet_v2.model): LSE-C and LSE-D, before and after.",
+    )
+    parser.add_argument(
         "--overwrite", action="store_true", help="Replace the output file; without it a new name is found: name_1.mp4."
     )
 
 
 def run(args: argparse.Namespace, console: Console) -> dict[str, Any]:
     _check(args)
-    from ..clip_alignment import align_clip
+    from ..clip_alignment import align_clip, judge_clip
+    from ..post.syncnet import SyncNet
     from ..threads import one_thread
 
+    net = SyncNet.load(args.syncnet) if args.syncnet else None
     with one_thread():
         done = align_clip(
             args.file,
@@ -71,11 +79,20 @@ def run(args: argparse.Namespace, console: Console) -> dict[str, Any]:
         )
     for line in describe(done):
         console.say(line)
+    scores: dict[str, float | None] = {}
+    for when, path in (("", args.file), ("_after", done.output)):
+        if net is not None and path is not None:
+            score = judge_clip(path, net, console)
+            console.say(
+                f"SyncNet: LSE-C {score.lse_c:.3f}, LSE-D {score.lse_d:.3f}, {score.offset_ms:+.0f} ms: {path.name}"
+            )
+            named = {"lse_c": score.lse_c, "lse_d": score.lse_d, "syncnet_offset_ms": score.offset_ms}
+            scores |= {f"{name}{when}": _number(value, 4) for name, value in named.items()}
     chart = draw_chart(done, args.chart, args.overwrite) if args.chart else None
     if chart:
         console.say(f"Chart:   {chart}")
     console.say(f"Video:   {done.output}" if done.output else "Video:   none written")
-    return {"file": str(args.file), **as_dict(done), "chart": str(chart) if chart else None}
+    return {"file": str(args.file), **as_dict(done), **scores, "chart": str(chart) if chart else None}
 
 
 def describe(done: ClipAlignment) -> list[str]:

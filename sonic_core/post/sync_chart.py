@@ -146,7 +146,7 @@ def _offsets(image: NDArray[np.uint8], report: SyncReport, box: tuple[int, int, 
     band = place(0, DEFAULT_TOLERANCE_MS), place(seconds, -DEFAULT_TOLERANCE_MS)
     cv2.rectangle(image, *band, _BAND, -1)
     cv2.line(image, place(0, 0), place(seconds, 0), _FAINT, 1)
-    step = next(s for s in (50, 100, 200, 500) if reach / s <= 4)
+    step = next(s for s in (50, 100, 200, 500) if reach / s <= 3)
     for offset in range(-step * int(reach // step), int(reach) + 1, step):
         _text(image, f"{offset:+d}" if offset else "0", (x + 4, place(0, offset)[1] - 2), 0.36 * unit, _FAINT)
     if report.trusted:

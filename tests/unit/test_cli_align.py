@@ -8,6 +8,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+import torch
 from media_samples import aac_file, chirp, decoded_samples, moving_picture
 
 from sonic_core import cli
@@ -15,11 +16,14 @@ from sonic_core.audio.loading import load_audio
 from sonic_core.commands.demo import PORTRAIT, SPEECH
 from sonic_core.engines.registry import load_engine
 from sonic_core.frames import FrameStream
+from sonic_core.media.lengths import with_length
 from sonic_core.media.probe import probe
+from sonic_core.media.reader import read_frames
 from sonic_core.media.writer import write_video
 from sonic_core.pipeline import generate
 from sonic_core.portrait.analysis import load_portrait
 from sonic_core.post.retiming import shift_audio
+from sonic_core.post.syncnet import SyncNet
 from sonic_core.settings import Settings
 
 SECONDS = 4.0
@@ -208,3 +212,14 @@ def test_still_mouth_is_said(tmp_path, capsys):
     still = write_video(frames, load_first(2.0), tmp_path / "still.mp4")
     assert cli.main(["align", str(still)]) == 1
     assert "does not move" in capsys.readouterr().err
+
+
+def test_syncnet_scores_stand_in_the_report(in_sync, tmp_path, capsys):
+    torch.manual_seed(0)
+    torch.save(SyncNet().state_dict(), tmp_path / "random.model")
+    short = write_video(with_length(read_frames(in_sync), 40), load_first(1.6), tmp_path / "short.mp4")
+    code, report = answer(capsys, short, "--measure-only", "--syncnet", tmp_path / "random.model")
+    assert code == 0
+    assert report["lse_c"] >= 0
+    assert report["lse_d"] > 0
+    assert cli.main(["align", str(short), "--syncnet", str(tmp_path / "none.model")]) == 1
