@@ -24,6 +24,8 @@ _UPPER_LIP, _LOWER_LIP = (0, 37, 267, 39, 269), (17, 84, 314, 181, 405)
 _EYE_CORNERS = (33, 133, 362, 263)
 _ROWS = 32
 _PATCH = 40
+_BLOCK = 1024
+"""Frames whose colours are compared at once."""
 
 
 @dataclass(frozen=True)
@@ -178,14 +180,20 @@ def _foreign_run(
         return out
     seen = np.flatnonzero(found)
     closed = seen[mesh[seen] <= np.quantile(mesh[seen], 0.10)]
-    lab = cv2.cvtColor(strips.reshape(len(mesh), -1, 3), cv2.COLOR_RGB2LAB).reshape(strips.shape).astype(np.float32)
-    reference = lab[closed].reshape(-1, 3)
+    reference = _lab(strips[closed]).reshape(-1, 3)
     centre = np.median(reference, axis=0)
     spread = np.maximum(1.4826 * np.median(np.abs(reference - centre), axis=0), (6.0, 2.5, 2.5))
-    distance = np.sqrt((((lab[seen] - centre) / spread) ** 2).sum(axis=-1))
-    foreign = np.clip((distance - 2.0) / 2.0, 0, 1).mean(axis=-1)
-    out[seen] = np.median(foreign, axis=1) * heights[seen]
+    for block in np.array_split(seen, len(seen) // _BLOCK + 1):
+        distance = np.sqrt((((_lab(strips[block]) - centre) / spread) ** 2).sum(axis=-1))
+        foreign = np.clip((distance - 2.0) / 2.0, 0, 1).mean(axis=-1)
+        out[block] = np.median(foreign, axis=1) * heights[block]
     return out
+
+
+def _lab(strips: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """RGB `[n, columns, rows, 3]` as Lab in 8-bit units."""
+    lab = cv2.cvtColor(strips.reshape(len(strips), -1, 3), cv2.COLOR_RGB2LAB)
+    return lab.reshape(strips.shape).astype(np.float32)
 
 
 def _combine(

@@ -3,8 +3,9 @@
 Chung and Zisserman, "Out of time: automated lip sync in the wild" (2016), in the form of the authors' `syncnet_python` (model S): 20 MFCC
 vectors of 13 and 5 frames of 224 x 224 become 1024 values each, whose distance is compared at shifts of up to 15 frames.  Written from the
 published layers, MFCC settings and crop; the MFCC equal those of `python_speech_features` to 2e-6.  Not verified here, where there are no
-published weights: that they load, and that the scores equal those of the authors' program.  One difference is known: it frames the face by the S3FD detector's box, this by the extent of our face mesh, so that
-scores are comparable with one another and only roughly with those in papers.
+published weights: that they load, and that the scores equal those of the authors' program.  One difference is known: it frames the face
+by the S3FD detector's box, this by the extent of our face mesh, so that scores are comparable with one another and only roughly with those
+in papers.
 """
 
 from __future__ import annotations
