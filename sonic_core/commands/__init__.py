@@ -4,4 +4,16 @@ They import what they need when they run, so that `--help` and a wrong argument 
 prints: numbers, strings, lists and dicts of them.
 """
 
-COMMANDS = ("demo", "generate", "motion", "sheet", "align", "interpolate", "inspect", "doctor", "download", "convert")
+COMMANDS = (
+    "demo",
+    "generate",
+    "motion",
+    "sheet",
+    "align",
+    "interpolate",
+    "report",
+    "inspect",
+    "doctor",
+    "download",
+    "convert",
+)

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import AudioError, OutputError
+from ..errors import OutputError
 
 if TYPE_CHECKING:
     from .console import Console
@@ -30,18 +30,16 @@ def check_report(path: Path | None) -> None:
 
 
 def write_report(video: Path, report: Path, overwrite: bool, console: Console) -> dict[str, Any]:
-    """Measure `video` as it is in its file and write `report`; returns the figures."""
-    from ..audio.loading import load_audio
+    """Measure `video` as it is in its file, write `report` and tell the person in front; returns the figures."""
+    from ..clip_quality import measure_file
     from ..media.pending_file import write_complete
-    from ..media.reader import read_frames
-    from ..post.quality_report import measure_quality
-    from ..post.report_page import as_dict, report_bytes
+    from ..post.report_figures import as_dict, lines
+    from ..post.report_page import report_bytes
+    from ..threads import one_thread
 
-    try:
-        audio = load_audio(video)
-    except AudioError:
-        audio = None
-    quality = measure_quality(read_frames(video), audio, console)
+    with one_thread():
+        quality = measure_file(video, console)
     path = write_complete(report, report_bytes(quality, report.suffix.lower(), video.name), overwrite)
-    console.say(f"Report:  {path}")
-    return as_dict(quality)
+    for line in (*lines(quality), f"Report:  {path}"):
+        console.say(line)
+    return {"report": str(path), **as_dict(quality)}

@@ -12,7 +12,7 @@ from ...audio.encoders import SpeechEncoder, WhisperEncoder
 from ...audio.resampling import ENCODER_RATE, to_mono_16k
 from ...progress import Progress, ignore
 from .lip_motion import MOUTH, lip_motion
-from .lip_reader import LipReader, read_lips
+from .lip_reader import Articulation, LipReader, read_lips
 
 OPENING_RATE = 100
 """Values per second; value i belongs to time i / OPENING_RATE."""
@@ -51,7 +51,11 @@ def hear_opening(
             done += len(piece)
             progress("listening", min(round(done / ENCODER_RATE), total), total)
 
-    heard = read_lips(encoder or WhisperEncoder.load(), reader or LipReader.load(), heard_pieces())
+    return opening_of(read_lips(encoder or WhisperEncoder.load(), reader or LipReader.load(), heard_pieces()), seconds)
+
+
+def opening_of(heard: Articulation, seconds: float) -> NDArray[np.float32]:
+    """The opening of lips that articulate what was heard, `[round(seconds * OPENING_RATE)]`."""
     motion = dict(zip(MOUTH, lip_motion(heard, max(1, round(seconds * OPENING_RATE)), OPENING_RATE).T, strict=True))
     return motion["jaw"] * (1 - np.maximum(motion["close"], 0.92 * motion["fv"]))
 
