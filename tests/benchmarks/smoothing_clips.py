@@ -32,11 +32,11 @@ GRAIN_SD = 0.5
 
 @dataclass(frozen=True)
 class Clip:
-    """Clean frames.  moves: the whole head does.  speaks: mouth and lids can be measured in it."""
+    """Clean frames.  pans: the whole picture moves.  speaks: mouth and lids can be measured in it."""
 
     name: str
     frames: Frames
-    moves: bool
+    pans: bool
     speaks: bool
 
 
@@ -45,10 +45,10 @@ def clips() -> list[Clip]:
     audio = speech()
     silence = audio.with_samples(np.zeros_like(audio.samples))
     return [
-        Clip("still head", rendered(silence, motion_scale=0.0), moves=False, speaks=False),
-        Clip("talking", rendered(audio), moves=False, speaks=True),
-        Clip("moving head", rendered(audio, motion_scale=2.0), moves=True, speaks=True),
-        Clip("panned photo", panned(), moves=True, speaks=False),
+        Clip("still head", rendered(silence, motion_scale=0.0), pans=False, speaks=False),
+        Clip("talking", rendered(audio), pans=False, speaks=True),
+        Clip("moving head", rendered(audio, motion_scale=2.0), pans=False, speaks=True),
+        Clip("panned photo", panned(), pans=True, speaks=False),
     ]
 
 

@@ -1,0 +1,92 @@
+"""Smoothing on the way from the engine to the file: that it acts, and what the file says about it."""
+
+import json
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+
+from sonic_core import cli
+from sonic_core.audio.loading import load_audio
+from sonic_core.commands.demo import PORTRAIT, SPEECH
+from sonic_core.engines.lite.engine import LiteEngine
+from sonic_core.frames import FrameStream
+from sonic_core.media.probe import probe
+from sonic_core.pipeline import generate
+from sonic_core.portrait.analysis import load_portrait
+from sonic_core.post.interpolation import FrameRate
+from sonic_core.post.smoothing_choice import Smoothing
+from sonic_core.settings import Settings
+
+SMALL = Settings(min_resolution=256)
+FRAMES = 30
+
+
+class FlickeringEngine(LiteEngine):
+    """The lite engine with a decoder whose frames differ in brightness, sd 2 levels, and that cannot draw any moment."""
+
+    at_rate = None
+
+    def decode(self, conditioning, latents, *progress) -> FrameStream:
+        frames = super().decode(conditioning, latents, *progress)
+
+        def start():
+            for frame, shift in zip(frames, np.random.default_rng(0).normal(0, 2, len(frames)), strict=True):
+                yield np.clip(np.rint(frame + shift), 0, 255).astype(np.uint8)
+
+        return replace(frames, start=start)
+
+
+@pytest.fixture(scope="module")
+def portrait():
+    return load_portrait(PORTRAIT)
+
+
+@pytest.fixture(scope="module")
+def speech():
+    clip = load_audio(SPEECH)
+    return clip.with_samples(clip.samples[:, : round(FRAMES / 25 * clip.rate)])
+
+
+def unrest(made) -> float:
+    """Standard deviation of the step of the background's brightness from frame to frame, luma levels."""
+    pictures = [cv2.imread(str(path)) for path in sorted(made.path.rglob("*.png"))]
+    assert len(pictures) == made.frames
+    return float(np.std(np.diff([picture[:40, :40].mean() for picture in pictures])))
+
+
+@pytest.mark.parametrize("rate", [None, FrameRate(50.0)])
+def test_flicker_of_an_engine_is_gone_from_the_file(tmp_path, portrait, speech, rate):
+    engine = FlickeringEngine()
+    before, after = (
+        unrest(generate(engine, portrait, speech, tmp_path / f"{name}.png", SMALL, rate=rate, smoothing=smoothing))
+        for name, smoothing in (("before", None), ("after", Smoothing("flow_ema")))
+    )
+    assert after < 0.4 * before
+
+
+def test_the_file_says_how_it_was_smoothed(tmp_path, portrait, speech):
+    choice = Smoothing("ema", 0.3)
+    made = generate(LiteEngine(), portrait, speech, tmp_path / "a.mp4", SMALL, smoothing=choice)
+    settings = json.loads(probe(made.path).metadata["settings"])
+    assert (settings["smooth"], settings["smooth_strength"]) == ("ema", 0.3)
+
+
+def test_without_smoothing_the_file_does_not_speak_of_it(tmp_path, portrait, speech):
+    made = generate(LiteEngine(), portrait, speech, tmp_path / "a.mp4", SMALL)
+    assert "smooth" not in json.loads(probe(made.path).metadata["settings"])
+
+
+def test_a_strength_beyond_its_range_is_said_before_the_work(tmp_path, capsys):
+    target = tmp_path / "a.mp4"
+    assert cli.main(["demo", "--output", str(target), "--smooth", "ema", "--smooth-strength", "2"]) != 0
+    assert "strength is 2.0" in capsys.readouterr().err
+    assert not target.exists()
+
+
+def test_the_option_reaches_the_file(tmp_path):
+    target = tmp_path / "a.mp4"
+    options = ["--min-resolution", "256", "--duration", "0.6", "--length-policy", "trim"]
+    assert cli.main(["demo", "--output", str(target), "--smooth", "flow_ema", "--quiet", *options]) == 0
+    assert json.loads(probe(target).metadata["settings"])["smooth"] == "flow_ema"
