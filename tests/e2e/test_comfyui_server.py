@@ -102,6 +102,27 @@ def test_the_fast_template_ends_in_a_playable_video_with_the_graph_inside(comfy,
         assert json.loads(container.metadata["prompt"])[id_of(fast, "SonicModelLoader")]["inputs"] == {"engine": "lite"}
 
 
+def test_a_kind_of_file_that_browsers_do_not_play_has_a_copy_that_they_do(comfy, fast):
+    one(fast, "SonicVideoCombine")["file_format"] = "gif"
+    done = comfy.run(fast)
+    assert done.end.type == "execution_success", done.end.data
+    shown = done.outputs[id_of(fast, "SonicVideoCombine")]
+    assert comfy.get("/view", **shown["file"][0])[:6] == b"GIF89a"
+    with av.open(BytesIO(comfy.get("/view", **shown["images"][0]))) as container:
+        assert container.streams.video[0].codec_context.name == "h264"
+        assert sum(1 for _ in container.decode(video=0)) == 75
+
+
+def test_the_file_of_the_template_tells_its_whole_making(comfy, fast):
+    one(fast, "SonicInference")["seed"] = 4712
+    done = comfy.run(fast)
+    shown = done.outputs[id_of(fast, "SonicVideoCombine")]
+    with av.open(BytesIO(comfy.get("/view", **shown["images"][0]))) as container:
+        told = container.metadata
+    assert (told["engine"], told["seed"]) == ("lite", "4712")
+    assert {"models", "settings", "image_sha256", "audio_sha256", "AIGC"} <= set(told)
+
+
 def test_progress_moves_evenly_and_pictures_come_while_frames_are_drawn(comfy, fast):
     one(fast, "SonicInference")["seed"] = 4711
     done = comfy.run(fast)
