@@ -1,7 +1,7 @@
 """Colours and grain of generated frames brought to those of a photograph.
 
 Means and deviations in Lab are matched region by region (Reinhard et al. 2001, "Color transfer between images", in a sliding Gaussian
-window), within limits, and noise is added where the photograph has more of it.
+window), within limits, and noise as strong and as coarse as its own is added when the photograph has more of it.
 """
 
 from __future__ import annotations
@@ -20,6 +20,19 @@ SMALLEST_DEVIATION = 2.0  # Lab units; below it a region is flat and its contras
 NEGLIGIBLE_SHIFT, NEGLIGIBLE_GAIN = 0.5, 0.02
 SMALLEST_GRAIN, LARGEST_GRAIN = 0.4, 6.0  # luma levels, 0-255
 FLAT_SHARE = 0.3
+GRAIN_BAND = 2.0  # px: sigma; what is coarser than this is picture, not grain
+GRAIN_SIZES = (
+    0.0,
+    0.4,
+    0.5,
+    0.6,
+    0.7,
+    0.8,
+    1.0,
+    1.2,
+    1.5,
+)  # px: sigma of the blur that gives white noise the photograph's coarseness
+SAMPLE = 256  # px: side of the noise on which a size is tried
 GRAIN_SEED = 20_240_901
 
 
@@ -27,26 +40,29 @@ GRAIN_SEED = 20_240_901
 class Correction:
     """What is done to each frame: Lab * gain + offset, then grain; None where there is nothing to do.
 
-    gain, offset: float32 [h, w, 3] at low resolution.  grain: float32 [H, W], luma levels; it stands still like the photograph's own.
+    gain, offset: float32 [h, w, 3] at low resolution.  grain: int16 [H, W, 3], levels; it stands still like the photograph's own.
     """
 
     gain: NDArray[np.float32] | None
     offset: NDArray[np.float32] | None
-    grain: NDArray[np.float32] | None
+    grain: NDArray[np.int16] | None
 
-    def apply(self, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """frame: RGB uint8 [H, W, 3]; a new array."""
+    def recolour(self, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """frame: RGB uint8 [h, w, 3] of any size; a new array, or the frame itself where its colours are right."""
+        if self.gain is None:
+            return frame
         height, width = frame.shape[:2]
-        changed = frame.astype(np.float32)
-        if self.gain is not None:
-            lab = cv2.cvtColor(changed / 255, cv2.COLOR_RGB2LAB)
-            gain, offset = (
-                cv2.resize(field, (width, height), interpolation=cv2.INTER_LINEAR) for field in (self.gain, self.offset)
-            )
-            changed = cv2.cvtColor(lab * gain + offset, cv2.COLOR_LAB2RGB) * 255
-        if self.grain is not None:
-            changed += self.grain[..., None]
-        return np.clip(np.round(changed), 0, 255).astype(np.uint8)
+        gain, offset = (
+            cv2.resize(field, (width, height), interpolation=cv2.INTER_LINEAR) for field in (self.gain, self.offset)
+        )
+        lab = cv2.cvtColor(cv2.multiply(frame, 1 / 255, dtype=cv2.CV_32F), cv2.COLOR_RGB2LAB)
+        lab *= gain
+        lab += offset
+        return cv2.multiply(cv2.cvtColor(lab, cv2.COLOR_LAB2RGB), 255.0, dtype=cv2.CV_8U)
+
+    def add_grain(self, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """frame: RGB uint8 [H, W, 3] in the size that the correction was fitted for."""
+        return frame if self.grain is None else cv2.add(frame, self.grain, dtype=cv2.CV_8U)
 
 
 def fit_correction(frame: NDArray[np.uint8], reference: NDArray[np.uint8]) -> Correction | None:
@@ -83,26 +99,53 @@ def _statistics(image: NDArray[np.uint8], sigma: float) -> tuple[NDArray[np.floa
     return mean, np.sqrt(np.maximum(square - mean * mean, 0))
 
 
-def _grain(frame: NDArray[np.uint8], reference: NDArray[np.uint8]) -> NDArray[np.float32] | None:
-    """Noise that the frame lacks, in luma levels; None when it lacks none."""
+def _grain(frame: NDArray[np.uint8], reference: NDArray[np.uint8]) -> NDArray[np.int16] | None:
+    """Noise that the frame lacks, as coarse as the reference's and alike in all channels; None when it lacks none."""
     flat = _flat(reference) & _flat(frame)
-    missing = noise_level(reference, flat) ** 2 - noise_level(frame, flat) ** 2
+    wanted, fineness = _noise(_luma(reference), flat)
+    missing = wanted**2 - _noise(_luma(frame), flat)[0] ** 2
     if missing < SMALLEST_GRAIN**2:
         return None
-    noise = np.random.default_rng(GRAIN_SEED).standard_normal(frame.shape[:2]).astype(np.float32)
-    return noise * np.float32(min(np.sqrt(missing), LARGEST_GRAIN))
+    rng = np.random.default_rng(GRAIN_SEED)
+    noise = rng.standard_normal(frame.shape[:2]).astype(np.float32)
+    sample = noise[:SAMPLE, :SAMPLE]
+    everywhere = np.ones(sample.shape, bool)
+    size = min(GRAIN_SIZES, key=lambda size: abs(_noise(_coarse(sample, size), everywhere)[1] - fineness))
+    gain = min(np.sqrt(missing), LARGEST_GRAIN) / _noise(_coarse(sample, size), everywhere)[0]
+    levels = np.rint(_coarse(noise, size) * np.float32(gain)).astype(np.int16)
+    return cv2.merge([levels] * 3)
+
+
+def _coarse(noise: NDArray[np.float32], size: float) -> NDArray[np.float32]:
+    return cv2.GaussianBlur(noise, (0, 0), size) if size else noise
+
+
+def _noise(luma: NDArray[np.float32], where: NDArray[np.bool_]) -> tuple[float, float]:
+    """Standard deviation of what is finer than GRAIN_BAND, and how fine it is: the deviation of its finest part over all of it."""
+    if not where.any():
+        return 0.0, 0.0
+    residual = luma - cv2.GaussianBlur(luma, (0, 0), GRAIN_BAND)
+    all_of_it = 1.4826 * float(np.median(np.abs(residual[where])))
+    return all_of_it, _finest(luma, where) / max(all_of_it, 1e-6)
 
 
 def noise_level(image: NDArray[np.uint8], where: NDArray[np.bool_]) -> float:
-    """Standard deviation of the noise in luma, 0-255, from `where` (Immerkaer 1996, "Fast noise variance estimation")."""
-    luma = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    """Standard deviation of the finest noise in luma, 0-255, from `where` (Immerkaer 1996, "Fast noise variance estimation")."""
+    return _finest(_luma(image), where)
+
+
+def _finest(luma: NDArray[np.float32], where: NDArray[np.bool_]) -> float:
     kernel = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
     answer = np.abs(cv2.filter2D(luma, -1, kernel))[where]
     return float(np.sqrt(np.pi / 2) * answer.mean() / 6) if len(answer) else 0.0
 
 
+def _luma(image: NDArray[np.uint8]) -> NDArray[np.float32]:
+    return cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32)
+
+
 def _flat(image: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """The part of the picture with the least structure."""
-    luma = cv2.GaussianBlur(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32), (0, 0), 2)
+    luma = cv2.GaussianBlur(_luma(image), (0, 0), 2)
     slope = np.hypot(cv2.Sobel(luma, -1, 1, 0), cv2.Sobel(luma, -1, 0, 1))
     return slope <= np.quantile(slope, FLAT_SHARE)

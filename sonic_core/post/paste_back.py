@@ -47,9 +47,7 @@ class PasteBack:
     def apply(self, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """The whole picture with `frame` (RGB uint8, any size) blended into the box; outside the box every bit is kept."""
         x0, y0, x1, y1 = self.box
-        frame = self._sized(frame)
-        if self.correction is not None:
-            frame = self.correction.apply(frame)
+        frame = self._in_place(frame)
         whole = self.image.copy()
         crop = whole[y0:y1, x0:x1]
         for part, weight in self._feather:
@@ -57,6 +55,15 @@ class PasteBack:
             crop[part] = np.round(crop[part] + weight * change).astype(np.uint8)
         crop[self._inside] = frame[self._inside]
         return whole
+
+    def _in_place(self, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """The frame in the box's size and the picture's look; colours, which change slowly across it, are matched where it is smaller."""
+        if self.correction is None:
+            return self._sized(frame)
+        x0, y0, x1, y1 = self.box
+        if frame.shape[0] * frame.shape[1] < (y1 - y0) * (x1 - x0):
+            return self.correction.add_grain(self._sized(self.correction.recolour(frame)))
+        return self.correction.add_grain(self.correction.recolour(self._sized(frame)))
 
     def _sized(self, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
         x0, y0, x1, y1 = self.box

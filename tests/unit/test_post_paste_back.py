@@ -61,7 +61,7 @@ def test_a_frame_that_is_the_picture_comes_back_bit_for_bit(picture, crop):
 def test_a_foreign_colour_moves_no_further_than_the_limits(crop):
     blue = np.zeros_like(crop)
     blue[..., 2] = 200
-    changed = fit_correction(blue, crop).apply(blue)
+    changed = fit_correction(blue, crop).recolour(blue)
     a, b = (
         cv2.cvtColor(image.astype(np.float32) / 255, cv2.COLOR_RGB2LAB).mean(axis=(0, 1)) for image in (blue, changed)
     )
@@ -95,3 +95,68 @@ def test_grain_of_the_photograph_is_kept(picture):
     wanted, without, got = (noise_level(image, flat) for image in (grainy, PasteBack(grainy, BOX).apply(frame), whole))
     assert without < 0.5 * wanted
     assert 0.7 * wanted < got < 1.3 * wanted
+
+
+def test_grain_is_as_coarse_as_the_photographs(picture, crop):
+    """Grain of a scan or a JPEG is wider than a pixel; white noise beside it would show."""
+    noise = cv2.GaussianBlur(np.random.default_rng(1).normal(0, 12, picture.shape[:2]), (0, 0), 1.0)[..., None]
+    grainy = np.clip(picture + noise, 0, 255).round().astype(np.uint8)
+    x0, y0, x1, y1 = BOX
+    frame = cv2.GaussianBlur(picture, (0, 0), 0.8)[y0:y1, x0:x1]
+    added = fit_correction(frame, grainy[y0:y1, x0:x1]).grain[..., 0].astype(np.float32)
+
+    def look(field: np.ndarray) -> tuple[float, float]:
+        """Strength, and likeness of neighbours."""
+        return field.std(), np.corrcoef(field[:, 1:].ravel(), field[:, :-1].ravel())[0, 1]
+
+    (strength, coarseness), (wanted, likeness) = look(added), look(noise[y0:y1, x0:x1, 0])
+    assert coarseness == pytest.approx(likeness, abs=0.12)
+    assert 0.6 * wanted < strength < 1.2 * wanted
+
+
+@pytest.mark.parametrize("box", [(0, 0, 151, 133), (232, 251, 383, 384), (0, 40, 383, 201), (101, 83, 260, 250)])
+@pytest.mark.parametrize("size", [(97, 121), (640, 500)])
+def test_odd_boxes_at_any_border_keep_what_is_outside_and_end_without_a_seam(picture, box, size):
+    odd = np.ascontiguousarray(picture[:, :383])
+    x0, y0, x1, y1 = box
+    frame = np.full((size[0], size[1], 3), 255, np.uint8)
+    black = np.zeros_like(odd)
+    whole = PasteBack(black, box).apply(frame)[..., 0].astype(int)
+    outside = np.ones(whole.shape, bool)
+    outside[y0:y1, x0:x1] = False
+    assert not whole[outside].any()
+    assert whole[(y0 + y1) // 2, (x0 + x1) // 2] == 255
+    steepest = max(np.abs(np.diff(whole, axis=axis)).max() for axis in (0, 1))
+    assert steepest <= 255 * 1.6 / (0.06 * min(x1 - x0, y1 - y0))
+    for edge, at_picture in zip(
+        (whole[:, x0], whole[y0], whole[:, x1 - 1], whole[y1 - 1]),
+        (x0 == 0, y0 == 0, x1 == 383, y1 == 384),
+        strict=True,
+    ):
+        assert (edge.max() == 255) == at_picture, "it fades inside the picture and not at its border"
+
+
+def test_memory_for_a_large_picture_does_not_grow_with_the_clip():
+    import tracemalloc
+
+    large = np.zeros((3000, 4000, 3), np.uint8)
+    frame = np.full((256, 256, 3), 90, np.uint8)
+    paste = PasteBack(large, (1500, 700, 2500, 1700))
+    peaks = []
+    for length in (2, 6):
+        tracemalloc.start()
+        for whole in paste.stream(frame for _ in range(length)):
+            assert whole.shape == large.shape
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 1.05 * peaks[0] < 8 * large.nbytes
+
+
+def test_colours_are_matched_alike_in_a_smaller_frame(picture, crop):
+    """A frame is matched in its own size where it is smaller than its place; the look must not depend on that."""
+    frame = tinted(crop)
+    paste = PasteBack(picture, BOX).matched(frame)
+    small = cv2.resize(frame, (192, 192), interpolation=cv2.INTER_AREA)
+    assert distance(paste.apply(small)[INNER], picture[INNER]) < distance(paste.apply(frame)[INNER], picture[INNER]) + 3
+    colours = (cv2.blur(paste.apply(image), (25, 25))[INNER] for image in (small, frame))
+    assert np.abs(np.subtract(*(values.astype(int) for values in colours))).max() <= 4
