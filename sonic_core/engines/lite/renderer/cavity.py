@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..parameters import Pose
 from .geometry import smoothstep
 from .head import HeadFrame
-from .mouth_fields import JAW_FORWARD, JAW_GAP
+from .mouth_fields import JAW_FORWARD, JAW_GAP, REST_LOWER_SHARE
 from .mouth_interior import Interior
 from .mouth_shape import MouthShape
 from .palette import Palette
@@ -59,7 +59,7 @@ class Cavity:
         under_upper, over_lower = np.clip(-above, 0, None), np.clip(below, 0, None)
         depth = smoothstep(np.minimum(under_upper, over_lower) / (0.22 * unit))
         canvas = palette.cavity * (1.8 - 1.1 * depth)[..., None]
-        canvas = canvas + 0.35 * palette.mucosa * np.exp(-over_lower / (0.07 * unit))[..., None]  # the lip's inside
+        canvas = canvas + 0.10 * palette.mucosa * np.exp(-over_lower / (0.10 * unit))[..., None]
 
         # Teeth stand back from the lips: dark under the upper lip, in the corridor to the corners, and behind rounded lips.
         corridor = 0.12 + 0.88 * smoothstep(from_corner / (0.62 * self.mouth.half_width))
@@ -72,7 +72,8 @@ class Cavity:
         upper_lip = self.mouth.upper[middle]
         lower_lip = self.mouth.lower[middle]
         # The tongue rests behind the lower lip, which has come up in a mouth that the picture shows open.
-        tongue = lower_lip - max(pose.rest, pose.close, pose.fv) * self.mouth.gap[middle] + 0.10 * unit
+        raised = REST_LOWER_SHARE * max(pose.rest, pose.close, pose.fv) * self.mouth.gap[middle]
+        tongue = lower_lip - raised + 0.10 * unit
         interior, tip = self.interior, pose.tongue
         canvas = self._over(
             canvas,

@@ -19,6 +19,7 @@ CORNER_SHARE = 0.42  # of the jaw drop that the mouth corners follow
 # leave wings where the narrower one ends.
 ROUND_WIDTHS = (0.86, 0.73, 0.60)
 ROUND_FIELDS = tuple((f"round_jaw_{i}", f"round_rest_{i}") for i in range(len(ROUND_WIDTHS)))
+REST_LOWER_SHARE = 0.62  # of the picture's own opening that the lower lip closes
 CHIN_SHARE = 0.80  # of the jaw drop that the chin follows; with 1 the lower face looks like a snout
 UPPER_LIP_RISE = -0.09  # share of the jaw drop by which the upper lip rises
 LOWER_LIP_LOWERED, UPPER_LIP_RAISED = 0.10, 0.085  # at lowdep = 1 and upraise = 1, IOD
@@ -156,7 +157,7 @@ def _closing(layer: MouthLayer, mouth: MouthShape, head: HeadFrame) -> dict[str,
     jaw_gap = JAW_GAP * mouth.iod * (1 - UPPER_LIP_RISE) * layer.opening * torn * layer.ear_falloff(mouth)
     own_gap = mouth.at(mouth.gap, layer.a) * torn
     overlap = max(0.014 * mouth.iod, sum(mouth.contact)) * mouth.rim(layer.a) * torn
-    fields = {"close_jaw": close(jaw_gap, 0.72), "close_rest": close(own_gap + overlap, 0.62)}
+    fields = {"close_jaw": close(jaw_gap, 0.72), "close_rest": close(own_gap + overlap, REST_LOWER_SHARE)}
     for width, (of_jaw, of_rest) in zip(ROUND_WIDTHS, ROUND_FIELDS, strict=True):
         ellipse = np.clip(1 - (layer.reach / width) ** 2, 0, 1) ** 0.6
         sides = 1 - np.minimum(ellipse / np.maximum(layer.opening, 1e-3), 1)
