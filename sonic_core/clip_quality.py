@@ -8,19 +8,24 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from .audio.clip import AudioClip
 from .audio.encoders import WhisperEncoder
+from .audio.loading import load_audio
+from .audio.resampling import ENCODER_RATE as LISTENING_RATE
+from .audio.resampling import to_mono_16k
 from .engines.lite.heard_opening import opening_of
 from .engines.lite.lip_motion import RATE as STATES_PER_SECOND
 from .engines.lite.lip_reader import Articulation, LipReader, read_lips
 from .errors import AudioError
 from .frames import FrameStream
+from .media.png_sequence import SOUND
 from .media.reader import read_frames
-from .media.timeline import Timeline, read_frames_at, read_sound, read_timeline
+from .media.timeline import read_frames_at, read_sound, read_timeline
 from .post.audio_opening import CURVE_RATE
 from .post.quality_report import ClipQuality, HeardSpeech, measure_quality
 from .progress import Progress, ignore
 
-LISTENING_RATE = 16_000
+PIECE = 4 * LISTENING_RATE
 CLOSURE = 0.5
 """Probability of p, b, m from which a closure counts.
 
@@ -38,27 +43,38 @@ def measure_file(path: Path, progress: Progress = ignore) -> ClipQuality:
 
 
 def read_clip(path: Path, progress: Progress = ignore) -> tuple[FrameStream, HeardSpeech | None]:
-    """The frames at their own size and an even rate, and what is heard from the first of them on."""
+    """The frames at their own size and an even rate, and what is heard from the first of them on.
+
+    A folder is read as a PNG sequence with its sound.wav.
+    """
+    if path.is_dir():
+        frames, sound = read_frames(path), path / SOUND
+        return frames, hear_clip(load_audio(sound), frames.duration, progress) if sound.exists() else None
     try:
         timeline = read_timeline(path)
     except AudioError:
         return read_frames(path), None
     count = len(timeline.times)
     even = np.arange(count) * (timeline.times[-1] / (count - 1) if count > 1 else 0.0)
-    return read_frames_at(timeline, even, timeline.fps), listen(timeline, progress)
+    blocks = (block[0] for block in read_sound(timeline, LISTENING_RATE, mono=True))
+    return read_frames_at(timeline, even, timeline.fps), hear(blocks, timeline.shared_seconds, progress)
 
 
-def listen(timeline: Timeline, progress: Progress = ignore) -> HeardSpeech:
-    """Opening, loudness and closures in the sound of a file, up to the end of picture or sound, whichever is sooner."""
-    seconds = timeline.shared_seconds
+def hear_clip(audio: AudioClip, seconds: float, progress: Progress = ignore) -> HeardSpeech:
+    """The first `seconds` of a recording, or all of it if it is shorter."""
+    mono = to_mono_16k(audio)
+    pieces = (mono[first : first + PIECE] for first in range(0, len(mono), PIECE))
+    return hear(pieces, min(seconds, audio.duration), progress)
+
+
+def hear(pieces: Iterable[NDArray[np.float32]], seconds: float, progress: Progress = ignore) -> HeardSpeech:
+    """Opening, loudness and closures in 16 kHz mono that arrives in pieces, of which `seconds` are listened to; none of it is kept."""
     peaks: list[NDArray[np.float32]] = []
-    blocks = read_sound(timeline, LISTENING_RATE, mono=True)
-    pieces = _noted(_cut(blocks, round(seconds * LISTENING_RATE)), peaks, max(1, round(seconds)), progress)
-    heard = read_lips(WhisperEncoder.load(), LipReader.load(), pieces)
+    noted = _noted(_cut(pieces, round(seconds * LISTENING_RATE)), peaks, max(1, round(seconds)), progress)
+    heard = read_lips(WhisperEncoder.load(), LipReader.load(), noted)
     opening = opening_of(heard, seconds)
     loudness = np.concatenate([*peaks, np.zeros(0, np.float32)])[: len(opening)]
-    loudness = np.pad(loudness, (0, len(opening) - len(loudness)))
-    return HeardSpeech(opening, loudness, closures_in(heard))
+    return HeardSpeech(opening, np.pad(loudness, (0, len(opening) - len(loudness))), closures_in(heard))
 
 
 def closures_in(heard: Articulation) -> tuple[float, ...]:
@@ -69,9 +85,9 @@ def closures_in(heard: Articulation) -> tuple[float, ...]:
     return tuple(float(state) / STATES_PER_SECOND for state in surest)
 
 
-def _cut(blocks: Iterable[NDArray[np.float32]], samples: int) -> Iterator[NDArray[np.float32]]:
-    for block in blocks:
-        piece = block[0, :samples]
+def _cut(pieces: Iterable[NDArray[np.float32]], samples: int) -> Iterator[NDArray[np.float32]]:
+    for whole in pieces:
+        piece = whole[:samples]
         samples -= len(piece)
         if len(piece):
             yield piece

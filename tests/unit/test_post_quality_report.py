@@ -13,7 +13,7 @@ import torch
 from portrait_samples import sample
 
 from sonic_core import Settings, cli, load_audio, load_engine, load_portrait
-from sonic_core.clip_quality import closures_in, measure_file
+from sonic_core.clip_quality import closures_in, hear_clip, measure_file
 from sonic_core.engines.base import Latents
 from sonic_core.engines.lite.heard_opening import opening_of
 from sonic_core.engines.lite.parameters import PARAMETER_INDEX
@@ -141,9 +141,14 @@ def spoken():
 
 
 @pytest.fixture(scope="module")
-def talking(spoken):
-    render, motion, heard = spoken
-    return measure_quality(render(motion), heard)
+def frames(spoken):
+    render, motion, _ = spoken
+    return stream(list(render(motion)))
+
+
+@pytest.fixture(scope="module")
+def talking(frames, spoken):
+    return measure_quality(frames, spoken[2])
 
 
 def test_a_rendered_clip_is_in_sync_closes_its_lips_and_blinks_when_it_does(talking, spoken):
@@ -174,15 +179,15 @@ def test_lips_that_do_not_meet_are_missed_and_glances_are_no_blinks(talking, spo
     assert quality.blinks == ()
 
 
-def test_sound_that_is_late_is_told_and_does_not_spoil_the_closures(talking, spoken):
-    render, motion, heard = spoken
+def test_sound_that_is_late_is_told_and_does_not_spoil_the_closures(talking, frames, spoken):
+    heard = spoken[2]
     late = replace(
         heard,
         opening=np.roll(heard.opening, 16),
         loudness=np.roll(heard.loudness, 16),
         closures=tuple(moment + 0.16 for moment in heard.closures),
     )
-    quality = measure_quality(render(motion), late)
+    quality = measure_quality(frames, late)
     assert quality.sync_offset_ms == pytest.approx(160 + talking.sync_offset_ms, abs=15)
     assert quality.closure_rate >= 0.8
     assert FIGURE["sync_offset_ms"].verdict(quality) == FAIR
@@ -265,6 +270,26 @@ def test_report_of_a_file_that_exists(tmp_path, still, capsys):
     assert values["report"] == str(tmp_path / "clip_report.html")
     assert cli.main(["report", str(clip), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["report"] == str(tmp_path / "clip_report_1.html"), "nothing is replaced"
+
+
+def test_a_folder_of_pictures_is_measured_with_its_sound(tmp_path, still):
+    speech = load_audio(SPEECH)
+    write_video(stream([still] * 8), speech.with_samples(speech.samples[:, :7680], ""), tmp_path / "a.png")
+    quality = measure_file(tmp_path / "a")
+    assert (quality.frames, quality.found_share) == (8, 1.0)
+    assert quality.sync_confidence == 0
+
+
+def test_closures_are_heard_where_the_sentence_has_them(spoken):
+    """... "Give me", "a bit", "move my lips", "blink": heard anew from the sound, and in a part of it."""
+    _, _, heard = spoken
+    audio = load_audio(SPEECH)
+    anew = hear_clip(audio, 99.0)
+    assert anew.closures == pytest.approx(heard.closures, abs=0.03)
+    assert len(anew.opening) == len(anew.loudness) == round(audio.duration * 100)
+    part = hear_clip(audio, 2.5)
+    assert len(part.opening) == 250
+    assert part.closures == pytest.approx([moment for moment in anew.closures if moment < 2.4], abs=0.03)
 
 
 def test_report_of_no_video_is_an_error_in_words(tmp_path, capsys):

@@ -22,7 +22,7 @@ def labelled(value: int, label: VisibleLabel, **size: float) -> np.ndarray:
 
 
 @pytest.mark.parametrize("language", list(TEXTS))
-@pytest.mark.parametrize(("width", "height"), [(256, 256), (1024, 576), (576, 1024)])
+@pytest.mark.parametrize(("width", "height"), [(256, 256), (256, 454), (1024, 576), (576, 1024), (3840, 2160)])
 def test_letters_are_at_least_a_twentieth_of_the_short_side(language, width, height):
     white = (labelled(0, VisibleLabel(language=language), width=width, height=height)[..., 0] > 200).any(axis=1)
     assert white.sum() >= 0.05 * min(width, height)
