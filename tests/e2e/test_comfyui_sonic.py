@@ -75,15 +75,17 @@ def test_the_template_makes_a_video_and_shows_pictures_while_sampling(tiny):
 
 def test_cancel_while_sampling_takes_effect_and_the_next_run_works(tiny):
     prompt, asked = high_quality(tiny), []
+    sampling = id_of(prompt, "SonicInference")
     one(prompt, "SonicInference").update(seed=5, inference_steps=100)
 
     def cancel(event):
-        if event.type == "progress" and event.data["node"] == id_of(prompt, "SonicInference") and not asked:
+        if event.type == "progress" and event.data["node"] == sampling and not asked:
             asked.append(event.at)
             tiny.post("/interrupt", {})
 
     done = tiny.run(prompt, cancel)
     assert done.end.type == "execution_interrupted"
-    assert done.end.at - asked[0] < 2.0
+    steps = [event.data["value"] / event.data["max"] for event in done.of("progress") if event.data["node"] == sampling]
+    assert max(steps) < 0.1  # of 100 steps: it stops between two windows, however slow the machine
     one(prompt, "SonicInference").update(seed=6, inference_steps=2)
     assert tiny.run(prompt).end.type == "execution_success"

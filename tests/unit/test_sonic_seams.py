@@ -3,10 +3,15 @@
 import numpy as np
 import pytest
 import torch
-from sonic_samples import networks, portrait
+from sonic_samples import CONTEXT, TOKENS, networks, portrait
 
+from sonic_core.diffusion.guidance import three_branch
+from sonic_core.diffusion.sampler import sample_euler
+from sonic_core.diffusion.schedule import karras_sigmas
+from sonic_core.diffusion.windows import OpenWindows
 from sonic_core.engines.sonic.audio_encoder import WhisperStates, independent_chunks, overlapping_chunks
 from sonic_core.engines.sonic.decoding import ChunkedDecoder
+from sonic_core.engines.sonic.denoiser import Conditions, SonicDenoiser
 from sonic_core.engines.sonic.interpolation import doubled, flow_between
 
 POSITIONS_PER_SECOND = 50
@@ -56,6 +61,34 @@ def test_real_states_change_no_more_at_chunk_borders_than_elsewhere(whisper):
     for second in (25, 30, 50, 55, 60):
         place = second * POSITIONS_PER_SECOND
         assert steps[place - 3 : place + 3].max() <= steps.quantile(0.999)
+
+
+def latent_steps(chunks):
+    """How far latents move at 30 and 60 s of a 65-s clip whose encoder tells its place in the chunk, in large steps elsewhere.
+
+    Noise and picture stand still.
+    """
+
+    def telling_its_place(wave):
+        return torch.linspace(-1, 1, 1500).view(1500, 1, 1)
+
+    states = chunks(telling_its_place, np.zeros(65 * 16_000, np.float32), 65 * POSITIONS_PER_SECOND)
+    places = states[::4].expand(-1, TOKENS, CONTEXT)[:813]
+    torch.manual_seed(0)
+    conditions = Conditions(
+        torch.randn(4, 8, 8), torch.randn(1, CONTEXT), places * torch.randn(TOKENS, CONTEXT), torch.randn(1, TOKENS, CONTEXT),
+        torch.full((len(places), 2), 20.0), None,
+    )  # fmt: skip
+    x = torch.randn(1, 4, 8, 8).repeat(len(places), 1, 1, 1) * 700
+    denoise = three_branch(SonicDenoiser(networks()["unet"], conditions), 1.0, 1.0)
+    latents = sample_euler(denoise, x, karras_sigmas(2), OpenWindows(25, overlap=8))
+    steps = latents.diff(dim=0).abs().flatten(1).mean(1)
+    return [(steps[place - 3 : place + 3].max() / steps.quantile(0.95)).item() for place in (375, 750)]
+
+
+def test_latents_of_a_clip_of_65_seconds_have_no_seam_at_30_and_60():
+    assert min(latent_steps(independent_chunks)) > 1.4
+    assert max(latent_steps(overlapping_chunks)) <= 1.1
 
 
 @pytest.mark.parametrize("length", [1, 5, 8, 9, 13, 21, 40])
