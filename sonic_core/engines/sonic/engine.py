@@ -186,7 +186,8 @@ class SonicEngine:
         x = starting_latents(features.reference, self._noise(features, settings.seed), float(levels[0])).to(self.device)
         denoise = _reporting(denoise, levels, progress)
         try:
-            samples = sample_euler(denoise, x, levels, self.windows, progress, latent_preview)
+            with self.model.unet.room_for_every_shape():
+                samples = sample_euler(denoise, x, levels, self.windows, progress, latent_preview)
         finally:
             self.model.unet.unload_context()
         return Latents(samples.cpu(), KEY_FPS, self.name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 from .attention import AttentionContext, add_audio_attention, audio_attentions
 from .temporal_convolution import use_fast_temporal_convolutions
 
+SHAPES = 128  # that a kind of block may have in one network
 SHALLOW_LAYERS = 2  # of the last block, with their counterpart in the first: a fifth of a full pass at full size
 
 
@@ -107,6 +109,14 @@ class SonicUNet(UNetSpatioTemporalConditionModel):
                 if isinstance(module, (SpatioTemporalResBlock, TransformerSpatioTemporalModel)):
                     module.compile(dynamic=False)
             self._compiled = True
+
+    def room_for_every_shape(self) -> AbstractContextManager[object]:
+        """To be entered around passes: a compiled block is compiled anew for each of its shapes, and PyTorch gives up after eight."""
+        if not self._compiled:
+            return nullcontext()
+        config = torch._dynamo.config
+        limit = "recompile_limit" if hasattr(config, "recompile_limit") else "cache_size_limit"
+        return config.patch({limit: SHAPES})
 
     def _load(self, context: AttentionContext) -> None:
         for attn, processor in audio_attentions(self):
