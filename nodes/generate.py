@@ -9,14 +9,14 @@ from torch import Tensor
 
 from ..sonic_core.engines.base import Engine
 from ..sonic_core.media.encoding import Encoding
-from ..sonic_core.pipeline import Labels, generate
-from ..sonic_core.portrait.analysis import load_portrait
+from ..sonic_core.pipeline import Labels, generate, kept_in
 from ..sonic_core.post.interpolation import FrameRate
 from ..sonic_core.settings import Settings
 from ..sonic_core.threads import one_thread
 from . import host
 from .convert import clip_from_audio, picture_from_images
 from .encoding_inputs import FORMATS, encoding, encoding_inputs, file_inputs, filename_input
+from .face_inputs import STOP, face_inputs, portrait_of
 from .host import io
 from .interpolation_inputs import ENGINES_OWN, interpolator_named, rate_input
 from .marking_inputs import NO_LABEL, label, marking_inputs
@@ -47,6 +47,7 @@ class Generate(io.ComfyNode):
                 *marking_inputs(),
                 *file_inputs(),
                 rate_input(),
+                *face_inputs(),
             ],
             outputs=[
                 io.Video.Output(display_name="video", tooltip="The finished file, for other video nodes."),
@@ -87,6 +88,9 @@ class Generate(io.ComfyNode):
         audio_codec: str = Encoding.audio_codec,
         even_sides: str = Encoding.even,
         output_fps: float = ENGINES_OWN,
+        mask: Tensor | None = None,
+        face_box: str = "",
+        no_face: str = STOP,
         **settings: Any,
     ) -> io.NodeOutput:
         wanted = Settings(**settings)
@@ -94,7 +98,7 @@ class Generate(io.ComfyNode):
         clip = clip_from_audio(audio)
         picture, notes = picture_from_images(image)
         with one_thread():
-            portrait = load_portrait(picture, wanted.face_index, progress=progress)
+            portrait, area = portrait_of(model, picture, wanted.face_index, mask, face_box, no_face, progress)
         place = host.output_place(filename_prefix, wanted.min_resolution, wanted.min_resolution, f".{file_format}")
         rate = None if output_fps == ENGINES_OWN else FrameRate(output_fps, interpolator_named("auto"))
         with threads_for(model):
@@ -108,6 +112,8 @@ class Generate(io.ComfyNode):
                 host.workflow_tags(cls.hidden if keep_workflow else None),
                 progress=progress,
                 labels=Labels(visible=label(visible_label, label_language)),
+                mask=area,
+                kept=None if model.cheap_trial else kept_in(place.path.parent, model, portrait, clip, wanted, area),
                 rate=rate,
             )
         shown = playable(made.path, clip, progress)

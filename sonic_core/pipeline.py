@@ -54,6 +54,19 @@ class Kept:
     resume: bool = False
 
 
+def kept_in(
+    folder: Path,
+    engine: Engine,
+    portrait: Portrait,
+    audio: AudioClip,
+    settings: Settings,
+    mask: NDArray[np.uint8] | None = None,
+) -> Kept:
+    """Latents in `folder`, named after all that they are made from: the same again goes on by itself, anything else starts anew."""
+    origin = json.dumps(_origin(engine, portrait, audio, settings, mask), sort_keys=True)
+    return Kept(folder / f"{hashlib.sha256(origin.encode()).hexdigest()[:16]}.latents.safetensors", resume=True)
+
+
 @dataclass(frozen=True)
 class Generated:
     """A finished clip: where it is, its length in frames and seconds, and what was adjusted on the way."""
@@ -164,7 +177,8 @@ def _kept_until_done(kept: Kept | None) -> Iterator[None]:
         yield
     except BaseException:
         if kept:
-            log.warning("What was sampled is kept in %s; resume to go on from there.", kept.path)
+            how = "run the same again" if kept.resume else "resume"
+            log.warning("What was sampled is kept in %s; %s to go on from there.", kept.path, how)
         raise
     if kept:
         kept.path.unlink(missing_ok=True)

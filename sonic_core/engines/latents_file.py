@@ -45,7 +45,7 @@ def load_latents(path: Path, conditioning: Conditioning, made_from: Mapping[str,
         with safe_open(path, framework="pt") as file:
             samples, metadata = file.get_tensor("samples"), file.metadata() or {}
     except (SafetensorError, OSError) as error:
-        raise SettingsError(f"{path} holds no latents ({error}); sample again.") from error
+        raise SettingsError(f"{path} holds no latents ({error}); delete it and sample again.") from error
     latents = Latents(samples, float(metadata.get("fps", 0)), metadata.get("engine", "unknown"))
     seconds = len(samples) / latents.fps if latents.fps else 0.0
     expected = conditioning.frame_count / conditioning.fps

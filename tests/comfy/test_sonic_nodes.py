@@ -130,3 +130,38 @@ def test_a_failed_decode_does_not_lose_the_sampling(prepare, execute, sonic, mon
             execute("SonicLatentDecode", model=sonic, predata=predata, latent=latent)
     monkeypatch.setattr(type(sonic), "sample", lambda *args, **kwargs: 1 / 0)
     assert len(execute("SonicLatentDecode", model=sonic, predata=predata, latent=latent).args[0]) == 5
+
+
+@pytest.fixture
+def generate_it(execute, sonic, sound):
+    def run(image, **inputs):
+        waveform, rate = sound["waveform"], sound["sample_rate"]
+        short = {"waveform": waveform[..., : round(0.2 * rate)], "sample_rate": rate}
+        return execute("SonicGenerate", model=sonic, image=image, audio=short, **{**SMALL, **inputs}).args[1]
+
+    return run
+
+
+def test_a_picture_without_a_face_speaks_in_one_node_too(generate_it, pack):
+    with pytest.raises(pack.part("sonic_core.errors").NoFaceError):
+        generate_it(clouds())
+    assert pack.part("sonic_core.media.probe").probe(generate_it(clouds(), face_box="64, 64, 128, 128")).frames == 5
+
+
+def test_what_was_sampled_outlives_a_failure_and_is_not_sampled_again(generate_it, sonic, pack, folders, monkeypatch):
+    def broken(*args, **kwargs):
+        raise MemoryError("decoding")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(sonic), "decode", broken)
+        with pytest.raises(MemoryError):
+            generate_it(clouds(), no_face="whole image")
+    assert len(list(folders.rglob("*.latents.safetensors"))) == 1
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(sonic), "sample", broken)
+        with pytest.raises(MemoryError):
+            generate_it(clouds(), no_face="whole image", seed=1)
+        path = generate_it(clouds(), no_face="whole image")
+    assert pack.part("sonic_core.media.probe").probe(path).frames == 5
+    assert not list(folders.rglob("*.latents.safetensors"))
