@@ -29,6 +29,8 @@ CONTAINERS = {".mp4": MP4, ".m4v": MP4, ".mov": MOV, ".mkv": MATROSKA, ".webm": 
 """Kinds of file that can be written, by suffix."""
 MIN_BITRATE = 192_000
 """Bits per second of sound that is encoded again: what was lossy once must not get worse."""
+MOST_REORDERED = 32
+"""Packets that may come before the first one with a decoding time; H.264 and HEVC reorder by 16 pictures at most."""
 # What the container says about itself; the new one says its own.
 _CONTAINER_TAGS = ("major_brand", "minor_version", "compatible_brands", "encoder", "duration")
 
@@ -62,9 +64,7 @@ def replace_sound(
         picture.metadata.update(_own_words(original.metadata))
         track = StreamedSound(output, sound, timeline, kind)
         start = round(timeline.zero / original.time_base)
-        for packet in source.demux(original):
-            if not packet.size or packet.dts is None:
-                continue
+        for packet in in_decoding_order(packet for packet in source.demux(original) if packet.size):
             packet.pts = None if packet.pts is None else packet.pts - start
             packet.dts -= start
             seconds = float(packet.dts * packet.time_base)
@@ -116,6 +116,35 @@ def replace_picture(
                     output.mux(piece)
 
     return _written(timeline, kind, path, tags, overwrite, write)
+
+
+def in_decoding_order(packets: Iterable[av.Packet]) -> Iterator[av.Packet]:
+    """The packets, each with a decoding time: Matroska names none for those before the first picture that is shown out of order.
+
+    Raises OutputError where there are too many without one to tell what it is.
+    """
+    waiting: list[av.Packet] = []
+    last: int | None = None
+    for packet in packets:
+        if packet.dts is None and last is None:
+            waiting.append(packet)
+            if len(waiting) > MOST_REORDERED:
+                break
+            continue
+        if packet.dts is None:
+            packet.dts = last + 1
+        time = packet.dts
+        for earlier in reversed(waiting):
+            time -= max(1, earlier.duration or 0)
+            earlier.dts = time
+        yield from waiting
+        waiting, last = [], packet.dts
+        yield packet
+    if waiting:
+        raise OutputError(
+            "The picture's packets do not say in which order they are decoded, so that they cannot be copied. "
+            "Use --method shift_frames, which encodes the picture anew."
+        )
 
 
 def container_for(path: Path) -> Container:

@@ -9,7 +9,7 @@ import pytest
 from media_samples import chirp, decoded_frames, decoded_samples, moving_picture
 
 from sonic_core.errors import OutputError
-from sonic_core.media.remux import cut_to, replace_picture, replace_sound
+from sonic_core.media.remux import cut_to, in_decoding_order, replace_picture, replace_sound
 from sonic_core.media.timeline import read_frames_at, read_shown_frames, read_sound, read_timeline
 from sonic_core.media.writer import write_video
 
@@ -130,3 +130,38 @@ def test_picture_that_a_container_cannot_hold_is_said(tmp_path):
     with pytest.raises(OutputError, match=r"\.mkv"):
         replace_sound(timeline, [], tmp_path / "b.webm")
     assert not (tmp_path / "b.webm").exists()
+
+
+def with_reordered_frames(path: Path) -> Path:
+    """An H.264 Matroska file as recorders write it: its first packets have no decoding time."""
+    with av.open(str(path), "w") as out:
+        video = out.add_stream("libx264", rate=25, options={"crf": "5", "bf": "3", "b-adapt": "0"})
+        video.width = video.height = 64
+        audio = out.add_stream("flac", rate=16_000)
+        audio.layout = "mono"
+        for i in range(30):
+            out.mux(video.encode(av.VideoFrame.from_ndarray(np.full((64, 64, 3), 40 + 3 * i, np.uint8), "rgb24")))
+        out.mux(video.encode(None))
+        for packet in encoded(audio, chirp(1.2, 16_000).samples, 0):
+            out.mux(packet)
+    return path
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4"])
+def test_pictures_without_a_decoding_time_are_copied_too(tmp_path, suffix):
+    source = with_reordered_frames(tmp_path / "a.mkv")
+    with av.open(str(source)) as container:
+        assert next(container.demux(video=0)).dts is None
+    timeline = read_timeline(source)
+    copy = replace_sound(timeline, cut_to(read_sound(timeline), timeline, timeline.end), tmp_path / f"b{suffix}")
+    assert (decoded_frames(copy) == decoded_frames(source)).all()
+    assert read_timeline(copy).times == pytest.approx(timeline.times, abs=1e-3)
+
+
+def test_pictures_that_never_say_when_they_are_decoded_are_not_copied(tmp_path):
+    with av.open(str(with_reordered_frames(tmp_path / "a.mkv"))) as container:
+        packets = [packet for packet in container.demux(video=0) if packet.size]
+        for packet in packets:
+            packet.dts = None
+        with pytest.raises(OutputError, match="shift_frames"):
+            list(in_decoding_order(packets))
