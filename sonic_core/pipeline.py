@@ -15,9 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from . import __version__
 from .audio.clip import AudioClip
 from .engines.base import Conditioning, Engine, Latents
 from .engines.latents_file import load_latents, save_latents
+from .errors import OutputError, SettingsError
 from .frames import FrameStream
 from .media.c2pa_signing import Signing, check_signing, sign
 from .media.provenance import PRODUCER, Provenance, audio_digest
@@ -48,10 +50,15 @@ class Labels:
 
 @dataclass(frozen=True)
 class Kept:
-    """Where latents are kept from the end of sampling until the video is complete; resume: go on from those that are there."""
+    """Where latents are kept from the end of sampling until the video is complete.
+
+    resume: go on from those that are there.  required: latents that are there and cannot be used are an error; otherwise sampling
+    begins anew.
+    """
 
     path: Path
     resume: bool = False
+    required: bool = True
 
 
 def kept_in(
@@ -63,8 +70,9 @@ def kept_in(
     mask: NDArray[np.uint8] | None = None,
 ) -> Kept:
     """Latents in `folder`, named after all that they are made from: the same again goes on by itself, anything else starts anew."""
-    origin = json.dumps(_origin(engine, portrait, audio, settings, mask), sort_keys=True)
-    return Kept(folder / f"{hashlib.sha256(origin.encode()).hexdigest()[:16]}.latents.safetensors", resume=True)
+    made_by = {**_origin(engine, portrait, audio, settings, mask), "program": __version__}
+    name = hashlib.sha256(json.dumps(made_by, sort_keys=True).encode()).hexdigest()[:16]
+    return Kept(folder / f"{name}.latents.safetensors", resume=True, required=False)
 
 
 @dataclass(frozen=True)
@@ -108,8 +116,7 @@ def generate(
     check_output(output)
     conditioning = engine.prepare(portrait, audio, settings, progress, **({} if mask is None else {"mask": mask}))
     origin = _origin(engine, portrait, audio, settings, mask) if kept else {}
-    latents = _sampled(engine, conditioning, settings, kept, origin, progress)
-    frames = with_visible_label(_frames(engine, conditioning, latents, rate, smoothing, progress), labels.visible)
+    latents, kept = _sampled(engine, conditioning, settings, kept, origin, progress)
     provenance = Provenance(
         labels.producer,
         engine.name,
@@ -122,6 +129,7 @@ def generate(
         audio_digest(audio),
     )
     with _kept_until_done(kept):
+        frames = with_visible_label(_frames(engine, conditioning, latents, rate, smoothing, progress), labels.visible)
         path = write_video(
             frames,
             conditioning.audio,
@@ -160,14 +168,24 @@ def _sampled(
     kept: Kept | None,
     origin: Mapping[str, Any],
     progress: Progress,
-) -> Latents:
-    """The latents of an earlier run where they are to be used again, new ones otherwise."""
+) -> tuple[Latents, Kept | None]:
+    """The latents of an earlier run where they are to be used again, new ones otherwise; and where they lie, None = nowhere."""
     if kept and kept.resume and kept.path.exists():
-        return load_latents(kept.path, conditioning, origin)
+        try:
+            return load_latents(kept.path, conditioning, origin), kept
+        except SettingsError as error:
+            if kept.required:
+                raise
+            log.warning("What was kept cannot be used, sampling begins anew: %s", error)
     latents = engine.sample(conditioning, settings, progress)
-    if kept:
+    if kept is None:
+        return latents, None
+    try:
         save_latents(latents, kept.path, origin)
-    return latents
+    except OutputError as error:  # the clip may still fit where its latents do not
+        log.warning("What was sampled is not kept, a failure from here on would lose it: %s", error)
+        return latents, None
+    return latents, kept
 
 
 @contextmanager
@@ -181,7 +199,10 @@ def _kept_until_done(kept: Kept | None) -> Iterator[None]:
             log.warning("What was sampled is kept in %s; %s to go on from there.", kept.path, how)
         raise
     if kept:
-        kept.path.unlink(missing_ok=True)
+        try:
+            kept.path.unlink(missing_ok=True)
+        except OSError as error:
+            log.warning("The video is complete; %s can be deleted and could not be (%s).", kept.path, error)
 
 
 def _origin(
