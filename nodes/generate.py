@@ -10,7 +10,6 @@ from torch import Tensor
 from ..sonic_core.engines.base import Engine
 from ..sonic_core.media.encoding import Encoding
 from ..sonic_core.pipeline import Labels, generate, kept_in
-from ..sonic_core.post.interpolation import FrameRate
 from ..sonic_core.settings import Settings
 from ..sonic_core.threads import one_thread
 from . import host
@@ -18,7 +17,7 @@ from .convert import clip_from_audio, picture_from_images
 from .encoding_inputs import FORMATS, encoding, encoding_inputs, file_inputs, filename_input
 from .face_inputs import STOP, face_inputs, portrait_of
 from .host import io
-from .interpolation_inputs import ENGINES_OWN, interpolator_named, rate_input
+from .interpolation_inputs import ENGINES_OWN, frame_rate, rate_input
 from .marking_inputs import NO_LABEL, label, marking_inputs
 from .playable import playable
 from .setting_inputs import INFERENCE, PREPARE, setting_inputs
@@ -100,7 +99,7 @@ class Generate(io.ComfyNode):
         with one_thread():
             portrait, area = portrait_of(model, picture, wanted.face_index, mask, face_box, no_face, progress)
         place = host.output_place(filename_prefix, wanted.min_resolution, wanted.min_resolution, f".{file_format}")
-        rate = None if output_fps == ENGINES_OWN else FrameRate(output_fps, interpolator_named("auto"))
+        rate = frame_rate(output_fps, model)
         with threads_for(model):
             made = generate(
                 model,

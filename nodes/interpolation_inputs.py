@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from ..sonic_core.clip_interpolation import interpolator
+from ..sonic_core.engines.base import Engine
 from ..sonic_core.frames import Frame
 from ..sonic_core.models.flownet import FLOWNET
-from ..sonic_core.post.interpolation import MAX_FPS, Between
+from ..sonic_core.post.interpolation import MAX_FPS, Between, FrameRate
 from . import host
 from .host import advanced, io
 
@@ -24,6 +25,14 @@ def rate_input() -> io.Input:
             tooltip="Frames per second of the video, with new frames between the engine's; 0 = the engine's own, 25.",
         )
     )
+
+
+def frame_rate(output_fps: float, model: Engine) -> FrameRate | None:
+    """The rate that is asked for; RIFE is loaded for an engine whose frames are interpolated, and not for one that draws any moment."""
+    if output_fps == ENGINES_OWN:
+        return None
+    made_between = output_fps != model.fps and not hasattr(model, "at_rate")
+    return FrameRate(output_fps, interpolator_named("auto" if made_between else "flow"))
 
 
 def interpolator_named(method: str) -> Between[Frame]:

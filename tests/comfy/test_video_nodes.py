@@ -61,6 +61,15 @@ def test_a_browser_plays_the_file_itself_wherever_it_can(execute, folders, decod
     assert not list((folders / "temp").glob("*.mp4"))
 
 
+def test_a_copy_that_cannot_be_made_does_not_cost_the_finished_file(execute, folders, decoded, caplog):
+    (folders / "temp").rmdir()
+    (folders / "temp").write_text("no folder")
+    node = combine(execute, decoded, file_format="gif")
+    assert Path(node.args[1]).read_bytes()[:6] == b"GIF89a"
+    assert node.ui["images"] == node.ui["file"]
+    assert "no copy of it to play" in caplog.text
+
+
 @pytest.mark.parametrize(("even", "size"), [("crop", (64, 48)), ("pad", (66, 50))])
 def test_odd_sides_are_cropped_or_padded_as_asked(execute, pack, folders, even, size):
     images = torch.rand(3, 49, 65, 3, generator=torch.Generator().manual_seed(0))
@@ -180,6 +189,13 @@ def test_generate_draws_at_the_rate_that_is_asked_for(execute, pack, model, pict
     options = {"model": model, "image": picture, "audio": sound, "min_resolution": 256, "output_fps": 60.0}
     video = module(pack, "media.probe").probe(execute("SonicGenerate", **options).args[1])
     assert (video.frames, video.fps) == (120, 60)
+
+
+def test_an_engine_that_draws_any_moment_does_not_load_rife(execute, models_folder, model, picture, sound):
+    (models_folder / "sonic" / "RIFE").mkdir(parents=True)
+    (models_folder / "sonic" / "RIFE" / "flownet.pkl").write_text("no network")
+    options = {"model": model, "image": picture, "audio": sound, "min_resolution": 256, "output_fps": 50.0}
+    assert Path(execute("SonicGenerate", **options).args[1]).exists()
 
 
 def test_interpolation_stops_when_asked_to(execute, decoded):
