@@ -1,21 +1,30 @@
 """Weights in 8 bits: how far they are from the true ones, what they save, and that whatever uses them still works."""
 
+from dataclasses import replace
+
 import pytest
 import torch
-from sonic_samples import CONTEXT, TOKENS, UNET, seeded
+from sonic_samples import CONTEXT, TOKENS, UNET, portrait, seeded, speech, write_models
 from torch import nn
 
 from sonic_core.engines.sonic.denoiser import Conditions, SonicDenoiser
+from sonic_core.engines.sonic.devices import compiles_8_bit_floats
 from sonic_core.engines.sonic.eight_bit import (
     LAYERS,
     RELATIVE_ERROR,
     EightBit,
     bytes_in_8_bits,
+    is_in_8_bits,
     module_bytes,
     store_in_8_bits,
 )
+from sonic_core.engines.sonic.engine import SonicEngine
+from sonic_core.engines.sonic.estimating import Mode
 from sonic_core.engines.sonic.temporal_convolution import TemporalConv
 from sonic_core.engines.sonic.unet import SonicUNet
+from sonic_core.settings import Settings
+
+SETTINGS = Settings(min_resolution=256, inference_steps=1, framing="face")
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
@@ -102,3 +111,74 @@ def test_the_unet_stays_near_and_can_be_asked_twice():
     near = SonicDenoiser(unet, conditions)(x, 2.0, frames, (2,))[0]
     assert 0 < (near - exact).abs().mean() < 0.05 * exact.abs().mean()
     assert SonicDenoiser(unet.bfloat16(), conditions)(x, 2.0, frames, (2,))[0].isfinite().all()
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("models")
+    write_models(folder)
+    return folder
+
+
+@pytest.fixture
+def plan_small(monkeypatch):
+    """Say whether the next plans store the UNet in 8 bits."""
+    plan = Mode.plan
+
+    def choose(small):
+        monkeypatch.setattr(Mode, "plan", lambda *args: replace(plan(*args), small_weights=small))
+
+    return choose
+
+
+def samples_of(engine):
+    return engine.sample(engine.prepare(portrait(), speech(0.12), SETTINGS), SETTINGS).samples
+
+
+def test_a_clip_that_needed_8_bits_leaves_no_trace_in_the_next_one(models, plan_small):
+    engine = SonicEngine([models], device="cpu")
+    plan_small(False)
+    before = samples_of(engine)
+    plan_small(True)
+    assert not torch.equal(samples_of(engine), before)
+    plan_small(False)
+    assert torch.equal(samples_of(engine), before)
+    assert not is_in_8_bits(engine.model.unet)
+
+
+def test_networks_without_a_file_stay_in_8_bits_and_the_log_says_so(models, plan_small, caplog):
+    engine = SonicEngine(device="cpu", model=replace(SonicEngine([models], device="cpu").model, read_unet=None))
+    plan_small(True)
+    small = samples_of(engine)
+    plan_small(False)
+    assert torch.equal(samples_of(engine), small)
+    assert "stay in 8 bits" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("capability", "compiles"), [((7, 5), False), ((8, 6), False), ((8, 9), True), ((12, 0), True)]
+)
+def test_compiled_code_reads_8_bits_from_ada_on(monkeypatch, capability, compiles):
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
+    assert compiles_8_bit_floats(torch.device("cuda")) == compiles
+    assert compiles_8_bit_floats(torch.device("cpu"))
+
+
+def test_where_8_bits_cannot_be_compiled_the_clip_is_made_without_compiling(models, plan_small, monkeypatch, caplog):
+    compile_module = nn.Module.compile
+    monkeypatch.setattr(
+        nn.Module, "compile", lambda self, **options: compile_module(self, **{**options, "backend": "eager"})
+    )
+    monkeypatch.setattr("sonic_core.engines.sonic.engine.compiles_8_bit_floats", lambda device: False)
+    engine = SonicEngine([models], device="cpu", compile=True)
+    plan_small(False)
+    samples_of(engine)
+    assert compiled(engine)
+    plan_small(True)
+    assert torch.isfinite(samples_of(engine)).all()
+    assert not compiled(engine)
+    assert "is not compiled" in caplog.text
+
+
+def compiled(engine):
+    return any(module._compiled_call_impl is not None for module in engine.model.unet.modules())

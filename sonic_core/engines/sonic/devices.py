@@ -42,6 +42,11 @@ def has_8_bit_floats(device: torch.device) -> bool:
     return device.type != "mps"
 
 
+def compiles_8_bit_floats(device: torch.device) -> bool:
+    """Whether compiled code can read e4m3: on NVIDIA GPUs before compute capability 8.9 (RTX 30, A100) Triton refuses it."""
+    return device.type != "cuda" or torch.cuda.get_device_capability(device) >= (8, 9)
+
+
 def free_memory(device: torch.device) -> float:
     """Bytes that this process may still use on a device; infinite where the system does not say.
 

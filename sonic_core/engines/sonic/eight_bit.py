@@ -50,6 +50,10 @@ def store_in_8_bits(model: nn.Module) -> None:
                 setattr(module, name, EightBit(child))
 
 
+def is_in_8_bits(model: nn.Module) -> bool:
+    return any(isinstance(module, EightBit) for module in model.modules())
+
+
 def bytes_in_8_bits(model: nn.Module) -> int:
     """What `store_in_8_bits` would leave of a model, in bytes."""
     layers = [module for module in model.modules() if isinstance(module, LAYERS) and module.weight is not None]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -36,8 +36,8 @@ from .audio_conditioning import (
 )
 from .decoding import ChunkedDecoder, encode_picture
 from .denoiser import KEY_FPS, Conditions, SonicDenoiser, starting_latents
-from .devices import free_memory
-from .eight_bit import module_bytes, store_in_8_bits
+from .devices import compiles_8_bit_floats, free_memory
+from .eight_bit import is_in_8_bits, module_bytes, store_in_8_bits
 from .estimating import ClipEstimate, Mode, estimate_clip, sizes_of
 from .framing import frame
 from .interpolation import doubled
@@ -46,6 +46,7 @@ from .planning import Estimate, MemoryPlan
 from .presets import Preset
 from .previews import latent_preview
 from .savings import PlannedPredictions, in_groups, plan_steps
+from .unet import SonicUNet
 
 log = logging.getLogger(__name__)
 
@@ -238,13 +239,9 @@ class SonicEngine:
             torch.cuda.empty_cache()
 
     def _denoiser(self, features: SonicFeatures, settings: Settings, plan: MemoryPlan) -> SonicDenoiser:
-        unet = self.model.unet
+        unet = self._unet_for(plan)
         unet.chunk_feed_forward(plan.chunked)
-        if plan.small_weights:
-            store_in_8_bits(unet)
         unet.to(self.device)
-        if self.compile:
-            unet.compile_blocks()
         amplitude = (settings.dynamic_scale,) * 2 if self.reference else (settings.motion_scale, settings.dynamic_scale)
         conditions = Conditions(
             image_latent=features.reference,
@@ -255,6 +252,23 @@ class SonicEngine:
             mask=features.mask,
         )
         return SonicDenoiser(unet, conditions, together=plan.together, keep_deep=self.preset.substeps > 1)
+
+    def _unet_for(self, plan: MemoryPlan) -> SonicUNet:
+        """The UNet with its weights as planned, whatever an earlier clip had them stored in; compiled where that is wanted and possible."""
+        if plan.small_weights:
+            store_in_8_bits(self.model.unet)
+        elif is_in_8_bits(self.model.unet):
+            if self.model.read_unet is None:
+                log.warning("The UNet's weights stay in 8 bits, to which an earlier clip's memory drove them.")
+            else:
+                self.model = replace(self.model, unet=self.model.read_unet())
+        unet = self.model.unet
+        if self.compile and (not is_in_8_bits(unet) or compiles_8_bit_floats(self.device)):
+            unet.compile_blocks()
+        elif self.compile:
+            log.warning("This GPU cannot run compiled code with weights in 8 bits; the UNet is not compiled.")
+            unet.run_as_written()
+        return unet
 
     def _noise(self, features: SonicFeatures, seed: int) -> Tensor:
         """[N, 4, h, w] as the published code draws it on a CPU: after noise for the picture, which it does not use."""

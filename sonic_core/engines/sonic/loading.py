@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,7 @@ class SonicModel:
     """The networks of the sonic engine, on the CPU.
 
     encoder: Whisper or Wav2Vec2.  ifnet: None = interpolate by optical flow.  fingerprints: of the files, by key (models/fingerprint.py).
+    read_unet: the UNet once more from its file, for when its weights were stored in 8 bits; None = they stay so.
     """
 
     unet: SonicUNet
@@ -49,6 +51,7 @@ class SonicModel:
     encoder: WhisperStates | Wav2Vec2Encoder
     ifnet: IFNet | None = None
     fingerprints: Mapping[str, str] = field(default_factory=dict)
+    read_unet: Callable[[], SonicUNet] | None = None
 
 
 def load_sonic(
@@ -77,7 +80,8 @@ def load_sonic(
     if missing or faults:
         raise report_problems("sonic", missing, faults, folders)
     _check_together(parts, paths)
-    return SonicModel(**parts, fingerprints={key: fingerprint(path) for key, path in paths.items()})
+    fingerprints = {key: fingerprint(path) for key, path in paths.items()}
+    return SonicModel(**parts, fingerprints=fingerprints, read_unet=partial(_unet, paths["unet"], dtype))
 
 
 def networks_on_meta(paths: Mapping[str, Path], dtype: torch.dtype) -> tuple[nn.Module, nn.Module, nn.Module]:

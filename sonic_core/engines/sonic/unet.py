@@ -105,10 +105,15 @@ class SonicUNet(UNetSpatioTemporalConditionModel):
     def compile_blocks(self) -> None:
         """Compile every resnet and transformer block, once; they repeat in a few shapes, so this is quicker than the whole."""
         if not self._compiled:
-            for module in self.modules():
-                if isinstance(module, (SpatioTemporalResBlock, TransformerSpatioTemporalModel)):
-                    module.compile(dynamic=False)
+            for module in self._blocks():
+                module.compile(dynamic=False)
             self._compiled = True
+
+    def run_as_written(self) -> None:
+        """Take back what `compile_blocks` did."""
+        for module in self._blocks() if self._compiled else ():
+            module._compiled_call_impl = None
+        self._compiled = False
 
     def room_for_every_shape(self) -> AbstractContextManager[object]:
         """To be entered around passes: a compiled block is compiled anew for each of its shapes, and PyTorch gives up after eight."""
@@ -117,6 +122,10 @@ class SonicUNet(UNetSpatioTemporalConditionModel):
         config = torch._dynamo.config
         limit = "recompile_limit" if hasattr(config, "recompile_limit") else "cache_size_limit"
         return config.patch({limit: SHAPES})
+
+    def _blocks(self) -> list[nn.Module]:
+        """The parts that repeat."""
+        return [m for m in self.modules() if isinstance(m, (SpatioTemporalResBlock, TransformerSpatioTemporalModel))]
 
     def _load(self, context: AttentionContext) -> None:
         for attn, processor in audio_attentions(self):
