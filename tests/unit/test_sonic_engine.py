@@ -8,7 +8,7 @@ from sonic_samples import portrait, speech, write_models
 
 from sonic_core.audio.clip import AudioClip
 from sonic_core.engines.sonic.engine import SonicEngine
-from sonic_core.errors import AudioError, ModelMissingError, SettingsError
+from sonic_core.errors import AudioError, ModelMissingError, SettingsError, SonicError
 from sonic_core.pipeline import generate
 from sonic_core.settings import Settings
 
@@ -211,6 +211,15 @@ def test_half_precision_runs_with_latents_in_single(models):
     assert latents.samples.dtype == torch.float32
     assert torch.isfinite(latents.samples).all()
     assert len(list(engine.decode(conditioning, latents))) == 2
+
+
+def test_numbers_that_overflow_stop_the_sampling_in_the_first_window(models):
+    engine, seen = SonicEngine([models], device="cpu"), []
+    engine.model.unet.conv_in.weight.data.fill_(3e38)
+    conditioning = engine.prepare(portrait(), speech(0.1), SETTINGS)
+    with pytest.raises(SonicError, match="Choose precision bf16 or fp32"):
+        engine.sample(conditioning, SETTINGS, lambda *report: seen.append(report))
+    assert seen == [("sampling", 0, 2)]
 
 
 def test_a_video_is_as_long_as_its_recording(engine, tmp_path):

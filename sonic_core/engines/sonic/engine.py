@@ -19,6 +19,7 @@ from ...diffusion.guidance import Denoise, three_branch, within
 from ...diffusion.sampler import sample_euler
 from ...diffusion.schedule import karras_sigmas
 from ...diffusion.windows import Windows
+from ...errors import SonicError
 from ...frames import Frame, FrameStream
 from ...portrait.portrait import Portrait
 from ...progress import Progress, ignore
@@ -185,7 +186,7 @@ class SonicEngine:
         denoise, levels = in_groups(three_branch(predict, image_scale, audio_scale), sigmas, self.preset.substeps)
 
         x = starting_latents(features.reference, self._noise(features, settings.seed), float(levels[0])).to(self.device)
-        denoise = _reporting(denoise, levels, progress)
+        denoise = _watched(denoise, levels, progress)
         try:
             with self.model.unet.room_for_every_shape():
                 samples = sample_euler(denoise, x, levels, self.windows, progress, latent_preview)
@@ -308,15 +309,21 @@ class SonicEngine:
         return (f"Preset {self.preset.name} runs {steps} of the {settings.inference_steps} steps.",)
 
 
-def _reporting(denoise: Denoise, levels: Tensor, progress: Progress) -> Denoise:
-    """Let `progress` stop the work between windows: a step over a long clip takes minutes."""
+def _watched(denoise: Denoise, levels: Tensor, progress: Progress) -> Denoise:
+    """Stop the work between windows, as a step over a long clip takes minutes: when `progress` says so, or when numbers overflow."""
     steps = {level: i for i, level in enumerate(levels.tolist())}
 
-    def denoise_and_report(x: Tensor, sigma: float, frames: Tensor) -> Tensor:
+    def denoise_watched(x: Tensor, sigma: float, frames: Tensor) -> Tensor:
         progress("sampling", steps[sigma], len(steps) - 1)
-        return denoise(x, sigma, frames)
+        denoised = denoise(x, sigma, frames)
+        if not denoised.isfinite().all():
+            raise SonicError(
+                "The UNet's numbers overflow, so that every frame would be black. Choose precision bf16 or fp32; where that does "
+                "not help, its weights are damaged: download them again."
+            )
+        return denoised
 
-    return denoise_and_report
+    return denoise_watched
 
 
 def _is_on(module: torch.nn.Module, device: torch.device) -> bool:
