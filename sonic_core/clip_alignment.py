@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from .engines.lite.heard_opening import hear_opening
+from .clip_hearing import listen
 from .errors import AudioError, PortraitError
+from .media.c2pa_signing import lost_signature
 from .media.encoding import Encoding
+from .media.pending_file import check_writable
 from .media.provenance import GENERATOR
-from .media.remux import CONTAINERS, container_for, cut_to, replace_picture, replace_sound
+from .media.remux import container_for, cut_to, named_after, replace_picture, replace_sound, tracks_left_out
 from .media.timeline import Timeline, read_frames_at, read_shown_frames, read_sound, read_timeline
 from .post import syncnet
 from .post.alignment import (
@@ -28,11 +28,11 @@ from .post.alignment import (
 from .post.audio_opening import CURVE_RATE
 from .post.face_tracker import MeshTracker
 from .post.mouth_track import MouthTrack, at_steady_rate, track_mouth
+from .post.quality_report import HeardSpeech
 from .post.retiming import Correction, retimed_sound
 from .post.syncnet import SyncNet, SyncScore
 from .progress import Progress, ignore
 
-LISTENING_RATE = 16_000
 SHIFT_TAG = "lip_sync"
 """Metadata of a corrected file: what was moved by how much, and by what."""
 
@@ -73,23 +73,23 @@ def measure_clip(path: Path, progress: Progress = ignore) -> ClipSync:
         raise AudioError(
             f"{path.name} has only {timeline.shared_seconds:.2f} s of picture and sound together; {MIN_SECONDS} s are needed."
         )
-    heard, loud = listen(timeline, progress)
-    if np.ptp(heard) < 1e-3:
+    heard = listen(timeline, progress)
+    if np.ptp(heard.opening) < 1e-3:
         raise AudioError(
             f"{path.name} is silent, or nothing in its sound is like speech. Choose a clip in which somebody speaks."
         )
-    return measured(timeline, watch(timeline, progress), heard, loud)
+    return measured(timeline, watch(timeline, progress), heard)
 
 
-def measured(timeline: Timeline, track: MouthTrack, heard: NDArray[np.float32], loud: NDArray[np.float32]) -> ClipSync:
+def measured(timeline: Timeline, track: MouthTrack, heard: HeardSpeech) -> ClipSync:
     """The comparison; PortraitError where there is no mouth to compare with."""
-    count = min(len(heard), len(loud), round(timeline.shared_seconds * CURVE_RATE))
+    count = min(len(heard.opening), len(heard.loudness), round(timeline.shared_seconds * CURVE_RATE))
     name = timeline.path.name
     if track.found_share < MIN_FOUND:
         raise PortraitError(
             f"A face was seen in only {track.found_share:.0%} of the frames of {name}. A clip with one visible face is needed."
         )
-    report = compare(track, heard[:count], loud[:count])
+    report = compare(track, heard.opening[:count], heard.loudness[:count])
     if report.notes:
         raise PortraitError(f"{name} cannot be measured. {' '.join(report.notes)}")
     return ClipSync(timeline, track, report)
@@ -100,31 +100,6 @@ def watch(timeline: Timeline, progress: Progress = ignore) -> MouthTrack:
     frames, times = read_shown_frames(timeline)
     track = track_mouth(frames, MeshTracker(), progress)
     return track if timeline.constant else at_steady_rate(track, times)
-
-
-def listen(timeline: Timeline, progress: Progress = ignore) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Opening that is heard and loudness, at CURVE_RATE from the first frame to the end of picture or sound, whichever is sooner."""
-    peaks: list[NDArray[np.float32]] = []
-    step = LISTENING_RATE // CURVE_RATE
-    wanted = round(timeline.shared_seconds * LISTENING_RATE)
-
-    def pieces() -> Iterator[NDArray[np.float32]]:
-        rest, left = np.zeros(0, np.float32), wanted
-        for block in read_sound(timeline, LISTENING_RATE, mono=True):
-            piece = block[0, :left]
-            left -= len(piece)
-            rest = np.concatenate([rest, np.abs(piece)])
-            whole = len(rest) // step * step
-            peaks.append(rest[:whole].reshape(-1, step).max(axis=1))
-            rest = rest[whole:]
-            if len(piece):
-                yield piece
-            if left <= 0:
-                return
-
-    heard = hear_opening(pieces(), wanted / LISTENING_RATE, progress=progress)
-    loud = np.concatenate(peaks) if peaks else np.zeros(0, np.float32)
-    return heard, np.pad(loud, (0, max(0, len(heard) - len(loud))))
 
 
 def align_clip(
@@ -143,12 +118,15 @@ def align_clip(
     output: default is the name with `_aligned` beside the file.  method: shift_audio copies the picture as it is and encodes the moved
     sound; shift_frames encodes the picture anew and moves whole frames.  drift: also take away an offset that grows along the clip.
     """
-    target = output or default_output(path)
+    target = output or named_after(path, "aligned")
     container_for(target)
+    if output and not measure_only:
+        check_writable(output)
     before = measure_clip(path, progress)
     report = before.report if drift else _without_drift(before.report)
     correction, note = plan_correction(report, method, tolerance_ms, before.timeline.fps)
     notes = [*_remarks(before.timeline), note]
+    signature = lost_signature(path)
     if correction is None or measure_only:
         if correction is not None:
             notes[-1] = note.split(",")[0] + "; nothing was changed."
@@ -157,11 +135,12 @@ def align_clip(
     if method == "shift_audio":
         written = _with_sound_moved(before.timeline, correction, target, tags, overwrite, progress)
         timeline = read_timeline(written)
-        after = measured(timeline, before.track, *listen(timeline, progress))
+        after = measured(timeline, before.track, listen(timeline, progress))
     else:
         written = _with_frames_moved(before.timeline, correction, target, encoding, tags, overwrite, progress)
         after = measure_clip(written, progress)
     notes.append(_verdict(after.report, tolerance_ms, before.timeline.fps if method == "shift_frames" else None))
+    notes += signature
     shift = report.offset_ms if report.drifting else correction.late_ms
     return ClipAlignment(before.report, after.report, written, shift, tuple(notes))
 
@@ -173,12 +152,6 @@ def judge_clip(path: Path, net: SyncNet, progress: Progress = ignore) -> SyncSco
     frames = read_frames_at(timeline, np.arange(count) / syncnet.FPS, syncnet.FPS)
     mono = [block[0] for block in read_sound(timeline, syncnet.RATE, mono=True)]
     return syncnet.score_sync(net, frames, np.concatenate(mono), MeshTracker(), progress)
-
-
-def default_output(path: Path) -> Path:
-    """`CLIP_aligned` beside the clip, of its own kind where that can be written."""
-    suffix = path.suffix if path.suffix.lower() in CONTAINERS else ".mkv"
-    return path.with_name(f"{path.stem}_aligned{suffix}")
 
 
 def _with_sound_moved(timeline: Timeline, correction: Correction, target: Path, tags, overwrite, progress) -> Path:
@@ -199,17 +172,10 @@ def _without_drift(report: SyncReport) -> SyncReport:
     return replace(report, drifting=False)
 
 
-def _remarks(timeline: Timeline) -> list[str]:
-    pictures, sounds, others = timeline.tracks
-    dropped = [f"{sounds - 1} more sound track(s)"] if sounds > 1 else []
-    dropped += [f"{pictures - 1} more picture track(s)"] if pictures > 1 else []
-    dropped += [f"{others} other track(s)"] if others else []
-    notes = (
-        [f"Only the first picture and sound track are used; the file also has {', '.join(dropped)}."] if dropped else []
-    )
-    if not timeline.constant:
-        notes.append(f"The frame rate changes along the clip ({timeline.fps:.2f} fps on average).")
-    return notes
+def _remarks(timeline: Timeline) -> tuple[str, ...]:
+    if timeline.constant:
+        return tracks_left_out(timeline)
+    return (*tracks_left_out(timeline), f"The frame rate changes along the clip ({timeline.fps:.2f} fps on average).")
 
 
 def _verdict(after: SyncReport, tolerance_ms: float, fps: float | None) -> str:

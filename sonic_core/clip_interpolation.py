@@ -8,15 +8,16 @@ from pathlib import Path
 import numpy as np
 
 from .audio.loading import load_audio
-from .errors import AudioError, ModelMissingError, SettingsError
+from .errors import ModelMissingError, SettingsError
 from .frames import Frame, FrameStream
+from .media.c2pa_signing import lost_signature
 from .media.encoding import Encoding
 from .media.png_sequence import SOUND
 from .media.probe import probe
 from .media.provenance_check import own_tags
 from .media.reader import read_frames
-from .media.remux import container_for, replace_picture
-from .media.timeline import Timeline, read_frames_at, read_timeline
+from .media.remux import CONTAINERS, named_after, replace_picture, tracks_left_out
+from .media.timeline import Timeline, read_any_timeline, read_frames_at
 from .media.writer import check_output, write_video
 from .models.flownet import FLOWNET, find_flownet, load_flownet
 from .models.locate import models_folders
@@ -25,6 +26,8 @@ from .post.interpolation import Between, interpolated
 from .post.interpolators import INTERPOLATORS
 from .post.rife_interpolation import rife_between
 from .progress import Progress, ignore
+
+GIF, PNG = ".gif", ".png"
 
 
 def interpolator(
@@ -62,27 +65,27 @@ def interpolate_clip(
 ) -> Path:
     """Write the video (or PNG sequence) of `path` at another frame rate; its sound is copied where it can be, tags are kept.
 
-    output: default is the name with the rate (`clip_50fps.mp4`) beside the clip.  Frame i shows the time i / fps, counted from the first
-    frame; a changing frame rate becomes a constant one.  Raises OutputError (no video, cannot be written) and SettingsError (fps).
+    output: default is the name with the rate (`clip_50fps.mp4`) beside the clip, .mkv for a kind that is not written.  Frame i shows the
+    time i / fps, counted from the first frame; a changing frame rate becomes a constant one, a turned picture upright.
+    Raises OutputError (no video, cannot be written) and SettingsError (fps).
     """
-    target = output or path.with_name(f"{path.stem}_{fps:g}fps{'.mp4' if path.is_dir() else path.suffix}")
-    timeline = _timeline(path)
-    if timeline is None:
+    target = output or named_after(path, f"{fps:g}fps", (*CONTAINERS, GIF))
+    if path.is_dir() or path.suffix.lower() == GIF:
         check_output(target)
         sound = load_audio(path / SOUND) if (path / SOUND).exists() else None
         frames = interpolated(read_frames(path), fps, between, sound.duration if sound else None)
         return write_video(frames, sound, target, encoding, own_tags(probe(path).metadata), overwrite, progress)
-    container_for(target)
+    timeline = read_any_timeline(path)
     frames = interpolated(_steady(timeline), fps, between, _duration(timeline))
+    if not timeline.channels and target.suffix.lower() in (GIF, PNG):
+        return write_video(frames, None, target, encoding, own_tags(probe(path).metadata), overwrite, progress)
     return replace_picture(timeline, frames, target, encoding, {}, overwrite, progress)
 
 
-def _timeline(path: Path) -> Timeline | None:
-    """Picture and sound of a video; None for a silent one and for a PNG sequence."""
-    try:
-        return None if path.is_dir() else read_timeline(path)
-    except AudioError:
-        return None
+def left_behind(path: Path) -> tuple[str, ...]:
+    """What a copy of `path` at another frame rate will not have, in sentences: further tracks, a signature.  OutputError as above."""
+    tracks = () if path.is_dir() else tracks_left_out(read_any_timeline(path))
+    return (*tracks, *lost_signature(path))
 
 
 def _steady(timeline: Timeline) -> FrameStream:

@@ -7,7 +7,7 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import SettingsError
+from ..errors import OutputError, SettingsError
 from ..post.methods import DEFAULT_TOLERANCE_MS, METHODS
 
 if TYPE_CHECKING:
@@ -154,9 +154,12 @@ def _check(args: argparse.Namespace) -> None:
     if args.measure_only and args.output:
         raise SettingsError("--measure-only writes no video. Leave out --output or --measure-only.")
     if args.chart and args.chart.suffix.lower() != ".png":
-        raise SettingsError(f"The chart {args.chart} cannot be written: give a name that ends in .png.")
+        raise OutputError(f"The chart {args.chart} cannot be written: give a name that ends in .png.")
+    from ..media.pending_file import check_writable
     from ..media.remux import container_for
 
+    if args.chart:
+        check_writable(args.chart)
     if args.output:
         container_for(args.output)
 

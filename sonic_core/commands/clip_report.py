@@ -24,9 +24,14 @@ def add_report(parser: argparse.ArgumentParser) -> None:
 
 
 def check_report(path: Path | None) -> None:
-    """OutputError for a report that is neither of the two kinds: before the work, not after it."""
-    if path is not None and path.suffix.lower() not in SUFFIXES:
+    """OutputError for a report that is neither of the two kinds or cannot be written: before the work, not after it."""
+    if path is None:
+        return
+    if path.suffix.lower() not in SUFFIXES:
         raise OutputError(f"Cannot write the report {path}: give a name that ends in {' or '.join(SUFFIXES)}.")
+    from ..media.pending_file import check_writable
+
+    check_writable(path)
 
 
 def write_report(video: Path, report: Path, overwrite: bool, console: Console) -> dict[str, Any]:

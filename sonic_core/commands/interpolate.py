@@ -20,7 +20,7 @@ HELP = "give a video another frame rate, with new frames between the old ones"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", type=Path, metavar="CLIP.mp4", help="The video.")
+    parser.add_argument("file", type=Path, metavar="CLIP.mp4", help="The video, or a folder of pictures.")
     parser.add_argument(
         "--fps", required=True, type=float, metavar="N", help="Frames per second, 1 to 240; 29.97 is 30000/1001."
     )
@@ -46,14 +46,17 @@ def add_interpolation(parser: argparse._ActionsContainer) -> None:
 def run(args: argparse.Namespace, console: Console) -> dict[str, Any]:
     encoding = encoding_from(args)
 
-    from ..clip_interpolation import interpolate_clip
+    from ..clip_interpolation import interpolate_clip, left_behind
     from ..media.probe import probe
 
     start = time.perf_counter()
+    before, notes = probe(args.file), left_behind(args.file)
     between = between_from(args, args.device)
     path = interpolate_clip(args.file, args.fps, args.output, between, encoding, args.overwrite, console)
-    before, after = probe(args.file), probe(path)
+    after = probe(path)
     seconds = time.perf_counter() - start
+    for note in notes:
+        console.say(f"Note:    {note}")
     console.say(
         f"Done:    {path}  ({before.frames} frames at {before.fps:g} fps -> {after.frames} at {after.fps:g} fps, "
         f"made in {seconds:.1f} s)"
@@ -66,6 +69,7 @@ def run(args: argparse.Namespace, console: Console) -> dict[str, Any]:
         "duration": after.duration,
         "audio_duration": after.audio_duration,
         "seconds": round(seconds, 3),
+        "notes": list(notes),
     }
 
 

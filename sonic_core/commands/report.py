@@ -18,7 +18,9 @@ HELP = "measure the quality of a video: sync, closures, flicker, sharpness, iden
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", type=Path, metavar="CLIP.mp4", help="Any video with one visible face.")
+    parser.add_argument(
+        "file", type=Path, metavar="CLIP.mp4", help="Any video with one visible face, or a folder of pictures."
+    )
     parser.add_argument(
         "--output",
         type=Path,
@@ -29,6 +31,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, console: Console) -> dict[str, Any]:
-    output = args.output or args.file.with_name(f"{args.file.stem}_report.html")
+    from ..media.pending_file import beside
+
+    output = args.output or beside(args.file, "report.html")
     check_report(output)
     return {"file": str(args.file), **write_report(args.file, output, args.overwrite, console)}

@@ -96,6 +96,16 @@ def check_signature(path: Path) -> Check | None:
     return Check("C2PA signature", state in VALID_STATES, f"{state}{_signed_by(store)}")
 
 
+def lost_signature(path: Path) -> tuple[str, ...]:
+    """A sentence for whoever makes a changed copy of a signed file."""
+    if path.is_dir() or not _has_signature(path):
+        return ()
+    return (
+        f"{path.name} carries a C2PA signature, which holds for that very file only; the new one has none. "
+        "Sign it again where a signature is needed.",
+    )
+
+
 def _signed_by(store: Mapping[str, Any]) -> str:
     """The signer's name and what the validator noted, from a manifest store."""
     active = store.get("manifests", {}).get(store.get("active_manifest"), {})

@@ -77,6 +77,18 @@ class PendingFile:
         self.temporary.unlink(missing_ok=True)
 
 
+def check_writable(path: Path) -> None:
+    """OutputError if no file can be written to `path`: asked before long work, not after it.  Makes missing folders."""
+    PendingFile(path).discard()
+
+
+def beside(path: Path, ending: str) -> Path:
+    """`NAME_ending` in the folder of the file or folder `path`, which may be "."."""
+    if path.name in ("", ".."):
+        path = Path(os.path.abspath(path))
+    return path.with_name(f"{path.name if path.is_dir() else path.stem}_{ending}")
+
+
 def write_complete(path: Path, content: bytes, overwrite: bool = False) -> Path:
     """Write a whole file under `path`, or under a numbered name where it is taken and not to be overwritten; returns its path."""
     pending = PendingFile(path, overwrite)

@@ -15,6 +15,7 @@ from .png_sequence import DIGITS, FPS_TAG, SOUND, read_tags
 # Numbers of ITU-T H.273, as far as portraits meet them.
 COLOUR_NAMES = {1: "bt709", 5: "bt470bg", 6: "smpte170m", 9: "bt2020"}
 RANGE_NAMES = {1: "limited", 2: "full"}
+FIRST_NUMBERS = range(5)  # with which FFmpeg lets a sequence begin
 MP4_FAMILY = (".mp4", ".m4v", ".mov", ".m4a")
 
 
@@ -116,6 +117,10 @@ def _without_comment(video: Probe, tags: dict[str, str]) -> Probe:
 
 def _measure_sequence(folder: Path) -> Probe:
     """The pictures of a folder as a video at the rate that they name."""
+    if not any((folder / f"{number:0{DIGITS}}.png").exists() for number in FIRST_NUMBERS):
+        raise OutputError(
+            f"{folder} is a folder without a PNG sequence ({1:0{DIGITS}}.png, {2:0{DIGITS}}.png, ...). Expected one, or a video file."
+        )
     tags = read_tags(folder)
     files = {"framerate": tags.pop(FPS_TAG, "25")}
     with av.open(str(folder / f"%0{DIGITS}d.png"), format="image2", options=files) as container:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import closing
 from itertools import chain
 from pathlib import Path
@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from ..errors import OutputError
 from ..frames import FrameStream
 from ..progress import Progress, ignore
-from .audio_track import LAYOUTS, SOUND_CODECS
+from .audio_track import LAYOUTS, SOUND_CODECS, AudioTrack, NoAudio
 from .encoding import Encoding
 from .muxing import MP4, WEBM, Container
 from .muxing import opened as opened_output
-from .pending_file import PendingFile, plain_output_errors
+from .pending_file import PendingFile, beside, plain_output_errors
 from .picture_track import PictureTrack
 from .timeline import Timeline, opened, picture_of, read_sound, sound_of
 
@@ -57,12 +57,16 @@ def replace_sound(
         original = picture_of(source, timeline.path)
         try:
             picture = output.add_stream_from_template(original, opaque=True)
+            track = StreamedSound(output, sound, timeline, kind.audio_codecs[0])
+            picture.metadata.update(_own_words(original.metadata))
+            with plain_output_errors(path):
+                output.start_encoding()  # writes the header: some containers refuse a codec only here
         except ValueError as error:
+            instead = "" if kind is MATROSKA else "Give an --output that ends in .mkv, or "
             raise OutputError(
-                f"A {path.suffix} file cannot hold {original.codec_context.name} picture. Give an --output that ends in .mkv."
+                f"A {path.suffix} file cannot hold {original.codec_context.name} picture. "
+                f"{instead}{'choose' if instead else 'Choose'} --method shift_frames, which encodes the picture anew."
             ) from error
-        picture.metadata.update(_own_words(original.metadata))
-        track = StreamedSound(output, sound, timeline, kind)
         start = round(timeline.zero / original.time_base)
         for packet in in_decoding_order(packet for packet in source.demux(original) if packet.size):
             packet.pts = None if packet.pts is None else packet.pts - start
@@ -90,20 +94,27 @@ def replace_picture(
     overwrite: bool = False,
     progress: Progress = ignore,
 ) -> Path:
-    """Write the file of `timeline` with other frames, encoded anew; AAC that is as long as they are is copied, other sound encoded.
+    """Write the file of `timeline` with other frames, encoded anew; sound that is as long as they are is copied where the container
+    and `encoding` allow its codec, other sound encoded.
 
-    Otherwise as `replace_sound`.
+    A silent video stays silent.  Otherwise as `replace_sound`.
     """
     kind, encoding = container_for(path), encoding or Encoding()
+    codec, audio_codec = kind.chosen(encoding)
+
+    def sound_for(output: OutputContainer, source: InputContainer) -> AudioTrack:
+        if not timeline.channels:
+            return NoAudio()
+        if _fits(timeline, frames, source, kind.audio_codecs if encoding.audio_codec == "auto" else (audio_codec,)):
+            return CopiedSound(output, timeline)
+        bitrate = None if encoding.audio_bitrate == Encoding.audio_bitrate else encoding.audio_bitrate
+        sound = cut_to(read_sound(timeline), timeline, frames.duration)
+        return StreamedSound(output, sound, timeline, audio_codec, bitrate)
 
     def write(output: OutputContainer, source: InputContainer) -> None:
         with plain_output_errors(path):
-            picture = PictureTrack(output, frames, encoding, kind.chosen(encoding)[0])
-        if _fits(timeline, frames, source, kind):
-            track = CopiedSound(output, timeline)
-        else:
-            track = StreamedSound(output, cut_to(read_sound(timeline), timeline, frames.duration), timeline, kind)
-        with closing(track):
+            picture = PictureTrack(output, frames, encoding, codec)
+        with closing(sound_for(output, source)) as track:
             for index, frame in enumerate(frames, start=1):
                 with plain_output_errors(path):
                     output.mux(picture.encode(frame))
@@ -155,6 +166,22 @@ def container_for(path: Path) -> Container:
     return kind
 
 
+def named_after(path: Path, what: str, kinds: Collection[str] = tuple(CONTAINERS)) -> Path:
+    """`CLIP_what` beside the clip, of its own kind where that is one of `kinds`, else .mkv; .mp4 for a folder of pictures."""
+    suffix = ".mp4" if path.is_dir() else path.suffix if path.suffix.lower() in kinds else ".mkv"
+    return beside(path, f"{what}{suffix}")
+
+
+def tracks_left_out(timeline: Timeline) -> tuple[str, ...]:
+    """A sentence where the file holds more than a picture and a sound, which are all that is used."""
+    pictures, sounds, others = timeline.tracks
+    counts = ((sounds - 1, "more sound"), (pictures - 1, "more picture"), (others, "other"))
+    left_out = [f"{count} {kind} track(s)" for count, kind in counts if count > 0]
+    if not left_out:
+        return ()
+    return (f"Only the first picture and sound track are used; the file also has {', '.join(left_out)}.",)
+
+
 def cut_to(sound: Sound, timeline: Timeline, seconds: float) -> Iterator[NDArray[np.float32]]:
     """The sound's first `seconds`, silence added where it is shorter."""
     left = round(seconds * timeline.rate)
@@ -167,10 +194,12 @@ def cut_to(sound: Sound, timeline: Timeline, seconds: float) -> Iterator[NDArray
 
 
 class StreamedSound:
-    """Encodes sound that arrives in blocks, a little ahead of the picture."""
+    """Encodes sound that arrives in blocks, a little ahead of the picture.  bitrate: bits per second, None = so that nothing is heard."""
 
-    def __init__(self, container: OutputContainer, sound: Sound, timeline: Timeline, kind: Container) -> None:
-        codec = SOUND_CODECS[kind.audio_codecs[0]]
+    def __init__(
+        self, container: OutputContainer, sound: Sound, timeline: Timeline, codec_name: str, bitrate: int | None = None
+    ) -> None:
+        codec = SOUND_CODECS[codec_name]
         self.blocks = iter(sound)
         self.rate, self.done = timeline.rate, 0
         rate = next((rate for rate in codec.rates if rate >= timeline.rate), codec.rates[-1])
@@ -180,7 +209,7 @@ class StreamedSound:
         self.stream.layout = self.layout
         channels = 1 if self.mixed else timeline.channels
         self.stream.bit_rate = round(
-            min(max(MIN_BITRATE, 96_000 * channels), codec.max_bitrate, codec.max_bits * rate * channels)
+            min(bitrate or max(MIN_BITRATE, 96_000 * channels), codec.max_bitrate, codec.max_bits * rate * channels)
         )
         self.resampler = None
         if rate != timeline.rate or codec.form != "fltp":
@@ -255,15 +284,11 @@ def _written(timeline: Timeline, kind: Container, path: Path, tags, overwrite: b
         pending.discard()
 
 
-def _fits(timeline: Timeline, frames: FrameStream, source: InputContainer, kind: Container) -> bool:
-    """Whether the file's sound can be copied: a codec for this container, beginning and ending with the frames."""
+def _fits(timeline: Timeline, frames: FrameStream, source: InputContainer, codecs: Collection[str]) -> bool:
+    """Whether the file's sound can be copied: one of `codecs`, beginning and ending with the frames."""
     sound, half = sound_of(source, timeline.path), 0.5 / frames.fps
     codec = {"aac": "aac", "mp3float": "mp3", "mp3": "mp3", "opus": "opus"}.get(sound.codec_context.name)
-    return (
-        codec in kind.audio_codecs
-        and abs(timeline.sound_start) <= 0.001
-        and abs(timeline.sound_end - frames.duration) <= half
-    )
+    return codec in codecs and abs(timeline.sound_start) <= 0.001 and abs(timeline.sound_end - frames.duration) <= half
 
 
 def _own_words(metadata: Mapping[str, str]) -> dict[str, str]:

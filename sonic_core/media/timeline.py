@@ -37,7 +37,7 @@ class Timeline:
     times: [N] start of every frame, rising.  end: of the last frame.  zero: where the first frame stands in the file's own clock, s.
     fps: mean rate.  constant: the frames keep one beat.  width, height: as shown (turned pictures are upright).
     sound_start, sound_end: of the first sound track (start is negative when it begins before the picture).
-    rate: Hz.  channels.  layout: FFmpeg's name of them.  tracks: streams of picture, of sound and others in the file.
+    rate: Hz.  channels: 0 where there is no sound.  layout: FFmpeg's name of them.  tracks: streams of picture, of sound and others.
     """
 
     path: Path
@@ -62,31 +62,43 @@ class Timeline:
 
 
 def read_timeline(path: Path) -> Timeline:
-    """Read the time stamps of every packet; nothing is decoded but the first frame.
+    """The timeline of a file with picture and sound.  Raises OutputError (no such file, no video) and AudioError (no sound)."""
+    timeline = read_any_timeline(path)
+    if timeline.channels:
+        return timeline
+    if timeline.tracks[1]:
+        raise AudioError(f"{path.name} has a sound track without any sound in it. Choose a video with sound.")
+    raise AudioError(f"{path.name} has no sound. Expected a video with a face and sound.")
 
-    Raises OutputError (no such file, no video) and AudioError (no sound).
+
+def read_any_timeline(path: Path) -> Timeline:
+    """Read the time stamps of every packet, of a silent video too; nothing is decoded but the first frame.
+
+    Raises OutputError (no such file, no video).
     """
     with opened(path) as container:
-        video, audio = picture_of(container, path), sound_of(container, path)
-        begins: dict[int, list[float]] = {video.index: [], audio.index: []}
-        ends = {video.index: float("-inf"), audio.index: float("-inf")}
-        for packet in container.demux([video, audio]):
+        video, audio = picture_of(container, path), first_sound(container)
+        streams = [stream for stream in (video, audio) if stream]
+        begins: dict[int, list[float]] = {stream.index: [] for stream in streams}
+        ends = {stream.index: float("-inf") for stream in streams}
+        for packet in container.demux(streams):
             if packet.pts is None or not packet.size or packet.is_discard:
                 continue
             begin = float(packet.pts * packet.time_base)
             begins[packet.stream.index].append(begin)
             last = begin + float((packet.duration or 0) * packet.time_base)
             ends[packet.stream.index] = max(ends[packet.stream.index], last)
-        times, sounded = np.unique(begins[video.index]), begins[audio.index]
-        picture_end, sound_end = ends[video.index], ends[audio.index]
+        times, picture_end = np.unique(begins[video.index]), ends[video.index]
+        sounded = begins[audio.index] if audio else []
         if not len(times):
             raise OutputError(f"{path.name} holds no picture that can be read. Expected a video file.")
-        if not sounded:
-            raise AudioError(f"{path.name} has a sound track without any sound in it. Choose a video with sound.")
         kinds = [stream.type for stream in container.streams]
         pictures, sounds = kinds.count("video"), kinds.count("audio")
-        sound, coded = audio.codec_context, video.codec_context
-        rate, channels, layout = sound.sample_rate, sound.layout.nb_channels, sound.layout.name
+        sound_end, rate, channels, layout = times[0], 0, 0, ""
+        if sounded:
+            sound, sound_end = audio.codec_context, ends[audio.index]
+            rate, channels, layout = sound.sample_rate, sound.layout.nb_channels, sound.layout.name
+        coded = video.codec_context
         width, height = coded.width, coded.height
         named_rate = float(video.average_rate or 25)
     mean = (times[-1] - times[0]) / (len(times) - 1) if len(times) > 1 else 1 / named_rate
@@ -103,8 +115,8 @@ def read_timeline(path: Path) -> Timeline:
         constant=bool(np.abs(times - regular).max() <= STEADY),
         width=width,
         height=height,
-        sound_start=min(sounded) - float(times[0]),
-        sound_end=sound_end - float(times[0]),
+        sound_start=min(sounded, default=float(times[0])) - float(times[0]),
+        sound_end=float(sound_end - times[0]),
         rate=rate,
         channels=channels,
         layout=layout,
@@ -261,14 +273,19 @@ def picture_of(container: InputContainer, path: Path) -> VideoStream:
     for stream in container.streams.video:
         if "attached_pic" not in str(stream.disposition.name or "").lower() and stream.codec_context is not None:
             return stream
-    raise OutputError(f"{path.name} holds no picture. Expected a video with a face and sound.")
+    raise OutputError(f"{path.name} holds no picture. Expected a video file.")
 
 
 def sound_of(container: InputContainer, path: Path) -> AudioStream:
-    stream = next((s for s in container.streams.audio if s.codec_context is not None), None)
+    stream = first_sound(container)
     if stream is None:
         raise AudioError(f"{path.name} has no sound. Expected a video with a face and sound.")
     return stream
+
+
+def first_sound(container: InputContainer) -> AudioStream | None:
+    """The sound track that is used; None in a silent video."""
+    return next((stream for stream in container.streams.audio if stream.codec_context is not None), None)
 
 
 @contextmanager

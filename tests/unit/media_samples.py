@@ -9,6 +9,7 @@ import numpy as np
 
 from sonic_core.audio.clip import AudioClip
 from sonic_core.frames import FrameStream
+from sonic_core.media.c2pa_signing import SIGNATURE_MARKS
 
 
 def moving_picture(seconds: float, fps: float = 25, width: int = 96, height: int = 64) -> FrameStream:
@@ -76,3 +77,21 @@ def decoded_samples(path: Path) -> np.ndarray:
 def audio_packets(path: Path) -> list[bytes]:
     with av.open(str(path)) as container:
         return [bytes(packet) for packet in container.demux(audio=0) if packet.size]
+
+
+def turned(path: Path) -> Path:
+    """The mp4 with a display matrix that turns it by a quarter, as phones write it."""
+    data = bytearray(path.read_bytes())
+    place = data.index(b"tkhd") + 4 + 4 + 20 + 16
+    one, zero = (0x10000).to_bytes(4, "big"), bytes(4)
+    minus = (-0x10000 & 0xFFFFFFFF).to_bytes(4, "big")
+    data[place : place + 24] = zero + one + zero + minus + zero + zero
+    path.write_bytes(data)
+    return path
+
+
+def marked_as_signed(path: Path) -> Path:
+    """The mp4 with a C2PA box behind it: enough to be taken for a signed file, not for a valid one."""
+    box = b"uuid" + SIGNATURE_MARKS[0] + bytes(8)
+    path.write_bytes(path.read_bytes() + (len(box) + 4).to_bytes(4, "big") + box)
+    return path

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
 import torch
-from media_samples import aac_file, chirp, decoded_samples, moving_picture
+from media_samples import aac_file, chirp, decoded_samples, marked_as_signed, moving_picture
 
 from sonic_core import cli
 from sonic_core.audio.loading import load_audio
@@ -203,6 +204,20 @@ def test_missing_file_and_wrong_kinds_are_said_at_once(tmp_path, capsys, late):
     assert ".mkv" in capsys.readouterr().err
     assert cli.main(["align", str(late), "--measure-only", "--output", str(tmp_path / "a.mp4")]) == 2
     assert cli.main(["align", str(late), "--tolerance-ms", "-1"]) == 2
+
+
+@pytest.mark.parametrize("option", ["--output", "--chart"])
+def test_a_place_that_takes_no_file_is_said_before_the_work(tmp_path, capsys, option):
+    (tmp_path / "file").write_bytes(b"")
+    target = tmp_path / "file" / ("a.mp4" if option == "--output" else "a.png")
+    assert cli.main(["align", str(tmp_path / "none.mp4"), option, str(target)]) == 1
+    assert f"Cannot write {target}" in capsys.readouterr().err, "and not that none.mp4 does not exist"
+
+
+def test_a_signature_that_the_corrected_copy_loses_is_told(late, tmp_path, capsys):
+    signed = marked_as_signed(Path(shutil.copy(late, tmp_path / "signed.mp4")))
+    assert "C2PA signature" in answer(capsys, signed)[1]["notes"][-1]
+    assert not any("C2PA" in note for note in answer(capsys, signed, "--measure-only")[1]["notes"])
 
 
 def test_still_mouth_is_said(tmp_path, capsys):

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+import av
 import numpy as np
 import pytest
-from media_samples import aac_file, audio_packets, chirp, decoded_frames, moving_picture
+from media_samples import aac_file, audio_packets, chirp, decoded_frames, marked_as_signed, moving_picture, turned
 
 from sonic_core import cli
 from sonic_core.clip_interpolation import interpolate_clip, interpolator
@@ -51,6 +52,65 @@ def test_a_silent_video_gets_another_rate_too(tmp_path):
     video = probe(interpolate_clip(source, 60))
     assert (video.frames, video.fps, video.audio_codec) == (24, 60, None)
     assert own_tags(video.metadata) == tags
+
+
+def test_a_silent_video_of_a_turned_phone_comes_out_upright(tmp_path):
+    source = turned(write_video(moving_picture(0.4, width=96, height=64), None, tmp_path / "phone.mp4"))
+    before, after = decoded_frames(source)[0].astype(int), decoded_frames(interpolate_clip(source, 50))[0]
+    assert after.shape == (96, 64, 3)
+    assert np.abs(after - np.rot90(before, -1)).mean() < np.abs(after - np.rot90(before)).mean()
+
+
+@pytest.mark.parametrize(
+    ("suffix", "sounding", "expected"),
+    [(".avi", True, ".mkv"), (".avi", False, ".mkv"), (".mov", False, ".mov"), (".gif", False, ".gif")],
+)
+def test_a_kind_that_is_not_written_becomes_matroska(tmp_path, suffix, sounding, expected):
+    made = write_video(moving_picture(0.4), chirp(0.4) if sounding else None, tmp_path / "made.mp4")
+    source = tmp_path / f"clip{suffix}"
+    if suffix == ".gif":
+        write_video(moving_picture(0.4), None, source)
+    else:
+        made.rename(source)  # the kind is told by the content, the name of the new file by the suffix
+    made = interpolate_clip(source, 50)
+    assert made == tmp_path / f"clip_50fps{expected}"
+    assert probe(made).frames == 20
+
+
+def test_sound_is_encoded_as_asked_where_a_copy_would_not_be(tmp_path):
+    source = clip(tmp_path)
+    assert cli.main(["interpolate", str(source), "--fps", "50", "--audio-codec", "mp3", "--quiet"]) == 0
+    assert probe(tmp_path / "clip_50fps.mp4").audio_codec.startswith("mp3")
+
+
+def test_a_lost_signature_and_further_tracks_are_told(tmp_path, capsys):
+    source = marked_as_signed(clip(tmp_path))
+    both = tmp_path / "both.mkv"
+    with av.open(str(source)) as one, av.open(str(both), "w") as out:
+        picture, *sounds = (out.add_stream_from_template(s) for s in (one.streams.video[0], *one.streams.audio * 2))
+        for packet in one.demux(one.streams.audio[0], one.streams.video[0]):
+            if packet.dts is not None:
+                packet.stream = picture if packet.stream.type == "video" else sounds[0]
+                out.mux(packet)
+    notes = []
+    for path in (source, both):
+        assert cli.main(["interpolate", str(path), "--fps", "50", "--json", "--quiet"]) == 0
+        notes += json.loads(capsys.readouterr().out.splitlines()[-1])["notes"]
+    assert len(notes) == 2
+    assert "C2PA signature" in notes[0]
+    assert "1 more sound track(s)" in notes[1]
+
+
+def test_the_folder_in_which_one_stands_is_a_clip_too(tmp_path, monkeypatch):
+    folder = write_video(moving_picture(0.2), None, tmp_path / "frames.png")
+    monkeypatch.chdir(folder)
+    assert cli.main(["interpolate", ".", "--fps", "50", "--quiet"]) == 0
+    assert (tmp_path / "frames_50fps.mp4").exists()
+
+
+def test_a_folder_without_pictures_is_said_plainly(tmp_path):
+    with pytest.raises(OutputError, match=r"without a PNG sequence \(000001\.png"):
+        interpolate_clip(tmp_path, 50)
 
 
 def test_a_png_sequence_with_its_sound_becomes_a_video(tmp_path):

@@ -6,7 +6,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from media_samples import chirp, decoded_frames, decoded_samples, moving_picture
+from media_samples import chirp, decoded_frames, decoded_samples, moving_picture, turned
 
 from sonic_core.errors import OutputError
 from sonic_core.media.remux import cut_to, in_decoding_order, replace_picture, replace_sound
@@ -85,17 +85,6 @@ def test_sound_is_read_at_another_rate_and_in_one_channel(tmp_path, rate):
     assert sound.shape[1] == pytest.approx(rate, abs=rate * 0.03)
 
 
-def turned(path: Path) -> Path:
-    """The mp4 with a display matrix that turns it by a quarter, as phones write it."""
-    data = bytearray(path.read_bytes())
-    place = data.index(b"tkhd") + 4 + 4 + 20 + 16
-    one, zero = (0x10000).to_bytes(4, "big"), bytes(4)
-    minus = (-0x10000 & 0xFFFFFFFF).to_bytes(4, "big")
-    data[place : place + 24] = zero + one + zero + minus + zero + zero
-    path.write_bytes(data)
-    return path
-
-
 def test_turned_picture_is_seen_upright_and_stays_turned(tmp_path):
     path = turned(write_video(moving_picture(1.0, width=96, height=64), chirp(1.0), tmp_path / "phone.mp4"))
     timeline = read_timeline(path)
@@ -130,6 +119,13 @@ def test_picture_that_a_container_cannot_hold_is_said(tmp_path):
     with pytest.raises(OutputError, match=r"\.mkv"):
         replace_sound(timeline, [], tmp_path / "b.webm")
     assert not (tmp_path / "b.webm").exists()
+
+
+def test_a_picture_refused_with_the_header_is_said_too(tmp_path):
+    timeline = read_timeline(write_video(moving_picture(0.4), chirp(0.4, 48_000), tmp_path / "a.webm"))
+    with pytest.raises(OutputError, match=r"\.mov file cannot hold .*vp9.* picture"):
+        replace_sound(timeline, [], tmp_path / "b.mov")
+    assert [file.name for file in tmp_path.iterdir()] == ["a.webm"]
 
 
 def with_reordered_frames(path: Path) -> Path:

@@ -13,7 +13,8 @@ import torch
 from portrait_samples import sample
 
 from sonic_core import Settings, cli, load_audio, load_engine, load_portrait
-from sonic_core.clip_quality import closures_in, hear_clip, measure_file
+from sonic_core.clip_hearing import closures_in, hear_clip
+from sonic_core.clip_quality import measure_file
 from sonic_core.engines.base import Latents
 from sonic_core.engines.lite.heard_opening import opening_of
 from sonic_core.engines.lite.parameters import PARAMETER_INDEX
@@ -290,6 +291,13 @@ def test_closures_are_heard_where_the_sentence_has_them(spoken):
     part = hear_clip(audio, 2.5)
     assert len(part.opening) == 250
     assert part.closures == pytest.approx([moment for moment in anew.closures if moment < 2.4], abs=0.03)
+
+
+def test_a_report_that_cannot_be_written_is_said_before_the_work(tmp_path, capsys):
+    (tmp_path / "file").write_bytes(b"")
+    target = tmp_path / "file" / "a.html"
+    assert cli.main(["report", str(tmp_path / "none.mp4"), "--output", str(target)]) == 1
+    assert f"Cannot write {target}" in capsys.readouterr().err, "and not that none.mp4 does not exist"
 
 
 def test_report_of_no_video_is_an_error_in_words(tmp_path, capsys):
