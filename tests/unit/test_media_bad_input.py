@@ -45,7 +45,12 @@ ERRORS = {
 }
 OF_THE_SOUND = {
     "sound without samples": (flat((9, 9, 9)), sound(np.zeros((1, 0))), AudioError, "given.wav has no samples"),
-    "NaN in the sound": (flat((9, 9, 9)), sound(np.full((1, 3200), np.nan)), AudioError, "given.wav holds values that are no numbers"),
+    "NaN in the sound": (
+        flat((9, 9, 9)),
+        sound(np.full((1, 3200), np.nan)),
+        AudioError,
+        "given.wav holds values that are no numbers",
+    ),
     "sound far longer": (flat((9, 9, 9)), sound(np.zeros((1, 32_000))), DurationMismatchError, "given.wav is 2.000 s"),
 }
 
