@@ -43,7 +43,8 @@ def load_latents(path: Path, conditioning: Conditioning, made_from: Mapping[str,
     """
     try:
         with safe_open(path, framework="pt") as file:
-            samples, metadata = file.get_tensor("samples").clone(), file.metadata() or {}  # not mapped: the file goes first
+            # Copied out of the file, which may be mapped: Windows removes no file that is.
+            samples, metadata = file.get_tensor("samples").clone(), file.metadata() or {}
     except (SafetensorError, OSError) as error:
         raise SettingsError(f"{path} holds no latents ({error}); delete it and sample again.") from error
     latents = Latents(samples, float(metadata.get("fps", 0)), metadata.get("engine", "unknown"))

@@ -11,7 +11,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten
 
 from sonic_core.engines.sonic.decoding import ChunkedDecoder
-from sonic_core.engines.sonic.devices import free_memory, sustained_rate, usable_device, working_dtype
+from sonic_core.engines.sonic.devices import check_compiler, free_memory, sustained_rate, usable_device, working_dtype
 from sonic_core.engines.sonic.engine import SonicEngine
 from sonic_core.engines.sonic.estimating import Mode
 from sonic_core.errors import SettingsError
@@ -137,6 +137,13 @@ def test_fp8_is_refused_where_there_is_none(monkeypatch):
     monkeypatch.setattr("sonic_core.engines.sonic.estimating.usable_device", lambda name: torch.device("mps"))
     with pytest.raises(SettingsError, match="mps has no 8-bit floats"):
         Mode.of(device="mps", fp8=True)
+
+
+def test_compiling_for_a_gpu_without_triton_is_refused_before_the_work(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "triton" else object())
+    with pytest.raises(SettingsError, match="triton-windows"):
+        check_compiler(torch.device("cuda"))
+    check_compiler(torch.device("cpu"))
 
 
 def test_reference_stands_alone():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import time
 from pathlib import Path
 
@@ -45,6 +46,15 @@ def has_8_bit_floats(device: torch.device) -> bool:
 def compiles_8_bit_floats(device: torch.device) -> bool:
     """Whether compiled code can read e4m3: on NVIDIA GPUs before compute capability 8.9 (RTX 30, A100) Triton refuses it."""
     return device.type != "cuda" or torch.cuda.get_device_capability(device) >= (8, 9)
+
+
+def check_compiler(device: torch.device) -> None:
+    """Raises SettingsError where torch.compile would fail in the middle of the work: on a GPU without Triton, as on most Windows PCs."""
+    if device.type == "cuda" and importlib.util.find_spec("triton") is None:
+        raise SettingsError(
+            "compile is asked for, but PyTorch compiles for this GPU with Triton, which is not installed. Install it "
+            "(on Windows the package is called triton-windows), or leave compile out."
+        )
 
 
 def free_memory(device: torch.device) -> float:

@@ -37,7 +37,7 @@ from .audio_conditioning import (
 )
 from .decoding import ChunkedDecoder, encode_picture
 from .denoiser import KEY_FPS, Conditions, SonicDenoiser, starting_latents
-from .devices import compiles_8_bit_floats, free_memory
+from .devices import check_compiler, compiles_8_bit_floats, free_memory
 from .eight_bit import is_in_8_bits, module_bytes, store_in_8_bits
 from .estimating import ClipEstimate, Mode, estimate_clip, sizes_of
 from .framing import frame
@@ -98,6 +98,8 @@ class SonicEngine:
         model: SonicModel | None = None,
     ):
         self.mode = Mode.of(preset, reference, device, precision, fp8)
+        if compile:
+            check_compiler(self.device)
         self.compile = compile
         self.model = model or load_sonic(folders, chosen, self.dtype)
         self.sizes = sizes_of(self.model.unet, self.model.vae, self.model.clip)
