@@ -13,7 +13,15 @@ from .media.c2pa_signing import lost_signature
 from .media.encoding import Encoding
 from .media.pending_file import check_writable
 from .media.provenance import GENERATOR
-from .media.remux import container_for, cut_to, named_after, replace_picture, replace_sound, tracks_left_out
+from .media.remux import (
+    container_for,
+    cut_to,
+    named_after,
+    replace_picture,
+    replace_sound,
+    sound_left_out,
+    tracks_left_out,
+)
 from .media.timeline import Timeline, read_frames_at, read_shown_frames, read_sound, read_timeline
 from .post import syncnet
 from .post.alignment import (
@@ -126,7 +134,7 @@ def align_clip(
     report = before.report if drift else _without_drift(before.report)
     correction, note = plan_correction(report, method, tolerance_ms, before.timeline.fps)
     notes = [*_remarks(before.timeline), note]
-    signature = lost_signature(path)
+    losses = (*sound_left_out(before.timeline), *lost_signature(path))
     if correction is None or measure_only:
         if correction is not None:
             notes[-1] = note.split(",")[0] + "; nothing was changed."
@@ -140,7 +148,7 @@ def align_clip(
         written = _with_frames_moved(before.timeline, correction, target, encoding, tags, overwrite, progress)
         after = measure_clip(written, progress)
     notes.append(_verdict(after.report, tolerance_ms, before.timeline.fps if method == "shift_frames" else None))
-    notes += signature
+    notes += losses
     shift = report.offset_ms if report.drifting else correction.late_ms
     return ClipAlignment(before.report, after.report, written, shift, tuple(notes))
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from .audio.loading import load_audio
+from .engines.sonic.devices import usable_device
 from .errors import ModelMissingError, SettingsError
 from .frames import Frame, FrameStream
 from .media.c2pa_signing import lost_signature
@@ -16,7 +17,7 @@ from .media.png_sequence import SOUND
 from .media.probe import probe
 from .media.provenance_check import own_tags
 from .media.reader import read_frames
-from .media.remux import CONTAINERS, named_after, replace_picture, tracks_left_out
+from .media.remux import CONTAINERS, named_after, replace_picture, sound_left_out, tracks_left_out
 from .media.timeline import Timeline, read_any_timeline, read_frames_at
 from .media.writer import check_output, write_video
 from .models.flownet import FLOWNET, find_flownet, load_flownet
@@ -36,7 +37,7 @@ def interpolator(
     """How frames are made: "rife", "flow" (optical flow), or "auto" = RIFE where its weights are, else optical flow.
 
     folders: models folders in which `flownet.pkl` is looked for.  flownet: its path, where that is known.  device: torch's name of it.
-    Raises ModelMissingError when RIFE is asked for and its weights are absent, SettingsError for another name.
+    Raises ModelMissingError when RIFE is asked for and its weights are absent, SettingsError for another name or device.
     """
     if name not in INTERPOLATORS:
         raise SettingsError(f"interpolation is {name!r}; expected one of {', '.join(INTERPOLATORS)}.")
@@ -45,7 +46,7 @@ def interpolator(
     folders = tuple(folders or models_folders())
     path = flownet or find_flownet(folders)
     if path is not None:
-        return rife_between(load_flownet(path).to(device))
+        return rife_between(load_flownet(path).to(usable_device(device)))
     if name == "auto":
         return flow_between
     raise ModelMissingError(
@@ -83,9 +84,14 @@ def interpolate_clip(
 
 
 def left_behind(path: Path) -> tuple[str, ...]:
-    """What a copy of `path` at another frame rate will not have, in sentences: further tracks, a signature.  OutputError as above."""
-    tracks = () if path.is_dir() else tracks_left_out(read_any_timeline(path))
-    return (*tracks, *lost_signature(path))
+    """What a copy of `path` at another frame rate will not have, in sentences: further tracks, sound without picture, a signature.
+
+    Raises OutputError when there is no video.
+    """
+    if path.is_dir():
+        return ()
+    timeline = read_any_timeline(path)
+    return (*tracks_left_out(timeline), *sound_left_out(timeline), *lost_signature(path))
 
 
 def _steady(timeline: Timeline) -> FrameStream:

@@ -31,6 +31,8 @@ MIN_BITRATE = 192_000
 """Bits per second of sound that is encoded again: what was lossy once must not get worse."""
 MOST_REORDERED = 32
 """Packets that may come before the first one with a decoding time; H.264 and HEVC reorder by 16 pictures at most."""
+NOTICED_S = 0.1
+"""s; sound without picture that is worth a word. Encoders alone make a few hundredths."""
 # What the container says about itself; the new one says its own.
 _CONTAINER_TAGS = ("major_brand", "minor_version", "compatible_brands", "encoder", "duration")
 
@@ -180,6 +182,16 @@ def tracks_left_out(timeline: Timeline) -> tuple[str, ...]:
     if not left_out:
         return ()
     return (f"Only the first picture and sound track are used; the file also has {', '.join(left_out)}.",)
+
+
+def sound_left_out(timeline: Timeline) -> tuple[str, ...]:
+    """A sentence for every stretch of sound without picture, which `replace_sound` and `replace_picture` leave out."""
+    early, late = -timeline.sound_start, timeline.sound_end - timeline.end
+    if not timeline.channels:
+        return ()
+    words = [f"begins {early:.2f} s before the picture"] if early > NOTICED_S else []
+    words += [f"goes on for {late:.2f} s after the picture"] if late > NOTICED_S else []
+    return (f"The sound {' and '.join(words)}; what has no picture is left out.",) if words else ()
 
 
 def cut_to(sound: Sound, timeline: Timeline, seconds: float) -> Iterator[NDArray[np.float32]]:

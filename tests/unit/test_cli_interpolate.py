@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 
 import av
@@ -11,7 +12,7 @@ import pytest
 from media_samples import aac_file, audio_packets, chirp, decoded_frames, marked_as_signed, moving_picture, turned
 
 from sonic_core import cli
-from sonic_core.clip_interpolation import interpolate_clip, interpolator
+from sonic_core.clip_interpolation import interpolate_clip, interpolator, left_behind
 from sonic_core.errors import ModelMissingError, OutputError, SettingsError
 from sonic_core.media.probe import probe
 from sonic_core.media.provenance import Provenance
@@ -99,6 +100,34 @@ def test_a_lost_signature_and_further_tracks_are_told(tmp_path, capsys):
     assert len(notes) == 2
     assert "C2PA signature" in notes[0]
     assert "1 more sound track(s)" in notes[1]
+
+
+def test_sound_that_is_left_out_is_told(tmp_path):
+    source = tmp_path / "long.mkv"
+    picture = write_video(moving_picture(0.8), None, tmp_path / "a.mp4")
+    sound = aac_file(tmp_path / "sound.m4a", chirp(2.0))
+    with av.open(str(picture)) as one, av.open(str(sound)) as two, av.open(str(source), "w") as out:
+        pairs = [(s, out.add_stream_from_template(s)) for s in (one.streams.video[0], two.streams.audio[0])]
+        for (stream, target), container in zip(pairs, (one, two), strict=True):
+            for packet in container.demux(stream):
+                if packet.dts is not None:
+                    packet.stream = target
+                    out.mux(packet)
+    assert probe(interpolate_clip(source, 50)).audio_duration == pytest.approx(0.8, abs=0.03)
+    (note,) = left_behind(source)
+    assert re.search(r"goes on for 1\.[12]\d s after the picture", note)
+    assert left_behind(clip(tmp_path)) == ()
+
+
+def test_a_device_that_is_not_there_is_wrong_usage(tmp_path):
+    from safetensors.torch import save_file
+
+    from sonic_core.post.rife import IFNet
+
+    save_file(IFNet(8).state_dict(), tmp_path / "flownet.safetensors")
+    assert interpolator("rife", flownet=tmp_path / "flownet.safetensors")
+    with pytest.raises(SettingsError, match="expected cpu, cuda or mps"):
+        interpolator("rife", device="abacus", flownet=tmp_path / "flownet.safetensors")
 
 
 def test_the_folder_in_which_one_stands_is_a_clip_too(tmp_path, monkeypatch):
