@@ -124,6 +124,7 @@ def generate(
         settings.seed,
         asdict(settings)
         | ({"output_fps": rate.fps} if rate else {})
+        | ({"visible_label": labels.visible.span} if labels.visible else {})
         | ({"smooth": smoothing.method, "smooth_strength": smoothing.strength} if smoothing.acts else {}),
         portrait.digest,
         audio_digest(audio),

@@ -156,7 +156,8 @@ def what_works(report: dict[str, Any]) -> list[str]:
     if report["problems"]:
         return ["The lite engine does not work here yet; see the problems above."]
     works = [
-        "The lite engine works here: demo, generate, motion, sheet. It needs no GPU and nothing to download. "
+        "The lite engine works here, and everything that measures or mends videos: align, report, interpolate, inspect. "
+        "It needs no GPU and nothing to download. "
         f"It draws {report['lite_frames_per_second']:.0f} frames a second at 512 px; a video shows 25."
     ]
     if report["sonic_weights"]["missing"]:

@@ -97,7 +97,7 @@ def make_video(
     rate = FrameRate(args.output_fps) if args.output_fps is not None else None
     check_report(args.report)
     if not args.estimate:
-        check_output(output)
+        check_output(output, encoding)
     if args.estimate:
         return tell_estimate(image, load_audio(recording, trim_silence=trim_silence), args, settings, console)
     engine = engine_from(args)

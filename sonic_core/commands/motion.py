@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..errors import OutputError
 from .generate import describe_audio
 from .options import add_encoder, add_recording, add_settings, encoder_from, settings_from
 
@@ -27,6 +28,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, console: Console) -> dict[str, Any]:
     settings = settings_from(args)
+    if args.output.suffix.lower() != ".json":
+        raise OutputError(f"Cannot write {args.output}: the curves are JSON. Give a name that ends in .json.")
 
     from ..audio.fit import fit_duration
     from ..audio.loading import load_audio

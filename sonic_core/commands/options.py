@@ -145,14 +145,19 @@ def add_smoothing(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--smooth-strength",
         type=float,
-        default=Smoothing.strength,
         metavar="N",
         help=f"0 = off, 1 = as calm as possible. Default {Smoothing.strength}.",
     )
 
 
 def smoothing_from(args: argparse.Namespace) -> Smoothing:
-    """Raises SettingsError when the strength lies outside its range."""
+    """Raises SettingsError when the strength lies outside its range, or is given without a method."""
+    if args.smooth_strength is None:
+        return Smoothing(args.smooth)
+    if args.smooth == "none":
+        raise SettingsError(
+            "--smooth-strength is given, but nothing is smoothed. Add --smooth flow_ema, or leave it out."
+        )
     return Smoothing(args.smooth, args.smooth_strength)
 
 
@@ -174,13 +179,14 @@ def add_labels(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--label-language",
         choices=tuple(TEXTS),
-        default="en",
         help=f"Its language: {', '.join(f'{name} = {text}' for name, text in TEXTS.items())}. Default en.",
     )
+    group.add_argument("--label-corner", choices=CORNERS, help="Where it stands. Default bottom_right.")
     group.add_argument(
-        "--label-corner", choices=CORNERS, default="bottom_right", help="Where it stands. Default bottom_right."
+        "--label-text",
+        metavar="TEXT",
+        help="Other words than the language's usual ones: Latin letters, and the Chinese characters of usual labels.",
     )
-    group.add_argument("--label-text", default="", metavar="TEXT", help="Other words than the language's usual ones.")
     group.add_argument(
         "--c2pa-cert", type=Path, metavar="FILE.pem", help="Sign the finished video (C2PA): your certificate chain."
     )
@@ -192,10 +198,14 @@ def labels_from(args: argparse.Namespace) -> Labels:
     """Raises SettingsError when a value cannot be used."""
     from ..pipeline import Labels
 
-    visible = None
+    look = {"language": args.label_language, "corner": args.label_corner, "text": args.label_text}
+    look = {name: value for name, value in look.items() if value is not None}
     if args.visible_label != "off":
-        visible = VisibleLabel(args.visible_label, args.label_language, args.label_corner, args.label_text)
-    return Labels(args.producer, visible, _signing_from(args))
+        return Labels(args.producer, VisibleLabel(args.visible_label, **look), _signing_from(args))
+    if look:
+        options = ", ".join(f"--label-{name}" for name in look)
+        raise SettingsError(f"{options}: there is no label to write. Add --visible-label start or always.")
+    return Labels(args.producer, None, _signing_from(args))
 
 
 def _signing_from(args: argparse.Namespace) -> Signing | None:

@@ -36,7 +36,7 @@ class Container:
         for name, possible in pairs:
             if getattr(encoding, name) not in ("auto", *possible):
                 raise OutputError(
-                    f"{name} is {getattr(encoding, name)}, which a {self.format} file does not carry. "
+                    f"{name} is {getattr(encoding, name)}, which a file of the kind {self.format} does not carry. "
                     f"Choose {' or '.join(possible)}, or another kind of file."
                 )
         codec, audio_codec = (

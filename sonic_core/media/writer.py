@@ -25,6 +25,7 @@ logger = logging.getLogger(__name__)
 __all__ = ["SUFFIXES", "Encoding", "check_output", "write_video"]
 
 SUFFIXES = (".mp4", ".webm", ".gif", ".png")
+CONTAINERS = {".mp4": MP4, ".webm": WEBM}
 
 Finish = Callable[[Path], None]
 
@@ -70,10 +71,12 @@ def write_video(
         pending.discard()
 
 
-def check_output(path: Path) -> None:
-    """OutputError if a video cannot be written to `path`: asked before long work, not after it.  Makes missing folders."""
+def check_output(path: Path, encoding: Encoding | None = None) -> None:
+    """OutputError if a video, so encoded, cannot be written to `path`: asked before long work, not after it.  Makes missing folders."""
     path = Path(path)
     _check_name(path)
+    if container := CONTAINERS.get(path.suffix.lower()):
+        container.chosen(encoding or Encoding())
     _pending(path, overwrite=False).discard()
 
 
@@ -107,4 +110,4 @@ def _write(
             logger.warning("A GIF has no sound; %s is left out of %s.", audio.name, path.name)
         write_gif(frames, temporary, tags, progress, path)
     else:
-        write_muxed(MP4 if suffix == ".mp4" else WEBM, frames, audio, temporary, encoding, tags, progress, path)
+        write_muxed(CONTAINERS[suffix], frames, audio, temporary, encoding, tags, progress, path)

@@ -29,6 +29,8 @@ td:nth-child(2){white-space:nowrap}.dot{display:inline-block;width:.7em;height:.
 .sum{padding:.5em .8em;border-radius:6px;background:#f3f4f6}.note{color:#92400e}
 svg{width:100%;height:auto;display:block}svg text{font:11px system-ui,sans-serif;fill:#6b7280}polyline{fill:none;stroke-width:1.3}
 .key{font-weight:400;color:#6b7280;font-size:.85em;margin-left:.8em}input{margin:0 .3em 0 .8em}.tongue{float:right;font-size:.9em}
+@media(max-width:560px){tr{display:grid;grid-template-columns:1.6em 1fr auto}td:nth-child(2){white-space:normal}
+td:nth-child(4){grid-column:2/4;border-top:0;padding-top:0}}
 body:has(#zh:checked) [lang=en],body:has(#en:checked) [lang=zh]{display:none}
 """
 

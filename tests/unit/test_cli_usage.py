@@ -109,6 +109,34 @@ def test_wrong_usage_is_2(args):
     assert code_of(*args) == 2
 
 
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("--label-text", "AI"), "Add --visible-label"),
+        (("--label-corner", "top_left", "--label-language", "zh"), "--label-language, --label-corner"),
+        (("--smooth-strength", "0.8"), "Add --smooth"),
+    ],
+)
+def test_options_that_would_do_nothing_are_refused(options, told, capsys):
+    assert code_of("demo", *options) == 2
+    assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "told"),
+    [("a.mp4", ("--codec", "vp9"), "Choose h264"), ("a.webm", ("--audio-codec", "mp3"), "Choose opus")],
+)
+def test_a_codec_that_the_file_cannot_carry_is_told_before_anything_is_read(tmp_path, name, options, told, capsys):
+    missing = ("--image", "nobody.png", "--audio", "nothing.wav")
+    assert code_of("generate", *missing, "--output", str(tmp_path / name), *options) == 1
+    assert told in capsys.readouterr().err
+
+
+def test_curves_go_into_json_only(tmp_path, capsys):
+    assert code_of("motion", "--audio", "nothing.wav", "--output", str(tmp_path / "a.csv")) == 1
+    assert "ends in .json" in capsys.readouterr().err
+
+
 def test_error_is_one_message_without_traceback(tmp_path):
     answer = run("inspect", str(tmp_path / "missing.mp4"))
     assert answer.returncode == 1
