@@ -34,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if argv is None else argv)
     args = make_parser(commands, Console(as_json="--json" in given)).parse_args(given)
     console = Console(args.quiet, args.json)
-    with logging_to_console(args.debug), stop_signal_interrupts():
+    with logging_to_console(console, args.debug), stop_signal_interrupts():
         return run(commands[args.command], args, console)
 
 
@@ -104,10 +104,10 @@ def make_parser(commands: dict[str, ModuleType], console: Console) -> Parser:
 
 
 @contextmanager
-def logging_to_console(debug: bool) -> Iterator[None]:
+def logging_to_console(console: Console, debug: bool) -> Iterator[None]:
     """Warnings of the package on stderr, everything with `debug`."""
     logger = logging.getLogger(__package__)
-    handler = BarsAndWarnings()
+    handler = BarsAndWarnings(console)
     handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s" if debug else "Warning: %(message)s"))
     level = logger.level
     logger.addHandler(handler)

@@ -83,7 +83,10 @@ def clip_from_waveform(waveform: Any, rate: int, name: str = "audio") -> AudioCl
 def checked(clip: AudioClip) -> AudioClip:
     """The clip itself; AudioError if it is empty or too short to animate, a note if it is silent."""
     if clip.samples.shape[1] == 0:
-        raise AudioError(f"{clip.name} contains no samples. Choose a recording of at least {MIN_DURATION:g} s.")
+        raise AudioError(
+            f"{clip.name} contains no sound that can be read: it is empty, cut off or damaged. "
+            f"Choose a recording of at least {MIN_DURATION:g} s."
+        )
     if clip.duration < MIN_DURATION:
         raise AudioError(
             f"{clip.name} is {clip.duration:.3f} s long; at least {MIN_DURATION:g} s are needed. Choose a longer recording."

@@ -52,6 +52,7 @@ class Console:
         self.as_json = as_json
         self.bar: tqdm | None = None
         self.stage = ""
+        self.warnings: list[str] = []
 
     def __call__(self, stage: str, done: int, total: int, preview: Preview | None = None) -> None:
         if self.quiet:
@@ -95,7 +96,7 @@ class Console:
         """The machine's answer, on the last line of stdout."""
         self.close()
         if self.as_json:
-            _print(json.dumps(values), sys.stdout)
+            _print(json.dumps({**values, **({"warnings": self.warnings} if self.warnings else {})}), sys.stdout)
 
     def close(self) -> None:
         """Finish the bar that is being drawn."""
@@ -114,7 +115,16 @@ def _print(text: str, stream: TextIO) -> None:
 
 
 class BarsAndWarnings(logging.Handler):
-    """Log records on stderr, above the bar that is being drawn."""
+    """Log records on stderr, each text once, above the bar that is being drawn; warnings also in the machine's answer."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__()
+        self.console = console
 
     def emit(self, record: logging.LogRecord) -> None:
+        text = record.getMessage()
+        if record.levelno >= logging.WARNING:
+            if text in self.console.warnings:
+                return
+            self.console.warnings.append(text)
         tqdm.write(self.format(record), file=sys.stderr)

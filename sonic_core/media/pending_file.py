@@ -23,6 +23,7 @@ REASONS = {
     errno.EPERM: "this user may not write there. Choose another folder.",
     errno.EROFS: "the disk is read-only. Choose another folder.",
     errno.ENAMETOOLONG: "the name is too long. Choose a shorter one.",
+    errno.EEXIST: "a part of the path is a file, not a folder.",
     errno.ENOTDIR: "a part of the path is a file, not a folder.",
     errno.ENOENT: "the folder does not exist or takes no files. Choose another folder.",
 }

@@ -18,6 +18,9 @@ Renaming = Callable[[str], str | None]
 """Name in the file -> name wanted, or None to leave the tensor in the file."""
 
 
+PICKLE_START, ZIP_START = b"\x80", b"PK"
+
+
 def read_weights(path: Path, rename: Renaming = lambda key: key) -> dict[str, Tensor]:
     """Tensors of a `.safetensors`, `.pth`, `.pt`, `.pkl` or `.bin` file by name, on the CPU, in the file's own precision.
 
@@ -66,16 +69,27 @@ def _read_safetensors(path: Path, rename: Renaming) -> dict[str, Tensor]:
 
 
 def _read_pickle(path: Path) -> dict[str, Tensor]:
+    _check_is_pytorch(path)
     try:
         weights = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
     except pickle.UnpicklingError as error:
         raise ModelMissingError(
             f"{path} holds more than tensors, so loading it could run code; it is refused. Take the file from its official source."
         ) from error
-    except (EOFError, RuntimeError, OSError, ValueError, KeyError) as error:
+    except (EOFError, RuntimeError, OSError, ValueError, LookupError) as error:
         raise ModelMissingError(f"{path} is truncated or no PyTorch file ({error}); download it again.") from error
     if isinstance(weights, dict) and isinstance(weights.get("state_dict"), dict):
         weights = weights["state_dict"]
     if not isinstance(weights, dict) or not all(isinstance(value, Tensor) for value in weights.values()):
         raise ModelMissingError(f"{path} holds no table of tensors; take the file from its official source.")
     return weights
+
+
+def _check_is_pytorch(path: Path) -> None:
+    """ModelMissingError for what torch.save never wrote: neither a zip archive nor a pickle."""
+    if not path.is_file():
+        raise ModelMissingError(f"{path} does not exist. Check the path and the name.")
+    with path.open("rb") as file:
+        start = file.read(2)
+    if start[:1] != PICKLE_START and start != ZIP_START:
+        raise ModelMissingError(f"{path} is no PyTorch file. Expected weights as .pth, .pt, .pkl or .bin.")

@@ -244,7 +244,7 @@ def test_a_text_file_is_refused(tmp_path):
 
 
 def test_a_wav_without_samples_is_refused(tmp_path):
-    with pytest.raises(AudioError, match=r"hollow.wav contains no samples"):
+    with pytest.raises(AudioError, match=r"hollow.wav contains no sound that can be read"):
         load_audio(write_pcm(tmp_path / "hollow.wav", b"", 2))
 
 

@@ -132,6 +132,28 @@ def test_a_codec_that_the_file_cannot_carry_is_told_before_anything_is_read(tmp_
     assert told in capsys.readouterr().err
 
 
+def test_a_damaged_video_is_told_to_people_and_programs(tmp_path, capsys):
+    path = write_video(moving_picture(2.0, width=256, height=256), chirp(2.0), tmp_path / "a.mp4")
+    content = bytearray(path.read_bytes())
+    start = content.index(b"mdat") + len(content) // 3
+    content[start : start + len(content) // 4] = bytes(len(content) // 4)
+    path.write_bytes(content)
+    output = tmp_path / "b.mp4"
+    assert (
+        code_of("interpolate", str(path), "--fps", "50", "--interpolation", "flow", "--output", str(output), "--json")
+        == 0
+    )
+    told = capsys.readouterr()
+    assert told.err.count("a.mp4 is damaged") == 1
+    assert "a.mp4 is damaged" in json.loads(told.out.splitlines()[-1])["warnings"][0]
+
+
+def test_a_file_where_a_folder_should_be_is_told_in_words(tmp_path, capsys):
+    (tmp_path / "notes.txt").write_text("")
+    assert code_of("demo", "--output", str(tmp_path / "notes.txt" / "a.mp4")) == 1
+    assert "a part of the path is a file" in capsys.readouterr().err
+
+
 def test_curves_go_into_json_only(tmp_path, capsys):
     assert code_of("motion", "--audio", "nothing.wav", "--output", str(tmp_path / "a.csv")) == 1
     assert "ends in .json" in capsys.readouterr().err

@@ -44,3 +44,16 @@ def test_a_file_that_cannot_be_read_leaves_nothing_behind(models):
     with pytest.raises(ModelMissingError, match=r"unet\.pth"):
         convert_file(broken, models / "sonic" / "unet.safetensors")
     assert not list((models / "sonic").glob("*unet*safetensors*"))
+
+
+@pytest.mark.parametrize("content", [b"RIFF\0\0\0\0WAVE", b"\xff\xd8\xff\xe0JFIF", b"hello", b""])
+def test_what_is_no_pytorch_file_is_named_as_such(tmp_path, content):
+    path = tmp_path / "unet.pth"
+    path.write_bytes(content)
+    with pytest.raises(ModelMissingError, match="is no PyTorch file"):
+        convert_file(path, tmp_path / "unet.safetensors")
+
+
+def test_a_file_that_is_not_there_is_not_called_truncated(tmp_path):
+    with pytest.raises(ModelMissingError, match="does not exist"):
+        convert_file(tmp_path / "unet.pth", tmp_path / "unet.safetensors")
