@@ -151,7 +151,10 @@ def decode_part(container: Any, stream: AudioStream, path: Path, start: float, l
         if stop is not None and position >= stop:
             break
     if not rate and not decoder.skipped:
-        raise AudioError(f"{path.name} contains no samples. Choose a recording of at least {MIN_DURATION:g} s.")
+        raise AudioError(
+            f"{path.name} contains no sound that can be read: it is empty or cut off. "
+            f"Choose a recording of at least {MIN_DURATION:g} s."
+        )
     if not rate:
         raise AudioError(
             f"{path.name} contains no decodable sound (codec {stream.codec_context.name}{decoder.trouble()}). "

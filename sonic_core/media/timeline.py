@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from numpy.typing import NDArray
 from ..audio.waveform import unit_float
 from ..errors import AudioError, OutputError
 from ..frames import Frame, FrameStream
+
+log = logging.getLogger(__name__)
 
 LARGEST_SIDE = 1280
 """Pictures are read no larger than this, px: faces need no more."""
@@ -67,7 +70,9 @@ def read_timeline(path: Path) -> Timeline:
     if timeline.channels:
         return timeline
     if timeline.tracks[1]:
-        raise AudioError(f"{path.name} has a sound track without any sound in it. Choose a video with sound.")
+        raise AudioError(
+            f"{path.name} has a sound track without any sound in it; it may be cut off. Choose a video with sound."
+        )
     raise AudioError(f"{path.name} has no sound. Expected a video with a face and sound.")
 
 
@@ -150,7 +155,10 @@ def _frames_at(timeline: Timeline, times: NDArray[np.float64], width: int, heigh
         while upcoming is not None and (frame is None or upcoming[0] <= time + STEADY):
             frame, picture, upcoming = upcoming[1], None, next(shown, None)
         if frame is None:
-            raise OutputError(f"No frame of {timeline.path.name} could be decoded. Convert it to H.264 in an mp4.")
+            raise OutputError(
+                f"No frame of {timeline.path.name} could be decoded: it is cut off, damaged or of a rare kind. "
+                "Copy it anew, or convert it to H.264 in an mp4."
+            )
         picture = frame() if picture is None else picture
         yield picture
 
@@ -207,17 +215,23 @@ def _continuous_sound(timeline: Timeline) -> Iterator[NDArray[np.float32]]:
 
 
 def _tolerant(container: InputContainer, stream: AudioStream | VideoStream) -> Iterator[av.AudioFrame | av.VideoFrame]:
-    """Decoded frames; packets that cannot be decoded are left out, as players do."""
+    """Decoded frames; packets that cannot be decoded are left out, as players do, and a warning counts what is damaged."""
     packets = container.demux(stream)
+    faulty = 0
     while True:
         try:
             packet = next(packets)
             frames = packet.decode()
         except (StopIteration, av.EOFError):
-            return
+            break
         except (av.FFmpegError, ValueError):
+            faulty += 1
             continue
+        faulty += sum(1 for frame in frames if getattr(frame, "is_corrupt", False))
         yield from frames
+    if faulty:
+        part = "picture" if stream.type == "video" else "sound"
+        log.warning("%s is damaged: %d pieces of its %s are lost or faulty.", Path(container.name).name, faulty, part)
 
 
 def _decoded(timeline: Timeline, width: int, height: int):
