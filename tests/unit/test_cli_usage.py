@@ -258,5 +258,5 @@ def test_reader_that_leaves_does_not_stop_the_work(video):
     )
     process.stdout.close()
     text = process.stderr.read()
-    assert process.wait(timeout=60) == 0
+    assert process.wait(timeout=300) == 0
     assert text == b""
