@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from ..sonic_core.clip_interpolation import interpolator
+from ..sonic_core.between.clip_interpolation import interpolator
+from ..sonic_core.between.flownet import FLOWNET
+from ..sonic_core.between.interpolation import MAX_FPS, Between, FrameRate
 from ..sonic_core.engines.base import Engine
 from ..sonic_core.frames import Frame
-from ..sonic_core.models.flownet import FLOWNET
-from ..sonic_core.post.interpolation import MAX_FPS, Between, FrameRate
 from . import host
 from .host import advanced, io
 

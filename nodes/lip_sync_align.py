@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..sonic_core.audio.clip import AudioClip
-from ..sonic_core.engines.lite.heard_opening import heard_opening
-from ..sonic_core.post.alignment import (
+from ..sonic_core.hearing.heard_opening import heard_opening
+from ..sonic_core.judging.alignment import (
     DEFAULT_TOLERANCE_MS,
     METHODS,
     SyncReport,
@@ -21,9 +21,9 @@ from ..sonic_core.post.alignment import (
     measurable,
     measure_again,
 )
-from ..sonic_core.post.face_tracker import MeshTracker
-from ..sonic_core.post.mouth_track import track_mouth
-from ..sonic_core.post.sync_chart import sync_chart
+from ..sonic_core.judging.face_tracker import MeshTracker
+from ..sonic_core.judging.mouth_track import track_mouth
+from ..sonic_core.judging.sync_chart import sync_chart
 from ..sonic_core.progress import Progress
 from ..sonic_core.threads import one_thread
 from . import host

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..sonic_core.post.visible_label import SPANS, TEXTS, VisibleLabel
+from ..sonic_core.media.visible_label import SPANS, TEXTS, VisibleLabel
 from .host import advanced, io
 
 NO_LABEL = "off"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from ..sonic_core.post import smoothing
+from ..sonic_core.smoothing import methods as smoothing
 from . import host
 from .convert import frames_from_images, images_from_frames
 from .host import io

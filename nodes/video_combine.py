@@ -10,8 +10,8 @@ from torch import Tensor
 from ..sonic_core.engines.base import Conditioning
 from ..sonic_core.media.encoding import Encoding
 from ..sonic_core.media.lengths import match_lengths
+from ..sonic_core.media.visible_label import with_visible_label
 from ..sonic_core.media.writer import write_video
-from ..sonic_core.post.visible_label import with_visible_label
 from ..sonic_core.settings import LENGTH_POLICIES
 from . import host
 from .convert import clip_from_audio, frames_from_images

@@ -17,20 +17,20 @@ from numpy.typing import NDArray
 
 from . import __version__
 from .audio.clip import AudioClip
+from .between.interpolation import FrameRate, interpolated
 from .engines.base import Conditioning, Engine, Latents
 from .engines.latents_file import load_latents, save_latents
 from .errors import OutputError, SettingsError
 from .frames import FrameStream
 from .media.c2pa_signing import Signing, check_signing, sign
 from .media.provenance import PRODUCER, Provenance, audio_digest
+from .media.visible_label import VisibleLabel, with_visible_label
 from .media.writer import Encoding, check_output, write_video
 from .models.credits import credits_of
 from .portrait.portrait import Portrait
-from .post.interpolation import FrameRate, interpolated
-from .post.smoothing_choice import Smoothing
-from .post.visible_label import VisibleLabel, with_visible_label
 from .progress import Progress, ignore
 from .settings import Settings
+from .smoothing.choice import Smoothing
 
 log = logging.getLogger(__name__)
 

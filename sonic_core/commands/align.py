@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import OutputError, SettingsError
-from ..post.methods import DEFAULT_TOLERANCE_MS, METHODS
+from ..judging.methods import DEFAULT_TOLERANCE_MS, METHODS
 
 if TYPE_CHECKING:
-    from ..clip_alignment import ClipAlignment
-    from ..post.alignment import SyncReport
+    from ..judging.alignment import SyncReport
+    from ..judging.clip_alignment import ClipAlignment
     from .console import Console
 
 HELP = "measure how late or early the sound of a video is against the mouth, and put it right"
@@ -61,8 +61,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, console: Console) -> dict[str, Any]:
     _check(args)
-    from ..clip_alignment import align_clip, judge_clip
-    from ..post.syncnet import SyncNet
+    from ..judging.clip_alignment import align_clip, judge_clip
+    from ..judging.syncnet import SyncNet
     from ..threads import one_thread
 
     net = SyncNet.load(args.syncnet) if args.syncnet else None
@@ -140,8 +140,8 @@ def as_dict(done: ClipAlignment) -> dict[str, Any]:
 def draw_chart(done: ClipAlignment, path: Path, overwrite: bool) -> Path:
     import cv2
 
+    from ..judging.sync_chart import sync_chart
     from ..media.pending_file import write_complete
-    from ..post.sync_chart import sync_chart
 
     picture = sync_chart(done.before, done.after)
     return write_complete(path, cv2.imencode(".png", picture[..., ::-1])[1].tobytes(), overwrite)

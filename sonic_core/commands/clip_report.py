@@ -36,10 +36,10 @@ def check_report(path: Path | None) -> None:
 
 def write_report(video: Path, report: Path, overwrite: bool, console: Console) -> dict[str, Any]:
     """Measure `video` as it is in its file, write `report` and tell the person in front; returns the figures."""
-    from ..clip_quality import measure_file
+    from ..judging.clip_quality import measure_file
+    from ..judging.report_figures import as_dict, lines
+    from ..judging.report_page import report_bytes
     from ..media.pending_file import write_complete
-    from ..post.report_figures import as_dict, lines
-    from ..post.report_page import report_bytes
     from ..threads import one_thread
 
     with one_thread():

@@ -32,8 +32,8 @@ def tell_estimate(
         raise SettingsError(
             f"--estimate is for engines whose sampling takes long; {engine.name} is done in no time. Leave it out."
         )
-    from ..engines.sonic.devices import free_memory
     from ..engines.sonic.estimating import Mode, estimate_clip, sizes_without_loading
+    from ..runtime.devices import free_memory
 
     options = mode_options(args)
     options.pop("compile", None)

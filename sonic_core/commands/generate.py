@@ -88,10 +88,10 @@ def make_video(
     smoothing = smoothing_from(args)
 
     from ..audio.loading import load_audio
+    from ..between.interpolation import FrameRate
     from ..media.probe import probe
     from ..media.writer import check_output
     from ..pipeline import Kept, generate
-    from ..post.interpolation import FrameRate
 
     start = time.perf_counter()
     rate = FrameRate(args.output_fps) if args.output_fps is not None else None

@@ -7,13 +7,13 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..post.interpolators import INTERPOLATORS
+from ..between.interpolators import INTERPOLATORS
 from .engine_options import add_models_folder, searched_folders
 from .options import add_encoding, encoding_from
 
 if TYPE_CHECKING:
+    from ..between.interpolation import Between
     from ..frames import Frame
-    from ..post.interpolation import Between
     from .console import Console
 
 HELP = "give a video another frame rate, with new frames between the old ones"
@@ -46,7 +46,7 @@ def add_interpolation(parser: argparse._ActionsContainer) -> None:
 def run(args: argparse.Namespace, console: Console) -> dict[str, Any]:
     encoding = encoding_from(args)
 
-    from ..clip_interpolation import interpolate_clip, left_behind
+    from ..between.clip_interpolation import interpolate_clip, left_behind
     from ..media.probe import probe
 
     start = time.perf_counter()
@@ -75,6 +75,6 @@ def run(args: argparse.Namespace, console: Console) -> dict[str, Any]:
 
 def between_from(args: argparse.Namespace, device: str) -> Between[Frame]:
     """The interpolator that was asked for."""
-    from ..clip_interpolation import interpolator
+    from ..between.clip_interpolation import interpolator
 
     return interpolator(args.interpolation, searched_folders(args.models_folder), device)

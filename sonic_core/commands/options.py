@@ -8,13 +8,13 @@ from dataclasses import Field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..audio.encoder_choice import DEFAULT_ENCODER, ENCODERS
 from ..errors import SettingsError
+from ..hearing.encoder_choice import DEFAULT_ENCODER, ENCODERS
 from ..media.encoding import AUDIO_CODECS, CODECS, EVEN_POLICIES, PRESETS, Encoding
 from ..media.provenance import PRODUCER
-from ..post.smoothing_choice import METHOD_NAMES, Smoothing
-from ..post.visible_label import CORNERS, SPANS, TEXTS, VisibleLabel
+from ..media.visible_label import CORNERS, SPANS, TEXTS, VisibleLabel
 from ..settings import Settings
+from ..smoothing.choice import METHOD_NAMES, Smoothing
 
 if TYPE_CHECKING:
     from ..media.c2pa_signing import Signing

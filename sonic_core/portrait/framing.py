@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import SettingsError
-from ..post.paste_back import Box, PasteBack
 from ..resizing import resized
 from ..settings import FRAMINGS
 from .cache import content_digest
 from .head_pose import head_pose
+from .paste_back import Box, PasteBack
 from .portrait import Portrait
 
 HEADROOM = 0.35  # of the face: room for the hair above the mesh, which ends at the forehead

@@ -6,7 +6,7 @@ are joined until they last 4 s.  Every clip is written as an mp4 and read back f
 
 Truth is the shift of the sound.  The curve that measures ("lip reader") is the one that moves the lite engine's mouth: its figures say
 how well the measurement sees a mouth, not how well that network knows lips.  The rows "rule" use a curve that shares nothing with the
-engine (loudness and formants, post/audio_opening.py), the rows "labels" one made from the recordings' phone timings where there are some.
+engine (loudness and formants, judging/audio_opening.py), the rows "labels" one from the recordings' phone timings where they are.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sonic_core.audio.clip import AudioClip
-from sonic_core.audio.encoders import WhisperEncoder
 from sonic_core.audio.loading import load_audio
-from sonic_core.clip_alignment import align_clip, watch
 from sonic_core.commands.demo import PORTRAIT
-from sonic_core.engines.lite.heard_opening import heard_opening
-from sonic_core.engines.lite.lip_reader import LipReader
 from sonic_core.engines.registry import load_engine
+from sonic_core.hearing.encoders import WhisperEncoder
+from sonic_core.hearing.heard_opening import heard_opening
+from sonic_core.hearing.lip_reader import LipReader
+from sonic_core.judging.alignment import DEFAULT_TOLERANCE_MS, MIN_CONFIDENCE, compare, shift_audio
+from sonic_core.judging.audio_opening import CURVE_RATE, gaussian, predict_opening
+from sonic_core.judging.clip_alignment import align_clip, watch
+from sonic_core.judging.mouth_track import MouthTrack
 from sonic_core.media.remux import replace_sound
 from sonic_core.media.timeline import read_timeline
 from sonic_core.pipeline import generate
 from sonic_core.portrait.analysis import load_portrait
-from sonic_core.post.alignment import DEFAULT_TOLERANCE_MS, MIN_CONFIDENCE, compare, shift_audio
-from sonic_core.post.audio_opening import CURVE_RATE, gaussian, predict_opening
-from sonic_core.post.mouth_track import MouthTrack
 from sonic_core.settings import Settings
 from sonic_core.threads import one_thread
 

@@ -9,12 +9,12 @@ import cv2
 import numpy as np
 
 from sonic_core import Settings, load_audio, load_engine, load_portrait
+from sonic_core.between.flow_interpolation import flow_between
+from sonic_core.between.interpolation import interpolated
+from sonic_core.between.rife import IFNet
+from sonic_core.between.rife_interpolation import rife_between
 from sonic_core.commands.demo import PORTRAIT, SPEECH
 from sonic_core.frames import Frame, FrameStream
-from sonic_core.post.flow_interpolation import flow_between
-from sonic_core.post.interpolation import interpolated
-from sonic_core.post.rife import IFNet
-from sonic_core.post.rife_interpolation import rife_between
 
 from .table import Row
 

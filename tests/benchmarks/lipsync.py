@@ -23,13 +23,13 @@ import torch
 from numpy.typing import NDArray
 
 from sonic_core.audio.clip import AudioClip
-from sonic_core.audio.encoder_choice import DEFAULT_ENCODER, ENCODERS, load_encoder
 from sonic_core.engines.lite.acoustic import acoustic_motion
-from sonic_core.engines.lite.lip_motion import MOUTH, lip_motion
 from sonic_core.engines.lite.lip_parting import parted_as_heard
 from sonic_core.engines.lite.motion import SpeechMotion, learned_motion
 from sonic_core.engines.lite.motion_curves import motion_curves
 from sonic_core.engines.lite.parameters import PARAMETER_INDEX, PARAMETERS
+from sonic_core.hearing.encoder_choice import DEFAULT_ENCODER, ENCODERS, load_encoder
+from sonic_core.hearing.lip_motion import MOUTH, lip_motion
 from sonic_core.settings import Settings
 
 from .table import Row, markdown
@@ -193,7 +193,7 @@ def score(driver: Driver, folder: Path, boot: int, scorer: Path | None = None) -
 
 def no_speech(model: SpeechMotion, folder: Path) -> list[Row]:
     """Opening on music, noise and silence against the opening in speech; cost of the whole way from audio to motion."""
-    from sonic_core.engines.lite.training.augment import no_speech as sounds
+    from training.augment import no_speech as sounds
 
     settings = Settings()
     speech = [read_clip(p) for p in sorted(folder.glob("ls_*.wav"))[:6]]

@@ -19,13 +19,13 @@ from sonic_core.audio.clip import AudioClip
 from sonic_core.audio.loading import load_audio
 from sonic_core.commands.demo import PORTRAIT
 from sonic_core.engines.lite.engine import LiteEngine
-from sonic_core.engines.lite.heard_opening import heard_opening
 from sonic_core.frames import FrameStream
+from sonic_core.hearing.heard_opening import heard_opening
+from sonic_core.judging.alignment import MIN_CONFIDENCE, SyncReport, compare, shift_audio
+from sonic_core.judging.audio_opening import CURVE_RATE, predict_opening
+from sonic_core.judging.face_tracker import MeshTracker
+from sonic_core.judging.mouth_track import MouthTrack, track_mouth
 from sonic_core.portrait.analysis import load_portrait
-from sonic_core.post.alignment import MIN_CONFIDENCE, SyncReport, compare, shift_audio
-from sonic_core.post.audio_opening import CURVE_RATE, predict_opening
-from sonic_core.post.face_tracker import MeshTracker
-from sonic_core.post.mouth_track import MouthTrack, track_mouth
 from sonic_core.settings import Settings
 
 from .table import Row
@@ -89,8 +89,8 @@ def spoken(recordings: list[Path]) -> list[Spoken]:
 
 
 def lip_reader() -> Predict:
-    from sonic_core.audio.encoders import WhisperEncoder
-    from sonic_core.engines.lite.lip_reader import LipReader
+    from sonic_core.hearing.encoders import WhisperEncoder
+    from sonic_core.hearing.lip_reader import LipReader
 
     encoder, reader = WhisperEncoder.load(), LipReader.load()
     return lambda audio: heard_opening(audio, encoder, reader)

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sonic_core.frames import FrameStream
-from sonic_core.post.face_tracker import MeshTracker
-from sonic_core.post.mouth_track import track_mouth
-from sonic_core.post.smoothing import METHODS
+from sonic_core.judging.face_tracker import MeshTracker
+from sonic_core.judging.mouth_track import track_mouth
+from sonic_core.smoothing.methods import METHODS
 
 from .smoothing_clips import CHUNK, FAULTS, Clip, Frames, clips
 from .table import Row

@@ -9,7 +9,7 @@ from pack_loading import ROOT
 
 SHIPPED = [
     *(ROOT / "nodes").glob("*.py"),
-    *(path for path in (ROOT / "sonic_core").rglob("*.py") if "training" not in path.parts),
+    *(path for path in (ROOT / "sonic_core").rglob("*.py")),
 ]
 
 

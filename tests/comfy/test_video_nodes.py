@@ -178,7 +178,7 @@ def test_rife_is_used_where_its_weights_lie_in_the_models_folder(execute, pack, 
         execute("SonicFrameInterpolate", images=images, fps=25.0, output_fps=50.0, method="rife")
     torch.manual_seed(0)
     (models_folder / "sonic" / "RIFE").mkdir(parents=True)
-    net = module(pack, "post.rife").IFNet(8)
+    net = module(pack, "between.rife").IFNet(8)
     save_file(net.state_dict(), models_folder / "sonic" / "RIFE" / "flownet.safetensors")
     by_rife = execute("SonicFrameInterpolate", images=images, fps=25.0, output_fps=50.0).args[0]
     assert not torch.equal(by_flow[1], by_rife[1])

@@ -4,10 +4,10 @@ import pytest
 import torch
 from parity_fixtures import WEIGHT, audio_net, cases, close, fixtures, info, network, tensors, weights
 
+from sonic_core.between.flownet import build_ifnet
 from sonic_core.engines.sonic.attention import AttentionContext, audio_attentions, mask_on_grid
 from sonic_core.engines.sonic.audio_nets import motion_buckets
 from sonic_core.engines.sonic.building import build_unet
-from sonic_core.models.flownet import build_ifnet
 
 VARIANTS = {
     "output": {},

@@ -13,10 +13,10 @@ from transformers.models.whisper.modeling_whisper import WhisperEncoder
 import sonic_core
 from sonic_core.audio.clip import AudioClip
 from sonic_core.audio.loading import load_audio
+from sonic_core.between.rife import IFNet
 from sonic_core.engines.sonic.audio_nets import AudioToBucket, AudioToToken
 from sonic_core.engines.sonic.unet import SonicUNet
 from sonic_core.portrait.analysis import load_portrait
-from sonic_core.post.rife import IFNet
 
 CONTEXT, TOKENS = 32, 4
 UNET = {

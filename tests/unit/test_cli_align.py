@@ -17,14 +17,14 @@ from sonic_core.audio.loading import load_audio
 from sonic_core.commands.demo import PORTRAIT, SPEECH
 from sonic_core.engines.registry import load_engine
 from sonic_core.frames import FrameStream
+from sonic_core.judging.retiming import shift_audio
+from sonic_core.judging.syncnet import SyncNet
 from sonic_core.media.lengths import with_length
 from sonic_core.media.probe import probe
 from sonic_core.media.reader import read_frames
 from sonic_core.media.writer import write_video
 from sonic_core.pipeline import generate
 from sonic_core.portrait.analysis import load_portrait
-from sonic_core.post.retiming import shift_audio
-from sonic_core.post.syncnet import SyncNet
 from sonic_core.settings import Settings
 
 SECONDS = 4.0

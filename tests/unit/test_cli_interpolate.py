@@ -12,13 +12,13 @@ import pytest
 from media_samples import aac_file, audio_packets, chirp, decoded_frames, marked_as_signed, moving_picture, turned
 
 from sonic_core import cli
-from sonic_core.clip_interpolation import interpolate_clip, interpolator, left_behind
+from sonic_core.between.clip_interpolation import interpolate_clip, interpolator, left_behind
+from sonic_core.between.flow_interpolation import flow_between
 from sonic_core.errors import ModelMissingError, OutputError, SettingsError
 from sonic_core.media.probe import probe
 from sonic_core.media.provenance import Provenance
 from sonic_core.media.provenance_check import own_tags
 from sonic_core.media.writer import write_video
-from sonic_core.post.flow_interpolation import flow_between
 
 
 def clip(folder, seconds=1.337):
@@ -122,7 +122,7 @@ def test_sound_that_is_left_out_is_told(tmp_path):
 def test_a_device_that_is_not_there_is_wrong_usage(tmp_path):
     from safetensors.torch import save_file
 
-    from sonic_core.post.rife import IFNet
+    from sonic_core.between.rife import IFNet
 
     save_file(IFNet(8).state_dict(), tmp_path / "flownet.safetensors")
     assert interpolator("rife", flownet=tmp_path / "flownet.safetensors")

@@ -9,12 +9,12 @@ import pytest
 from media_samples import chirp, flat, moving_picture
 
 from sonic_core.audio.clip import AudioClip
+from sonic_core.between.interpolation import interpolated
 from sonic_core.errors import AudioError, DurationMismatchError, OutputError
 from sonic_core.frames import FrameStream
 from sonic_core.media.encoding import Encoding
 from sonic_core.media.probe import probe
 from sonic_core.media.writer import SUFFIXES, write_video
-from sonic_core.post.interpolation import interpolated
 
 
 def stream(*frames: np.ndarray, fps: float = 25.0, length: int | None = None) -> FrameStream:

@@ -11,11 +11,11 @@ import sonic_core
 from sonic_core.audio.clip import AudioClip
 from sonic_core.audio.loading import load_audio
 from sonic_core.engines.lite.emotion import Emotion
-from sonic_core.engines.lite.lip_motion import MOUTH, closure_events, lip_motion
 from sonic_core.engines.lite.lip_parting import lip_opening
 from sonic_core.engines.lite.motion import SpeechMotion, learned_motion
 from sonic_core.engines.lite.motion_rules import HEAD
 from sonic_core.engines.lite.parameters import PARAMETER_INDEX, PARAMETERS
+from sonic_core.hearing.lip_motion import MOUTH, closure_events, lip_motion
 from sonic_core.settings import Settings
 
 SPEECH = Path(sonic_core.__file__).parent / "samples" / "speech.wav"

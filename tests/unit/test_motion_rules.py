@@ -4,9 +4,7 @@ import numpy as np
 import pytest
 
 from sonic_core.engines.lite.emotion import EMOTIONS, Emotion, heard_in, with_emotion
-from sonic_core.engines.lite.lip_motion import MOUTH, closures, lip_motion, speech_activity
 from sonic_core.engines.lite.lip_parting import lip_opening, parted_as_heard
-from sonic_core.engines.lite.lip_reader import PHONES, Articulation
 from sonic_core.engines.lite.motion_rules import (
     HEAD,
     at_rest_in_silence,
@@ -21,6 +19,8 @@ from sonic_core.engines.lite.motion_rules import (
 from sonic_core.engines.lite.parameters import PARAMETER_INDEX, PARAMETERS
 from sonic_core.engines.lite.prosody import read_prosody
 from sonic_core.errors import SettingsError
+from sonic_core.hearing.lip_motion import MOUTH, closures, lip_motion, speech_activity
+from sonic_core.hearing.lip_reader import PHONES, Articulation
 
 FPS = 25.0
 

@@ -6,15 +6,15 @@ import numpy as np
 import torch
 
 from sonic_core.engines.lite.denoiser import MotionDenoiser
-from sonic_core.engines.lite.lip_reader import OUTPUTS, PHONES
 from sonic_core.engines.lite.motion_space import BEHAVIOUR, CHANNELS, CONDITIONS
 from sonic_core.engines.lite.prosody import Prosody
-from sonic_core.engines.lite.training import augment, targets
-from sonic_core.engines.lite.training.behaviour import behaviour
-from sonic_core.engines.lite.training.phones import Phone, contiguous, phones_from_ipa
-from sonic_core.engines.lite.training.speech import _resampled
-from sonic_core.engines.lite.training.train_lips import losses
-from sonic_core.engines.lite.training.train_motion import flow_error
+from sonic_core.hearing.lip_reader import OUTPUTS, PHONES
+from training import augment, targets
+from training.behaviour import behaviour
+from training.phones import Phone, contiguous, phones_from_ipa
+from training.speech import _resampled
+from training.train_lips import losses
+from training.train_motion import flow_error
 
 MAMA = [
     Phone("SIL", 0, 0.3),

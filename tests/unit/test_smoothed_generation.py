@@ -9,15 +9,15 @@ import pytest
 
 from sonic_core import cli
 from sonic_core.audio.loading import load_audio
+from sonic_core.between.interpolation import FrameRate
 from sonic_core.commands.demo import PORTRAIT, SPEECH
 from sonic_core.engines.lite.engine import LiteEngine
 from sonic_core.frames import FrameStream
 from sonic_core.media.probe import probe
 from sonic_core.pipeline import generate
 from sonic_core.portrait.analysis import load_portrait
-from sonic_core.post.interpolation import FrameRate
-from sonic_core.post.smoothing_choice import Smoothing
 from sonic_core.settings import Settings
+from sonic_core.smoothing.choice import Smoothing
 
 SMALL = Settings(min_resolution=256)
 FRAMES = 30

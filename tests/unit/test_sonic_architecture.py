@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 import torch
 
+from sonic_core.between.flownet import build_ifnet
+from sonic_core.between.rife import IFNet
 from sonic_core.engines.sonic import architecture, building
 from sonic_core.engines.sonic.audio_nets import AudioToBucket, AudioToToken
 from sonic_core.engines.sonic.unet import SonicUNet
 from sonic_core.errors import ModelMissingError
-from sonic_core.models.flownet import build_ifnet
-from sonic_core.post.rife import IFNet
 
 FULL_SIZE = {
     "unet.pth": (1492, "a1b2f45d17b4849a529aa89ef7a7fe2194676c6805bc0556d036a91a3d143917", lambda: SonicUNet()),

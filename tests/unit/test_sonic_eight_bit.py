@@ -8,7 +8,6 @@ from sonic_samples import CONTEXT, TOKENS, UNET, portrait, seeded, speech, write
 from torch import nn
 
 from sonic_core.engines.sonic.denoiser import Conditions, SonicDenoiser
-from sonic_core.engines.sonic.devices import compiles_8_bit_floats
 from sonic_core.engines.sonic.eight_bit import (
     LAYERS,
     RELATIVE_ERROR,
@@ -22,6 +21,7 @@ from sonic_core.engines.sonic.engine import SonicEngine
 from sonic_core.engines.sonic.estimating import Mode
 from sonic_core.engines.sonic.temporal_convolution import TemporalConv
 from sonic_core.engines.sonic.unet import SonicUNet
+from sonic_core.runtime.devices import compiles_8_bit_floats
 from sonic_core.settings import Settings
 
 SETTINGS = Settings(min_resolution=256, inference_steps=1, framing="face")

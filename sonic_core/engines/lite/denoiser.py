@@ -9,9 +9,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ...audio.encoders import WEIGHTS
 from ...errors import ModelMissingError
 from .motion_space import CHANNELS, CONDITIONS, MotionSpace
+
+WEIGHTS = Path(__file__).parent / "weights"
 
 
 class MotionDenoiser(nn.Module):

@@ -10,10 +10,10 @@ import torch
 from numpy.typing import NDArray
 
 from ...audio.clip import AudioClip
-from ...audio.encoder_choice import DEFAULT_ENCODER, load_encoder
 from ...audio.fit import fit_duration
 from ...errors import PortraitError
 from ...frames import Frame, FrameStream, exact_rate
+from ...hearing.encoder_choice import DEFAULT_ENCODER, load_encoder
 from ...portrait.framing import frame_portrait
 from ...portrait.portrait import Portrait
 from ...progress import Progress, ignore

@@ -13,19 +13,19 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ...audio.clip import AudioClip
-from ...audio.encoder_choice import load_encoder
-from ...audio.encoders import SpeechEncoder
 from ...audio.resampling import to_mono_16k
 from ...diffusion.guidance import Denoise, classifier_free
 from ...diffusion.sampler import sample_euler
 from ...diffusion.schedule import flow_sigmas
 from ...diffusion.windows import OpenWindows
+from ...hearing.encoder_choice import load_encoder
+from ...hearing.encoders import SpeechEncoder
+from ...hearing.lip_reader import Articulation, LipReader, read_lips
 from ...progress import Progress, ignore
 from ...settings import Settings
 from .denoiser import MotionDenoiser
 from .emotion import NEUTRAL, Emotion, with_emotion
 from .lip_parting import parted_as_heard
-from .lip_reader import Articulation, LipReader, read_lips
 from .motion_rules import (
     at_rest_in_silence,
     blinking_naturally,

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ...hearing.lip_motion import MOUTH, closures, rest_of_the_picture, speech_activity
+from ...hearing.lip_reader import PHONES, Articulation
 from .curve_filters import smooth
-from .lip_motion import MOUTH, closures, rest_of_the_picture, speech_activity
-from .lip_reader import PHONES, Articulation
 from .liveliness import BLINK_CLOSE, BLINK_HOLD, BLINK_INTERVAL, BLINK_OPEN, SHORT_CLIP, blink_shape
 from .parameters import PARAMETER_INDEX
 

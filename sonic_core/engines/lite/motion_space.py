@@ -9,8 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .lip_motion import MOUTH, lip_motion
-from .lip_reader import PHONES, Articulation
+from ...hearing.lip_motion import MOUTH, lip_motion
+from ...hearing.lip_reader import PHONES, Articulation
 from .parameters import PARAMETER_INDEX, PARAMETERS
 from .prosody import Prosody
 

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ...audio.clip import AudioClip
-from ...audio.encoders import encode
 from ...audio.fit import fit_duration
 from ...audio.resampling import to_mono_16k
 from ...audio.silence import nonsilent_spans
 from ...errors import AudioError
+from ...hearing.encoders import encode
 from ...settings import Settings
 from .audio_encoder import RATE, WhisperStates, independent_chunks, overlapping_chunks
 from .audio_nets import motion_buckets

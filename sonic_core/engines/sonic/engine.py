@@ -23,6 +23,7 @@ from ...errors import SonicError
 from ...frames import Frame, FrameStream
 from ...portrait.portrait import Portrait
 from ...progress import Progress, ignore
+from ...runtime.devices import check_compiler, compiles_8_bit_floats, free_memory
 from ...settings import Settings
 from ..base import Conditioning, Latents
 from . import picture
@@ -37,7 +38,6 @@ from .audio_conditioning import (
 )
 from .decoding import ChunkedDecoder, encode_picture
 from .denoiser import KEY_FPS, Conditions, SonicDenoiser, starting_latents
-from .devices import check_compiler, compiles_8_bit_floats, free_memory
 from .eight_bit import is_in_8_bits, module_bytes, store_in_8_bits
 from .estimating import ClipEstimate, Mode, estimate_clip, sizes_of
 from .framing import frame

@@ -17,9 +17,9 @@ from ...errors import SettingsError
 from ...models.locate import locate, models_folders
 from ...models.manifest import SONIC_FILES
 from ...portrait.portrait import Portrait
+from ...runtime.devices import has_8_bit_floats, sustained_rate, usable_device, working_dtype
 from ...settings import Settings
 from .audio_conditioning import key_frame_count, usable_audio
-from .devices import has_8_bit_floats, sustained_rate, usable_device, working_dtype
 from .eight_bit import bytes_in_8_bits, module_bytes
 from .framing import frame
 from .loading import networks_on_meta

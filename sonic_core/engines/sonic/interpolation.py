@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...post.flow_interpolation import FlowBetween
-from ...post.interpolation import resampled
-from ...post.rife import IFNet
-from ...post.rife_interpolation import halving, rife_middle
+from ...between.flow_interpolation import FlowBetween
+from ...between.interpolation import resampled
+from ...between.rife import IFNet
+from ...between.rife_interpolation import halving, rife_middle
 
 HALF = Fraction(1, 2)
 

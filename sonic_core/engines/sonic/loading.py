@@ -12,14 +12,14 @@ import torch
 from diffusers import AutoencoderKLTemporalDecoder
 from torch import Tensor, nn
 
-from ...audio.encoders import Wav2Vec2Encoder
+from ...between.flownet import build_ifnet
+from ...between.rife import IFNet
 from ...errors import ModelMissingError
+from ...hearing.encoders import Wav2Vec2Encoder
 from ...models.fingerprint import fingerprint
-from ...models.flownet import build_ifnet
 from ...models.locate import locate, models_folders, report_problems
 from ...models.manifest import SONIC_FILES
 from ...models.weights import Renaming, read_shapes, read_sidecar, read_weights
-from ...post.rife import IFNet
 from . import svd_single_file
 from .audio_encoder import WhisperStates
 from .audio_nets import AudioToBucket, AudioToToken

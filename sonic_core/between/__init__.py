@@ -1,0 +1,1 @@
+"""Other frame rates: frames between frames, by optical flow or RIFE."""

@@ -1,0 +1,86 @@
+"""The device that the networks work on: which one, in which precision, how much memory it has free and how fast it is."""
+
+from __future__ import annotations
+
+import importlib.util
+import time
+from pathlib import Path
+
+import torch
+
+from ..errors import SettingsError
+
+PRECISIONS = {"fp16": torch.float16, "bf16": torch.bfloat16, "fp32": torch.float32}
+
+
+def usable_device(name: str | None = None) -> torch.device:
+    """The device called `name`; by default CUDA, then MPS, then the CPU.
+
+    Raises SettingsError for a device that torch does not know or this machine does not have.
+    """
+    if name is None:
+        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise SettingsError(
+            f"device is {name!r}, which cannot be used here ({error}); expected cpu, cuda or mps."
+        ) from error
+    return device
+
+
+def working_dtype(precision: str | None, device: torch.device) -> torch.dtype:
+    """The number format of the large networks; by default half precision where there is a GPU."""
+    if precision is None:
+        return torch.float32 if device.type == "cpu" else torch.float16
+    if precision not in PRECISIONS:
+        raise SettingsError(f"precision is {precision!r}; expected one of {', '.join(PRECISIONS)}.")
+    return PRECISIONS[precision]
+
+
+def has_8_bit_floats(device: torch.device) -> bool:
+    return device.type != "mps"
+
+
+def compiles_8_bit_floats(device: torch.device) -> bool:
+    """Whether compiled code can read e4m3: on NVIDIA GPUs before compute capability 8.9 (RTX 30, A100) Triton refuses it."""
+    return device.type != "cuda" or torch.cuda.get_device_capability(device) >= (8, 9)
+
+
+def check_compiler(device: torch.device) -> None:
+    """Raises SettingsError where torch.compile would fail in the middle of the work: on a GPU without Triton, as on most Windows PCs."""
+    if device.type == "cuda" and importlib.util.find_spec("triton") is None:
+        raise SettingsError(
+            "compile is asked for, but PyTorch compiles for this GPU with Triton, which is not installed. Install it "
+            "(on Windows the package is called triton-windows), or leave compile out."
+        )
+
+
+def free_memory(device: torch.device) -> float:
+    """Bytes that this process may still use on a device; infinite where the system does not say.
+
+    On CUDA what PyTorch has cached and uses for nothing counts as free.
+    """
+    if device.type == "cuda":
+        cached = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return torch.cuda.mem_get_info(device)[0] + cached
+    if device.type == "mps":
+        return max(0.0, torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory())
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return float("inf")
+    return next((1024.0 * int(line.split()[1]) for line in lines if line.startswith("MemAvailable:")), float("inf"))
+
+
+def sustained_rate(device: torch.device, dtype: torch.dtype) -> float:
+    """FLOP/s that this device reaches on a matrix product of the size of a feed-forward layer, halved: what a UNet pass sustains."""
+    size = 1024 if device.type == "cpu" else 4096
+    a, b = (torch.randn(size, size, device=device).to(dtype) for _ in range(2))
+    best = 0.0
+    for _ in range(3):
+        start = time.perf_counter()
+        (a @ b).sum().item()
+        best = max(best, 2 * size**3 / (time.perf_counter() - start))
+    return best / 2
