@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from av.audio.stream import AudioStream
 from numpy.typing import NDArray
 
 from ..errors import AudioError
+from ..opening import as_fraction, opened, reason
 from .channels import named_channels, to_stereo
 from .clip import AudioClip
 from .silence import trim_silent_ends
@@ -24,7 +24,7 @@ from .waveform import MIN_DURATION, joined, sanitized, unit_float
 
 log = logging.getLogger(__name__)
 
-LOCAL_FILES_ONLY = {"protocol_whitelist": "file"}  # a playlist must not make us fetch what it names
+EXPECTED = "Choose a recording or a video with sound, or convert it to wav, flac, mp3 or m4a."
 BLOCK_SECONDS = 10  # decoded frames are gathered into blocks of this length
 
 
@@ -43,7 +43,7 @@ def load_audio(path: str | Path, start: float = 0.0, length: float = 0.0, trim_s
         raise AudioError(
             f"{path.name}: length is {length:g} s; at least {MIN_DURATION:g} s are needed. Set it to 0 to keep all."
         )
-    with opened(path) as container:
+    with opened(path, AudioError, EXPECTED) as container:
         if not container.streams.audio:
             raise AudioError(
                 f"{path.name} has no sound: it holds {describe_streams(container)}. Choose a recording or a video with sound."
@@ -94,26 +94,6 @@ def checked(clip: AudioClip) -> AudioClip:
     if not clip.samples.any():
         return replace(clip, notes=(*clip.notes, f"{clip.name} is completely silent; the mouth will stay shut."))
     return clip
-
-
-@contextmanager
-def opened(path: Path) -> Iterator[Any]:
-    """The file as a PyAV container; AudioError in plain words if there is no such file or it cannot be read."""
-    try:
-        if not path.exists():
-            raise AudioError(f"{path} does not exist. Check the path and the name.")
-        if not path.is_file():
-            raise AudioError(f"{path} is a folder; expected an audio or video file.")
-        if path.stat().st_size == 0:
-            raise AudioError(f"{path.name} is empty (0 bytes). Export or download it again.")
-        container = av.open(f"file:{path}", options=LOCAL_FILES_ONLY, metadata_errors="ignore")
-    except (av.FFmpegError, OSError) as error:
-        raise AudioError(
-            f"{path.name} cannot be read as audio ({reason(error)}). "
-            "It may be damaged or of another kind; convert it to wav, flac, mp3 or m4a."
-        ) from error
-    with container:
-        yield container
 
 
 def decode_part(container: Any, stream: AudioStream, path: Path, start: float, length: float) -> AudioClip:
@@ -181,7 +161,7 @@ def decode_part(container: Any, stream: AudioStream, path: Path, start: float, l
 
 def encoder_padding(container: Any, stream: AudioStream, decoded: int, rate: int) -> int:
     """Samples at the end that an mp4's edit list does not present (the decoder drops those at the beginning by itself)."""
-    if "mp4" not in container.format.name or not stream.duration or stream.time_base * rate != 1:
+    if "mp4" not in container.format.name or not stream.duration or as_fraction(stream.time_base) * rate != 1:
         return 0
     excess = decoded - stream.duration
     return excess if 0 < excess < 2 * max(stream.codec_context.frame_size, 1024) else 0
@@ -225,7 +205,3 @@ def frame_samples(frame: AudioFrame) -> NDArray[Any]:
 def describe_streams(container: Any) -> str:
     kinds = sorted({stream.type for stream in container.streams})
     return "only " + " and ".join(kinds) + " data" if kinds else "no streams at all"
-
-
-def reason(error: BaseException) -> str:
-    return (getattr(error, "strerror", None) or str(error)).rstrip(".")

@@ -13,7 +13,8 @@ import numpy as np
 from av.container import InputContainer, OutputContainer
 
 from ..audio.clip import AudioClip
-from ..errors import OutputError
+from ..errors import AudioError, OutputError
+from ..opening import in_seconds, open_media, opened
 
 logger = logging.getLogger(__name__)
 
@@ -167,9 +168,9 @@ class CopiedAudio:
         self.packets = (packet for packet in source.demux(template) if packet.size)
         self.held: av.Packet | None = None
 
-    def packets_until(self, seconds: float) -> Iterator[av.Packet]:
+    def packets_until(self, until: float) -> Iterator[av.Packet]:
         while packet := self.held or next(self.packets, None):
-            if packet.pts * packet.time_base >= seconds:
+            if in_seconds(packet.pts, packet.time_base) >= until:
                 self.held = packet
                 return
             self.held = None
@@ -189,15 +190,15 @@ def _copyable_source(clip: AudioClip, tolerance: float) -> InputContainer | None
         length = _length_of_plain_aac(clip.source, clip)
         if length is None or abs(length - clip.duration) > tolerance:
             return None
-        return av.open(str(clip.source))
-    except (OSError, av.FFmpegError) as error:
+        return open_media(clip.source, AudioError, "")
+    except (AudioError, OSError, av.FFmpegError) as error:
         logger.warning("%s cannot be read again (%s); its sound is encoded anew.", clip.source, error)
         return None
 
 
 def _length_of_plain_aac(path: Path, clip: AudioClip) -> float | None:
     """Seconds of the first audio stream of `path`, None when an mp4 cannot carry it as it is."""
-    with av.open(str(path)) as source:
+    with opened(path, AudioError, "") as source:
         stream = next(iter(source.streams.audio), None)
         if stream is None or "mp4" not in source.format.name.split(","):
             return None
@@ -212,4 +213,4 @@ def _length_of_plain_aac(path: Path, clip: AudioClip) -> float | None:
         packets = [(packet.pts, packet.duration) for packet in source.demux(stream) if packet.size]
         if any(pts is None for pts, _ in packets) or packets != sorted(packets):
             return None
-        return float(max(pts + duration for pts, duration in packets) * stream.time_base) if packets else None
+        return in_seconds(max(pts + duration for pts, duration in packets), stream.time_base) if packets else None

@@ -9,6 +9,7 @@ import av
 from av.container import InputContainer
 
 from ..errors import OutputError
+from ..opening import as_fraction, in_seconds, open_numbered, opened, reason, tags_of
 from .gif import read_comment
 from .png_sequence import DIGITS, FPS_TAG, SOUND, read_tags
 
@@ -55,17 +56,14 @@ def probe(path: Path | str) -> Probe:
     Every packet is read, none decoded: an hour takes seconds.  Raises OutputError when the file is missing or no media file.
     """
     path = Path(path)
-    place = path.absolute()  # FFmpeg takes what stands before a colon in a relative path for a protocol
     try:
         if path.is_dir():
-            return _measure_sequence(place)
-        with av.open(str(place)) as container:
+            return _measure_sequence(path.absolute())
+        with opened(path, OutputError, "Expected a video file.") as container:
             video = _measure(container, path, path.stat().st_size)
         return _without_comment(video, read_comment(path)) if path.suffix.lower() == ".gif" else video
     except (OSError, av.FFmpegError) as error:
-        raise OutputError(
-            f"Cannot read {path}: {getattr(error, 'strerror', None) or error}. Expected a video file."
-        ) from error
+        raise OutputError(f"Cannot read {path}: {reason(error)}. Expected a video file.") from error
 
 
 def _measure(container: InputContainer, path: Path, size: int) -> Probe:
@@ -77,11 +75,11 @@ def _measure(container: InputContainer, path: Path, size: int) -> Probe:
     for packet in container.demux([stream for stream in (video, audio) if stream]):
         if packet.pts is None or not packet.size or packet.is_discard:
             continue
-        begin = float(packet.pts * packet.time_base)
+        begin = in_seconds(packet.pts, packet.time_base)
         index = packet.stream.index
         count += packet.stream is video
         starts[index] = min(starts.get(index, begin), begin)
-        ends[index] = max(ends.get(index, 0.0), begin + float((packet.duration or 0) * packet.time_base))
+        ends[index] = max(ends.get(index, 0.0), begin + in_seconds(packet.duration or 0, packet.time_base))
     picture = video.codec_context if video else None
     sound = audio.codec_context if audio else None
     return Probe(
@@ -89,7 +87,7 @@ def _measure(container: InputContainer, path: Path, size: int) -> Probe:
         duration=ends.get(video.index, 0.0) if video else 0.0,
         width=picture.width if picture else 0,
         height=picture.height if picture else 0,
-        fps=float(video.average_rate or 0) if video else 0.0,
+        fps=float(as_fraction(video.average_rate)) if video else 0.0,
         video_codec=picture.name if picture else None,
         pixel_format=picture.pix_fmt if picture else None,
         colour_space=COLOUR_NAMES.get(picture.colorspace) if picture else None,
@@ -103,7 +101,7 @@ def _measure(container: InputContainer, path: Path, size: int) -> Probe:
         channels=sound.channels if sound else 0,
         size_bytes=size,
         fast_start=_index_comes_first(path),
-        metadata=dict(container.metadata),
+        metadata=tags_of(container),
     )
 
 
@@ -122,13 +120,13 @@ def _measure_sequence(folder: Path) -> Probe:
             f"{folder} is a folder without a PNG sequence ({1:0{DIGITS}}.png, {2:0{DIGITS}}.png, ...). Expected one, or a video file."
         )
     tags = read_tags(folder)
-    files = {"framerate": tags.pop(FPS_TAG, "25")}
-    with av.open(str(folder / f"%0{DIGITS}d.png"), format="image2", options=files) as container:
+    fps = tags.pop(FPS_TAG, "25")
+    with open_numbered(folder, f"%0{DIGITS}d.png", fps) as container:
         video = _measure(container, folder, sum(file.stat().st_size for file in folder.iterdir()))
     video = replace(video, metadata=tags)
     if not (folder / SOUND).exists():
         return video
-    with av.open(str(folder / SOUND)) as container:
+    with opened(folder / SOUND, OutputError, "Expected a video file.") as container:
         sound = _measure(container, folder, 0)
     names = ("audio_codec", "audio_start", "audio_duration", "sample_rate", "channels")
     return replace(video, **{name: getattr(sound, name) for name in names})

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
-import av
 import numpy as np
 from PIL import Image
 
 from ..errors import OutputError
 from ..frames import Frame, FrameStream
+from ..opening import opened
 from .probe import probe
 
 
@@ -27,7 +27,7 @@ def read_frames(path: Path) -> FrameStream:
                 yield np.asarray(picture.convert("RGB"))
 
     def start() -> Iterator[Frame]:
-        with av.open(str(path)) as container:
+        with opened(path, OutputError, "Expected a video file.") as container:
             for frame in islice(container.decode(video=0), video.frames):
                 yield frame.to_ndarray(format="rgb24", src_colorspace="ITU709", interpolation="BILINEAR")
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ..errors import OutputError
 from ..frames import FrameStream
+from ..opening import as_fraction, in_seconds, tags_of
 from ..progress import Progress, ignore
 from .audio_track import LAYOUTS, SOUND_CODECS, AudioTrack, NoAudio
 from .encoding import Encoding
@@ -60,7 +61,7 @@ def replace_sound(
         try:
             picture = output.add_stream_from_template(original, opaque=True)
             track = StreamedSound(output, sound, timeline, kind.audio_codecs[0])
-            picture.metadata.update(_own_words(original.metadata))
+            picture.metadata.update(_own_words(tags_of(original)))
             with plain_output_errors(path):
                 output.start_encoding()  # writes the header: some containers refuse a codec only here
         except ValueError as error:
@@ -69,17 +70,17 @@ def replace_sound(
                 f"A {path.suffix} file cannot hold {original.codec_context.name} picture. "
                 f"{instead}{'choose' if instead else 'Choose'} --method shift_frames, which encodes the picture anew."
             ) from error
-        start = round(timeline.zero / original.time_base)
+        start = round(timeline.zero / as_fraction(original.time_base))
         for packet in in_decoding_order(packet for packet in source.demux(original) if packet.size):
             packet.pts = None if packet.pts is None else packet.pts - start
             packet.dts -= start
-            seconds = float(packet.dts * packet.time_base)
+            at = in_seconds(packet.dts, packet.time_base)
             packet.stream = picture
             with plain_output_errors(path):
-                for piece in track.packets_until(seconds):
+                for piece in track.packets_until(at):
                     output.mux(piece)
                 output.mux(packet)
-            progress("writing", max(0, round(seconds)), max(1, round(timeline.end)))
+            progress("writing", max(0, round(at)), max(1, round(timeline.end)))
         with plain_output_errors(path):
             for piece in track.remaining():
                 output.mux(piece)
@@ -260,15 +261,15 @@ class CopiedSound:
         source = self._opened.__enter__()
         original = sound_of(source, timeline.path)
         self.stream = container.add_stream_from_template(original, opaque=True)
-        self.start = round(timeline.zero / original.time_base)
+        self.start = round(timeline.zero / as_fraction(original.time_base))
         self.packets = (packet for packet in source.demux(original) if packet.size)
         self.held: av.Packet | None = None
 
-    def packets_until(self, seconds: float) -> Iterator[av.Packet]:
+    def packets_until(self, until: float) -> Iterator[av.Packet]:
         while packet := self.held or next(self.packets, None):
             if self.held is None:
                 packet.pts, packet.dts = packet.pts - self.start, packet.dts - self.start
-            if packet.pts * packet.time_base >= seconds:
+            if in_seconds(packet.pts, packet.time_base) >= until:
                 self.held = packet
                 return
             self.held = None
@@ -289,7 +290,7 @@ def _written(timeline: Timeline, kind: Container, path: Path, tags, overwrite: b
             opened(timeline.path) as source,
             opened_output(pending.temporary, kind.format, kind.options, path) as output,
         ):
-            output.metadata.update({**_own_words(source.metadata), **(tags or {})})
+            output.metadata.update({**_own_words(tags_of(source)), **(tags or {})})
             write(output, source)
         return pending.publish()
     finally:

@@ -15,9 +15,11 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
+from .. import opening
 from ..audio.waveform import unit_float
 from ..errors import AudioError, OutputError
 from ..frames import Frame, FrameStream
+from ..opening import as_fraction, in_seconds
 
 log = logging.getLogger(__name__)
 
@@ -89,9 +91,9 @@ def read_any_timeline(path: Path) -> Timeline:
         for packet in container.demux(streams):
             if packet.pts is None or not packet.size or packet.is_discard:
                 continue
-            begin = float(packet.pts * packet.time_base)
+            begin = in_seconds(packet.pts, packet.time_base)
             begins[packet.stream.index].append(begin)
-            last = begin + float((packet.duration or 0) * packet.time_base)
+            last = begin + in_seconds(packet.duration or 0, packet.time_base)
             ends[packet.stream.index] = max(ends[packet.stream.index], last)
         times, picture_end = np.unique(begins[video.index]), ends[video.index]
         sounded = begins[audio.index] if audio else []
@@ -105,7 +107,7 @@ def read_any_timeline(path: Path) -> Timeline:
             rate, channels, layout = sound.sample_rate, sound.layout.nb_channels, sound.layout.name
         coded = video.codec_context
         width, height = coded.width, coded.height
-        named_rate = float(video.average_rate or 25)
+        named_rate = float(as_fraction(video.average_rate) or 25)
     mean = (times[-1] - times[0]) / (len(times) - 1) if len(times) > 1 else 1 / named_rate
     end = picture_end if picture_end > times[-1] else times[-1] + mean
     regular = times[0] + mean * np.arange(len(times))
@@ -305,12 +307,5 @@ def first_sound(container: InputContainer) -> AudioStream | None:
 @contextmanager
 def opened(path: Path) -> Iterator[InputContainer]:
     """The file to read from; OutputError when there is none or it is no media file."""
-    try:
-        # Absolute: FFmpeg takes what stands before a colon in a relative path for a protocol.
-        container = av.open(str(path.absolute()), options={"protocol_whitelist": "file"}, metadata_errors="ignore")
-    except (OSError, av.FFmpegError) as error:
-        raise OutputError(
-            f"Cannot read {path}: {getattr(error, 'strerror', None) or error}. Expected a video file."
-        ) from error
-    with container:
+    with opening.opened(path, OutputError, "Expected a video file.") as container:
         yield container
