@@ -208,7 +208,7 @@ def test_a_film_without_sound_is_refused(tmp_path):
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(AudioError, match=r"nowhere.wav does not exist"):
+    with pytest.raises(AudioError, match=r"nowhere.wav: it does not exist"):
         load_audio(tmp_path / "nowhere.wav")
 
 
