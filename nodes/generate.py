@@ -20,7 +20,7 @@ from .host import io
 from .interpolation_inputs import ENGINES_OWN, frame_rate, rate_input
 from .marking_inputs import NO_LABEL, label, marking_inputs
 from .playable import playable
-from .setting_inputs import INFERENCE, PREPARE, setting_inputs
+from .setting_inputs import INFERENCE, LATER_INFERENCE, LATER_PREPARE, PREPARE, setting_inputs
 from .threads import threads_for
 
 
@@ -47,6 +47,7 @@ class Generate(io.ComfyNode):
                 *file_inputs(),
                 rate_input(),
                 *face_inputs(),
+                *setting_inputs((*LATER_PREPARE, *LATER_INFERENCE)),
             ],
             outputs=[
                 io.Video.Output(display_name="video", tooltip="The finished file, for other video nodes."),

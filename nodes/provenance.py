@@ -13,7 +13,7 @@ from ..sonic_core.media.provenance import Provenance, audio_digest
 from ..sonic_core.models.credits import credits_of
 from ..sonic_core.settings import Settings
 from .convert import SETTINGS_KEY
-from .setting_inputs import PREPARE
+from .setting_inputs import LATER_PREPARE, PREPARE
 
 
 def provenance_of(predata: Conditioning | None, latent: Mapping[str, Any] | None, clip: AudioClip | None) -> Provenance:
@@ -46,4 +46,4 @@ def provenance_of(predata: Conditioning | None, latent: Mapping[str, Any] | None
 
 def _prepared(predata: Conditioning | None) -> dict[str, Any]:
     """The settings that SONIC_PreData was given; those of the inference are not known to it."""
-    return {} if predata is None else {name: getattr(predata.settings, name) for name in PREPARE}
+    return {} if predata is None else {name: getattr(predata.settings, name) for name in (*PREPARE, *LATER_PREPARE)}

@@ -9,7 +9,7 @@ from ..sonic_core.settings import Settings
 from .host import advanced, io
 
 TABLE = {field.name: field for field in fields(Settings)}
-RARE = {"length_policy", "face_index", "style"}
+RARE = {"length_policy", "face_index", "style", "loopable"}
 
 
 def setting_input(name: str) -> io.Input:
@@ -18,6 +18,8 @@ def setting_input(name: str) -> io.Input:
     limits, tooltip = field.metadata, field.metadata["help"]
     if limits["choices"]:
         item = io.Combo.Input(name, options=list(limits["choices"]), default=field.default, tooltip=tooltip)
+    elif isinstance(field.default, bool):
+        item = io.Boolean.Input(name, default=field.default, tooltip=tooltip)
     elif isinstance(field.default, int):
         item = io.Int.Input(
             name,
@@ -47,3 +49,5 @@ def setting_inputs(names: Iterable[str]) -> list[io.Input]:
 
 PREPARE = ("duration", "length_policy", "min_resolution", "framing", "expand_ratio", "face_index", "style")
 INFERENCE = ("seed", "inference_steps", "dynamic_scale", "motion_scale", "emotion", "emotion_strength")
+LATER_PREPARE, LATER_INFERENCE = ("aspect",), ("loopable",)
+"""Settings of later versions: last among a node's widgets, since saved workflows know widgets by their place."""

@@ -18,7 +18,7 @@ from .estimate import estimated_seconds, expected_cost
 from .face_inputs import STOP, face_inputs, portrait_of
 from .host import io
 from .report import captioned, face_picture, report_lines
-from .setting_inputs import PREPARE, setting_inputs
+from .setting_inputs import LATER_PREPARE, PREPARE, setting_inputs
 from .threads import threads_for
 
 
@@ -36,6 +36,7 @@ class SONIC_PreData(io.ComfyNode):  # noqa: N801  the name on the users' design 
                 io.Audio.Input("audio", tooltip="The recording that it shall speak; any rate, mono or stereo."),
                 *setting_inputs(PREPARE),
                 *face_inputs(),
+                *setting_inputs(LATER_PREPARE),
             ],
             outputs=[
                 host.SonicPredata.Output(display_name="predata", tooltip="For Sonic Inference and Latent Decode."),

@@ -9,9 +9,11 @@ from .errors import SettingsError
 
 LENGTH_POLICIES = ("strict", "trim", "pad")
 FRAMINGS = ("full", "face", "paste_back")
+ASPECTS = ("picture", "9:16", "3:4", "1:1", "4:3", "16:9")
 STYLES = ("auto", "photo", "cartoon", "statue")
 EMOTIONS = ("neutral", "happy", "sad", "angry", "surprised", "auto")
 FEW_STEPS = 10
+LEAST_RESOLUTION = 256
 
 
 def setting(
@@ -36,7 +38,14 @@ class Settings:
         "When duration and audio differ: strict = error, trim = cut the longer, pad = add silence.",
         choices=LENGTH_POLICIES,
     )
-    min_resolution: int = setting(512, "Short side of the generated picture in pixels.", low=256, high=1536, step=64)
+    min_resolution: int = setting(
+        0,
+        "Short side of the generated picture in pixels, 256 to 1536; 0 = what suits the engine: lite the picture's own up to 1080, "
+        "sonic 512.",
+        low=0,
+        high=1536,
+        step=64,
+    )
     expand_ratio: float = setting(
         0.18, "Margin kept around the face box in the face framings (0.15-0.2 advised).", low=0, high=1, step=0.01
     )
@@ -59,6 +68,12 @@ class Settings:
         "full = whole picture, face = crop around the face, paste_back = crop animated inside the original picture.",
         choices=FRAMINGS,
     )
+    aspect: str = setting(
+        "picture", "Shape of the video, width to height: cut out around the face; picture = its own.", choices=ASPECTS
+    )
+    loopable: bool = setting(
+        False, "Begin and end in the picture's own pose, so that the clip repeats and joins without a jump."
+    )
     face_index: int = setting(
         0, "Which face speaks; faces are sorted by size, 0 is the largest.", low=0, high=63, step=1
     )
@@ -75,12 +90,17 @@ class Settings:
                 item.metadata["choices"],
             )
             wanted = type(item.default)
-            if not isinstance(value, (int, float) if wanted is float else wanted):
+            accepted = (int, float) if wanted is float else wanted
+            if not isinstance(value, accepted) or (isinstance(value, bool) and wanted is not bool):
                 raise SettingsError(
                     f"{item.name} is {value!r}, a {type(value).__name__}; expected a {wanted.__name__}."
                 )
             if choices and value not in choices:
                 raise SettingsError(f"{item.name} is {value!r}; expected one of {', '.join(choices)}.")
+            if item.name == "min_resolution" and 0 < value < LEAST_RESOLUTION:
+                raise SettingsError(
+                    f"min_resolution is {value}; expected {LEAST_RESOLUTION} to {high:g}, or 0. {item.metadata['help']}"
+                )
             if low is not None and not low <= value <= high:
                 raise SettingsError(f"{item.name} is {value}; expected {low} to {high}. {item.metadata['help']}")
 

@@ -37,6 +37,11 @@ def add_settings(parser: argparse.ArgumentParser, without: Collection[str] = ())
     for item in fields(Settings):
         if item.name in without:
             continue
+        if isinstance(item.default, bool):
+            group.add_argument(
+                f"--{item.name.replace('_', '-')}", action="store_true", help=f"{item.metadata['help']} Default off."
+            )
+            continue
         group.add_argument(
             f"--{item.name.replace('_', '-')}",
             type=type(item.default),

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import SettingsError
+from ..errors import PortraitError, SettingsError
 from ..resizing import resized
-from ..settings import FRAMINGS
+from ..settings import ASPECTS, FRAMINGS, LEAST_RESOLUTION
 from .cache import content_digest
 from .head_pose import head_pose
 from .paste_back import Box, PasteBack
@@ -17,6 +17,8 @@ from .portrait import Portrait
 
 HEADROOM = 0.35  # of the face: room for the hair above the mesh, which ends at the forehead
 MAX_PASTE_SIDE = 1536  # px: a crop larger than this is animated smaller
+OWN_SIZE = 1080  # px: largest short side that a picture keeps when no size is asked for
+FACE_HEIGHT = 0.42  # of the video's height, from its top: where the middle of the face comes in a cut to another shape
 
 
 @dataclass(frozen=True)
@@ -28,20 +30,62 @@ class FramedPortrait:
     notes: tuple[str, ...]
 
 
-def frame_portrait(portrait: Portrait, framing: str, min_resolution: int, expand_ratio: float) -> FramedPortrait:
+def frame_portrait(
+    portrait: Portrait, framing: str, min_resolution: int, expand_ratio: float, aspect: str = "picture"
+) -> FramedPortrait:
     """Cut and scale a portrait for animation.
 
     full: the whole picture, its short side `min_resolution` px.  face: a square around the face, widened by `expand_ratio` of the face
     on every side, its short side `min_resolution` px.  paste_back: the same square at its own resolution, with the way back.
-    A portrait that has the right size already passes through untouched.
+    min_resolution 0: what is cut out keeps its size, its short side within LEAST_RESOLUTION to OWN_SIZE.  aspect: width to height of the
+    video, see `aspect_crop`; not for paste_back.  A portrait that has the right size already passes through untouched.
+    Raises SettingsError (framing, aspect) and PortraitError (the picture is too small for that shape).
     """
     if framing not in FRAMINGS:
         raise SettingsError(f"framing is {framing!r}; expected one of {', '.join(FRAMINGS)}.")
-    if framing == "full":
-        return _scaled(portrait, min_resolution)
+    if framing == "paste_back":
+        if aspect != "picture":
+            raise SettingsError(
+                f"aspect is {aspect}, but framing paste_back keeps the whole picture. Choose framing full or face, or aspect picture."
+            )
+        return _for_pasting(portrait, min_resolution, expand_ratio)
+    return _scaled(cropped(portrait, crop_for(portrait, framing, expand_ratio, aspect)), min_resolution)
+
+
+def crop_for(portrait: Portrait, framing: str, expand_ratio: float, aspect: str = "picture") -> Box:
+    """The part of the picture that `full` and `face` show in a given shape; everything for `full` and "picture"."""
     if framing == "face":
-        return _scaled(_cropped(portrait, face_crop(portrait, expand_ratio)), min_resolution)
-    return _for_pasting(portrait, min_resolution, expand_ratio)
+        box = face_crop(portrait, expand_ratio)
+        return box if aspect == "picture" else aspect_crop(portrait, aspect, box)
+    whole = (0, 0, portrait.width, portrait.height)
+    return whole if aspect == "picture" else aspect_crop(portrait, aspect)
+
+
+def aspect_crop(portrait: Portrait, aspect: str, inside: Box | None = None) -> Box:
+    """An even-sized box of the shape `aspect` (of ASPECTS) around the face: the largest that the picture has.
+
+    inside: the least that it should show (of a face crop); the box is then no larger than needed.  Raises PortraitError when the face
+    itself does not fit into it, SettingsError for an unknown shape.
+    """
+    if aspect not in ASPECTS[1:]:
+        raise SettingsError(f"aspect is {aspect!r}; expected one of {', '.join(ASPECTS)}.")
+    across, down = (int(part) for part in aspect.split(":"))
+    ratio = across / down
+    x0, y0, x1, y1 = portrait.face_box
+    width = min(portrait.width, portrait.height * ratio)
+    if inside is not None:
+        least = max(inside[2] - inside[0], (inside[3] - inside[1]) * ratio)
+        width = min(width, least)
+    height = width / ratio
+    if x1 - x0 > width or y1 - y0 > height:
+        raise PortraitError(
+            f"{portrait.name} is {portrait.width} x {portrait.height}: cut to {aspect} it shows {width:.0f} x {height:.0f} px, and the "
+            f"face is {x1 - x0:.0f} x {y1 - y0:.0f}. Use a picture with more around the face, or another aspect."
+        )
+    middle = (y0 + y1) / 2 + (0.5 - FACE_HEIGHT) * height if inside is None else (inside[1] + inside[3]) / 2
+    left, right = _even_span((x0 + x1) / 2, width, portrait.width)
+    top, bottom = _even_span(middle, height, portrait.height)
+    return left, top, right, bottom
 
 
 def face_crop(portrait: Portrait, expand_ratio: float) -> Box:
@@ -71,13 +115,13 @@ def _for_pasting(portrait: Portrait, min_resolution: int, expand_ratio: float) -
         notes += (
             f"The video is {width} x {height}: video sizes are even, so one row or column of the picture is left out.",
         )
-        portrait = _cropped(portrait, (0, 0, width, height))
-    if min(height, width) != min_resolution:
+        portrait = cropped(portrait, (0, 0, width, height))
+    if min_resolution and min(height, width) != min_resolution:
         notes += (
             f"The video keeps the picture's own size, {width} x {height}; min_resolution is for the other framings.",
         )
     box = face_crop(portrait, expand_ratio)
-    crop = _cropped(portrait, box)
+    crop = cropped(portrait, box)
     paste = PasteBack(portrait.image, box)
     if min(crop.width, crop.height) > MAX_PASTE_SIDE:
         framed = _scaled(crop, MAX_PASTE_SIDE)
@@ -86,7 +130,9 @@ def _for_pasting(portrait: Portrait, min_resolution: int, expand_ratio: float) -
 
 
 def _scaled(portrait: Portrait, short_side: int) -> FramedPortrait:
-    """The portrait with its short side as asked, the aspect kept within a pixel."""
+    """The portrait with its short side as asked (0 = its own, within bounds), the aspect kept within a pixel."""
+    own = min(portrait.width, portrait.height)
+    short_side = short_side or int(np.clip(own, LEAST_RESOLUTION, OWN_SIZE))
     scale = short_side / min(portrait.width, portrait.height)
     width, height = _even(portrait.width * scale), _even(portrait.height * scale)
     if (width, height) == (portrait.width, portrait.height):
@@ -108,7 +154,8 @@ def _resized(portrait: Portrait, width: int, height: int) -> Portrait:
     return _changed(portrait, resized(portrait.image, width, height), alpha, moved, uniform)
 
 
-def _cropped(portrait: Portrait, box: Box) -> Portrait:
+def cropped(portrait: Portrait, box: Box) -> Portrait:
+    """The part of a portrait inside x0, y0, x1, y1."""
     x0, y0, x1, y1 = box
     if box == (0, 0, portrait.width, portrait.height):
         return portrait

@@ -123,7 +123,10 @@ def test_predata_alone_tells_no_seed_and_no_setting_of_the_inference(execute, pa
     told = tags(pack, combine(execute, decoded, predata=clip.predata).args[1])
     assert {"engine", "models", "image_sha256", "audio_sha256"} <= set(told)
     assert "seed" not in told
-    assert set(json.loads(told["settings"])) == set(pack.part("nodes.setting_inputs").PREPARE)
+    assert set(json.loads(told["settings"])) == {
+        *pack.part("nodes.setting_inputs").PREPARE,
+        *pack.part("nodes.setting_inputs").LATER_PREPARE,
+    }
 
 
 def test_latent_alone_tells_seed_and_settings_and_no_picture(execute, pack, decoded, clip):

@@ -64,7 +64,8 @@ def test_every_setting_is_an_option_with_its_default_and_range(command, capsys):
     text = " ".join(capsys.readouterr().out.split())
     for item in fields(Settings):
         assert f"--{item.name.replace('_', '-')} " in text
-        assert f"Default {item.default}" in text
+        default = "off" if item.default is False else item.default
+        assert f"Default {default}" in text
 
 
 def test_motion_offers_what_moves_it_and_nothing_of_a_picture(capsys):

@@ -47,7 +47,7 @@ def test_a_list_of_other_files_is_refused_wherever_media_are_opened(tmp_path, na
 def test_a_list_behind_other_bytes_opens_no_other_file(tmp_path):
     shutil.copy(SPEECH, tmp_path / "speech.wav")
     (tmp_path / "a.wav").write_bytes(b"# a comment that hides it\nffconcat version 1.0\nfile speech.wav\n")
-    with pytest.raises(AudioError, match="a.wav"):
+    with pytest.raises(AudioError, match=r"a\.wav"):
         load_audio(tmp_path / "a.wav")
 
 

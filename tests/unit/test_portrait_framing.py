@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from portrait_samples import SAMPLE, plain_portrait
 
-from sonic_core.errors import SettingsError
+from sonic_core.errors import PortraitError, SettingsError
 from sonic_core.portrait.analysis import load_portrait
 from sonic_core.portrait.framing import PasteBack, face_crop, frame_portrait
 
@@ -173,3 +173,31 @@ def test_a_framed_face_measures_like_the_whole(tmp_path):
     again = load_portrait(framed.image, cache_dir=tmp_path)
     error = np.linalg.norm(again.landmarks[:, :2] - framed.landmarks[:, :2], axis=1).mean()
     assert error / framed.report.eye_distance_px < 0.02
+
+
+@pytest.mark.parametrize(("aspect", "ratio"), [("9:16", 9 / 16), ("1:1", 1.0), ("16:9", 16 / 9), ("3:4", 0.75)])
+@pytest.mark.parametrize("framing", ["full", "face"])
+def test_a_shape_is_cut_out_around_the_face(aspect, ratio, framing):
+    portrait = plain_portrait(900, 1200, (500.0, 300.0, 620.0, 440.0))
+    framed = frame_portrait(portrait, framing, 0, 0.18, aspect).portrait
+    assert framed.width / framed.height == pytest.approx(ratio, abs=0.01)
+    x0, y0, x1, y1 = framed.face_box
+    assert 0 <= x0 < x1 < framed.width
+    assert 0 <= y0 < y1 < framed.height
+
+
+def test_a_picture_too_small_for_a_shape_is_told():
+    portrait = plain_portrait(300, 600, (100.0, 40.0, 320.0, 280.0))
+    with pytest.raises(PortraitError, match="cut to 9:16 it shows 169 x 300"):
+        frame_portrait(portrait, "full", 0, 0.18, "9:16")
+
+
+def test_no_shape_for_paste_back():
+    with pytest.raises(SettingsError, match="keeps the whole picture"):
+        frame_portrait(plain_portrait(300, 600, (100.0, 40.0, 220.0, 180.0)), "paste_back", 0, 0.18, "1:1")
+
+
+@pytest.mark.parametrize(("own", "short"), [(100, 256), (601, 600), (1080, 1080), (3000, 1080)])
+def test_without_a_size_the_picture_keeps_its_own_within_bounds(own, short):
+    portrait = plain_portrait(own, 2 * own, (0.3 * own, 0.2 * own, 0.7 * own, 0.7 * own))
+    assert min(frame_portrait(portrait, "full", 0, 0.18).portrait.image.shape[:2]) == short

@@ -19,6 +19,7 @@ from ...portrait.portrait import Portrait
 from ...progress import Progress, ignore
 from ...settings import Settings
 from ..base import Conditioning, Latents
+from .looping import begun_and_ended_at_rest
 from .motion import SpeechMotion
 from .renderer import PortraitRenderer
 
@@ -58,7 +59,9 @@ class LiteEngine:
         audio = fit_duration(audio, settings.duration, settings.length_policy)
         frame_count = audio.frame_count(self.fps)
         heard = self.motion.listen(audio, frame_count, progress)
-        framed = frame_portrait(portrait, settings.framing, settings.min_resolution, settings.expand_ratio)
+        framed = frame_portrait(
+            portrait, settings.framing, settings.min_resolution, settings.expand_ratio, settings.aspect
+        )
         return Conditioning(
             engine=self.name,
             portrait=framed.portrait,
@@ -73,6 +76,8 @@ class LiteEngine:
 
     def sample(self, conditioning: Conditioning, settings: Settings, progress: Progress = ignore) -> Latents:
         track = self.motion.move(conditioning.features, settings, progress)
+        if settings.loopable:
+            track = begun_and_ended_at_rest(track, self.fps)
         return Latents(torch.from_numpy(track), self.fps, self.name)
 
     def at_rate(self, latents: Latents, fps: float, length: int) -> Latents:

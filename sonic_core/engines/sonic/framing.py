@@ -7,11 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ...portrait.framing import PasteBack, face_crop, frame_portrait
+from ...portrait.framing import PasteBack, crop_for, frame_portrait
 from ...portrait.portrait import Portrait
 from ...settings import Settings
 from . import picture
 
+DEFAULT_SHORT_SIDE = 512  # px, of the published model
 MAX_LONG_SIDE = 1536  # px; beyond it attention over positions takes most of the time
 
 
@@ -39,7 +40,7 @@ def frame(portrait: Portrait, settings: Settings, mask: NDArray[np.uint8] | None
     elif mask.shape != portrait.image.shape[:2]:
         mask = picture.resize(mask, portrait.width, portrait.height)
     short, notes = _short_side(portrait, settings)
-    framed = frame_portrait(portrait, settings.framing, short, settings.expand_ratio)
+    framed = frame_portrait(portrait, settings.framing, short, settings.expand_ratio, settings.aspect)
     left, top, right, bottom = _part(portrait, framed.paste, settings)
     width, height = picture.generated_size(right - left, bottom - top, short)
     image, part_mask = (
@@ -57,16 +58,15 @@ def _part(portrait: Portrait, paste: PasteBack | None, settings: Settings) -> tu
     """The generated part of the original picture: x0, y0, x1, y1."""
     if paste is not None:
         return paste.box
-    if settings.framing == "face":
-        return face_crop(portrait, settings.expand_ratio)
-    return 0, 0, portrait.width, portrait.height
+    return crop_for(portrait, settings.framing, settings.expand_ratio, settings.aspect)
 
 
 def _short_side(portrait: Portrait, settings: Settings) -> tuple[int, tuple[str, ...]]:
-    short = settings.min_resolution
+    short = settings.min_resolution or DEFAULT_SHORT_SIDE
     if settings.framing != "full":
         return short, ()
-    shape = max(portrait.width, portrait.height) / min(portrait.width, portrait.height)
+    left, top, right, bottom = crop_for(portrait, settings.framing, settings.expand_ratio, settings.aspect)
+    shape = max(right - left, bottom - top) / min(right - left, bottom - top)
     if short * shape <= MAX_LONG_SIDE:
         return short, ()
     capped = max(picture.SIZE_STEP, int(MAX_LONG_SIDE / shape) // picture.SIZE_STEP * picture.SIZE_STEP)
