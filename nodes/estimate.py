@@ -25,7 +25,7 @@ def estimated_seconds(
 
     None where trying costs as much as doing.
     """
-    if not model.cheap_trial or min(seconds, clip.duration) < MIN_SECONDS:
+    if not model.declaration.cheap_trial or min(seconds, clip.duration) < MIN_SECONDS:
         return None
     beginning = clip.with_samples(clip.samples[:, : round(TRIAL_SECONDS * clip.rate)])
     part = model.prepare(portrait, beginning, replace(settings, duration=0.0), progress)
@@ -45,5 +45,5 @@ def expected_cost(
     model: Engine, portrait: Portrait, clip: AudioClip, settings: Settings, mask: NDArray[np.uint8] | None = None
 ) -> str | None:
     """Work, memory plan and time of an engine whose sampling takes long, counted and not tried; None for the others."""
-    cost = getattr(model, "expected_cost", None)
-    return cost(portrait, clip, settings, mask).described() if cost else None
+    cost = model.expected_cost(portrait, clip, settings, mask)
+    return cost.described() if cost is not None else None

@@ -12,6 +12,7 @@ from ..sonic_core.portrait.choosing import choose_portrait, parse_box
 from ..sonic_core.portrait.portrait import Portrait
 from ..sonic_core.progress import Progress, ignore
 from .convert import to_uint8
+from .engine_inputs import engines_that
 from .host import advanced, io
 
 STOP, WHOLE = "error", "whole image"
@@ -19,18 +20,20 @@ STOP, WHOLE = "error", "whole image"
 
 def face_inputs() -> list[io.Input]:
     """Optional, so that prompts saved before they existed still run."""
+    hinted = engines_that(lambda engine: not engine.needs_mesh)
     return [
         io.Mask.Input(
             "mask",
             optional=True,
-            tooltip="Engine sonic: where speech may act, instead of the face that is found. Paint it over the picture (MaskEditor).",
+            tooltip=f"{engines_that(lambda engine: engine.takes_mask)}: where speech may act, instead of the face that is found. "
+            "Paint it over the picture (MaskEditor).",
         ),
         advanced(
             io.String.Input(
                 "face_box",
                 default="",
                 optional=True,
-                tooltip="Engine sonic: where the face is, in pixels of the picture: x, y, width, height. Empty = it is found.",
+                tooltip=f"{hinted}: where the face is, in pixels of the picture: x, y, width, height. Empty = it is found.",
             )
         ),
         advanced(
@@ -39,7 +42,7 @@ def face_inputs() -> list[io.Input]:
                 options=[STOP, WHOLE],
                 default=STOP,
                 optional=True,
-                tooltip="Engine sonic, when no face is found: error = stop and say so; "
+                tooltip=f"{hinted}, when no face is found: error = stop and say so; "
                 "whole image = let speech move the whole picture, with a warning.",
             )
         ),
@@ -58,9 +61,10 @@ def portrait_of(
     """The portrait, and the user's mask if there is one.  Raises SettingsError where the engine must find the face itself."""
     marked = [name for name, given in (("mask", mask is not None), ("face_box", face_box.strip())) if given]
     marked += ["no_face"] * (no_face != STOP)
-    if marked and model.needs_mesh:
+    if marked and model.declaration.needs_mesh:
         raise SettingsError(
-            f"{', '.join(marked)}: the engine {model.name} finds the face itself. Leave it out, or choose the engine sonic."
+            f"{', '.join(marked)}: the engine {model.name} finds the face itself. "
+            "Leave it out, or choose another engine."
         )
     box = parse_box(face_box) if face_box.strip() else None
     painted = None if mask is None else picture_from_mask(mask)

@@ -7,8 +7,8 @@ from typing import Any
 
 from torch import Tensor
 
-from ..sonic_core.between.interpolation import MAX_FPS, MIN_FPS, interpolated
-from ..sonic_core.between.interpolators import INTERPOLATORS
+from ..sonic_core.between.interpolation import interpolated
+from ..sonic_core.between.interpolators import INTERPOLATORS, MAX_FPS, MIN_FPS
 from . import host
 from .convert import clip_from_audio, frames_from_images, images_from_frames
 from .host import io

@@ -8,8 +8,10 @@ from typing import Any
 from torch import Tensor
 
 from ..sonic_core.engines.base import Engine
+from ..sonic_core.job import Job
 from ..sonic_core.media.encoding import Encoding
-from ..sonic_core.pipeline import Labels, generate, kept_in
+from ..sonic_core.media.labels import Labels
+from ..sonic_core.pipeline import Loaded, generate, kept_in
 from ..sonic_core.settings import Settings
 from ..sonic_core.threads import one_thread
 from . import host
@@ -17,7 +19,7 @@ from .convert import clip_from_audio, picture_from_images
 from .encoding_inputs import FORMATS, encoding, encoding_inputs, file_inputs, filename_input
 from .face_inputs import STOP, face_inputs, portrait_of
 from .host import io
-from .interpolation_inputs import ENGINES_OWN, frame_rate, rate_input
+from .interpolation_inputs import ENGINES_OWN, between_for, rate_input
 from .marking_inputs import NO_LABEL, label, marking_inputs
 from .playable import playable
 from .setting_inputs import INFERENCE, LATER_INFERENCE, LATER_PREPARE, PREPARE, setting_inputs
@@ -100,22 +102,23 @@ class Generate(io.ComfyNode):
         with one_thread():
             portrait, area = portrait_of(model, picture, wanted.face_index, mask, face_box, no_face, progress)
         place = host.output_place(filename_prefix, wanted.min_resolution, wanted.min_resolution, f".{file_format}")
-        rate = frame_rate(output_fps, model)
+        loaded = Loaded(model, portrait, clip, area, between_for(output_fps, model))
+        job = Job(
+            None,
+            None,
+            place.path,
+            wanted,
+            model.name,
+            output_fps=output_fps or None,
+            encoding=encoding(crf, preset, audio_kbps, codec, hardware, audio_codec, even_sides),
+            labels=Labels(visible=label(visible_label, label_language)),
+            tags=host.workflow_tags(cls.hidden if keep_workflow else None),
+        )
+        kept = None
+        if not model.declaration.cheap_trial:
+            kept = kept_in(place.path.parent, model, portrait, clip, wanted, area)
         with threads_for(model):
-            made = generate(
-                model,
-                portrait,
-                clip,
-                place.path,
-                wanted,
-                encoding(crf, preset, audio_kbps, codec, hardware, audio_codec, even_sides),
-                host.workflow_tags(cls.hidden if keep_workflow else None),
-                progress=progress,
-                labels=Labels(visible=label(visible_label, label_language)),
-                mask=area,
-                kept=None if model.cheap_trial else kept_in(place.path.parent, model, portrait, clip, wanted, area),
-                rate=rate,
-            )
+            made = generate(job, loaded, progress, kept)
         shown = playable(made.path, clip, progress)
         report = "\n".join((*notes, *made.notes, *portrait.report.advice))
         return io.NodeOutput(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from ..sonic_core.between.clip_interpolation import interpolator
 from ..sonic_core.between.flownet import FLOWNET
-from ..sonic_core.between.interpolation import MAX_FPS, Between, FrameRate
+from ..sonic_core.between.interpolation import Between
+from ..sonic_core.between.interpolators import MAX_FPS
 from ..sonic_core.engines.base import Engine
 from ..sonic_core.frames import Frame
 from . import host
@@ -27,12 +28,11 @@ def rate_input() -> io.Input:
     )
 
 
-def frame_rate(output_fps: float, model: Engine) -> FrameRate | None:
-    """The rate that is asked for; RIFE is loaded for an engine whose frames are interpolated, and not for one that draws any moment."""
-    if output_fps == ENGINES_OWN:
+def between_for(output_fps: float, model: Engine) -> Between[Frame] | None:
+    """What makes frames between the engine's; None where it draws any moment itself, or nothing has to be made."""
+    if output_fps in (ENGINES_OWN, model.fps) or model.declaration.draws_any_moment:
         return None
-    made_between = output_fps != model.fps and not hasattr(model, "at_rate")
-    return FrameRate(output_fps, interpolator_named("auto" if made_between else "flow"))
+    return interpolator_named("auto")
 
 
 def interpolator_named(method: str) -> Between[Frame]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..sonic_core.engines.registry import ENGINES, load_engine
+from ..sonic_core.engines.registry import DEFAULT_ENGINE, ENGINES, declaration, declarations, load_engine
+from ..sonic_core.errors import SettingsError
 from . import host
+from .engine_inputs import AUTO, chosen_options, engine_inputs
 from .host import io
-from .sonic_files import AUTO, sonic_inputs, sonic_options
 
 
 class ModelLoader(io.ComfyNode):
@@ -17,21 +18,17 @@ class ModelLoader(io.ComfyNode):
             node_id="SonicModelLoader",
             display_name="Sonic Model Loader",
             category="Sonic",
-            description=(
-                "Chooses the engine. lite is bundled: it needs no download and no GPU. "
-                "sonic is the published diffusion model: the best picture, with weights of its own and a GPU."
+            description=" ".join(
+                ("Chooses the engine.", *(f"{engine.name} is {engine.about}." for engine in declarations()))
             ),
             inputs=[
                 io.Combo.Input(
                     "engine",
                     options=list(ENGINES),
-                    default="lite",
-                    tooltip=(
-                        "lite = bundled, real time on a CPU: warps and relights the picture itself; "
-                        "sonic = the published model: draws every frame anew, needs its weights and a GPU."
-                    ),
+                    default=DEFAULT_ENGINE,
+                    tooltip="; ".join(f"{engine.name} = {engine.picture}" for engine in declarations()) + ".",
                 ),
-                *sonic_inputs(),
+                *engine_inputs(),
             ],
             outputs=[
                 host.SonicModel.Output(
@@ -44,11 +41,19 @@ class ModelLoader(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, unet: str = AUTO, svd: str = AUTO) -> bool:
-        """Take names that are not in the lists: lite needs none of them, and sonic lists all that is missing at once."""
+    def validate_inputs(cls, **choices: Any) -> bool | str:
+        """Take names of files that are not in the lists: an engine without files needs none, another lists all that is missing at once."""
+        engine = choices.get("engine")
+        if engine is None:  # connected: known when the graph runs
+            return True
+        try:
+            its = declaration(engine)
+            offered = {option.name for option in its.options if option.offered}
+            its.checked_options({name: value for name, value in choices.items() if name in offered and value != AUTO})
+        except SettingsError as error:
+            return str(error)
         return True
 
     @classmethod
     def execute(cls, engine: str, **choices: Any) -> io.NodeOutput:
-        options = sonic_options(**choices) if engine == "sonic" else {}
-        return io.NodeOutput(load_engine(engine, **options))
+        return io.NodeOutput(load_engine(engine, **chosen_options(engine, choices)))

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from ..sonic_core.audio.clip import AudioClip
 from ..sonic_core.engines.base import Conditioning, Origin
 from ..sonic_core.errors import SettingsError
+from ..sonic_core.job import provenance_of
+from ..sonic_core.media.labels import Labels
 from ..sonic_core.media.provenance import Provenance, audio_digest
-from ..sonic_core.models.credits import credits_of
 from ..sonic_core.settings import Settings
 from .convert import SETTINGS_KEY
 from .setting_inputs import LATER_PREPARE, PREPARE
 
 
-def provenance_of(predata: Conditioning | None, latent: Mapping[str, Any] | None, clip: AudioClip | None) -> Provenance:
+def known_provenance(
+    predata: Conditioning | None,
+    latent: Mapping[str, Any] | None,
+    clip: AudioClip | None,
+    labels: Labels | None = None,
+) -> Provenance:
     """The same record that `sonic_core.pipeline.generate` writes, where both are connected.
 
     predata: engine, models, picture and recording as they were given, settings of the preparation.  latent: engine, models, seed and all
@@ -33,15 +39,9 @@ def provenance_of(predata: Conditioning | None, latent: Mapping[str, Any] | None
     origin = predata.origin if predata is not None else Origin()
     settings: Settings | None = latent.get(SETTINGS_KEY) if latent is not None else None
     known = asdict(settings) if settings is not None else _prepared(predata)
-    sound = audio_digest(clip) if clip is not None else ""
-    return Provenance(
-        engine=engine,
-        models=credits_of(engine),
-        seed=settings.seed if settings is not None else None,
-        settings=known,
-        image_sha256=origin.image_sha256,
-        audio_sha256=origin.audio_sha256 or sound,
-    )
+    if not origin.audio_sha256 and clip is not None:
+        origin = replace(origin, audio_sha256=audio_digest(clip))
+    return provenance_of(engine, known, origin, labels)
 
 
 def _prepared(predata: Conditioning | None) -> dict[str, Any]:

@@ -76,8 +76,7 @@ class SONIC_PreData(io.ComfyNode):  # noqa: N801  the name on the users' design 
         with one_thread():
             portrait, area = portrait_of(model, picture, wanted.face_index, mask, face_box, no_face, progress)
         with threads_for(model):
-            marked = {} if area is None else {"mask": area}
-            conditioning = model.prepare(portrait, clip, wanted, progress, **marked)
+            conditioning = model.prepare(portrait, clip, wanted, progress, area)
             cost = expected_cost(model, portrait, clip, wanted, area)
             length = conditioning.frame_count / conditioning.fps
             seconds = estimated_seconds(model, portrait, clip, wanted, length, progress)

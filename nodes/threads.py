@@ -12,7 +12,7 @@ from . import host
 
 def threads_for(model: Engine) -> AbstractContextManager[None]:
     """One thread for engines of small networks; all threads and the device for the others, which leave it empty behind them."""
-    return one_thread() if model.cheap_trial else _with_the_device(model)
+    return one_thread() if model.declaration.cheap_trial else _with_the_device(model)
 
 
 @contextmanager

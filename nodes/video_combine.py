@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ..sonic_core.engines.base import Conditioning
 from ..sonic_core.media.encoding import Encoding
+from ..sonic_core.media.labels import Labels
 from ..sonic_core.media.lengths import match_lengths
 from ..sonic_core.media.visible_label import with_visible_label
 from ..sonic_core.media.writer import write_video
@@ -19,7 +20,7 @@ from .encoding_inputs import FORMATS, encoding, encoding_inputs, file_inputs, fi
 from .host import advanced, io
 from .marking_inputs import NO_LABEL, label, marking_inputs
 from .playable import playable
-from .provenance import provenance_of
+from .provenance import known_provenance
 
 
 class VideoCombine(io.ComfyNode):
@@ -94,10 +95,11 @@ class VideoCombine(io.ComfyNode):
     ) -> io.NodeOutput:
         frames = frames_from_images(images, fps)
         clip = clip_from_audio(audio) if audio is not None else None
-        provenance = provenance_of(predata, latent, clip)
+        labels = Labels(visible=label(visible_label, label_language))
+        provenance = known_provenance(predata, latent, clip, labels)
         if clip is not None:
             frames, clip = match_lengths(frames, clip, length_policy)
-        frames = with_visible_label(frames, label(visible_label, label_language))
+        frames = with_visible_label(frames, labels.visible)
         place = host.output_place(filename_prefix, frames.width, frames.height, f".{file_format}")
         progress = host.progress({"encoding": 1})
         path = write_video(

@@ -1,4 +1,4 @@
-"""Makes a still portrait speak: `generate(load_engine(), load_portrait(picture), load_audio(recording), output)`."""
+"""Makes a still portrait speak: `generate(Job("me.jpg", "hello.m4a", "hello.mp4"))`."""
 
 from __future__ import annotations
 
@@ -10,21 +10,59 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from .audio.loading import load_audio
     from .engines.registry import load_engine
+    from .job import FaceChoice, Job
+    from .job_json import job_from_json, job_to_json
+    from .media.c2pa_signing import Signing
     from .media.encoding import Encoding
-    from .pipeline import Generated, generate
+    from .media.labels import Labels
+    from .media.visible_label import VisibleLabel
+    from .pipeline import Generated, Kept, Loaded, generate, kept_in, load
     from .portrait.analysis import load_portrait
     from .settings import Settings
+    from .smoothing.choice import Smoothing
 
 _HOME = {
     "Encoding": ".media.encoding",
+    "FaceChoice": ".job",
     "Generated": ".pipeline",
+    "Job": ".job",
+    "Kept": ".pipeline",
+    "Labels": ".media.labels",
+    "Loaded": ".pipeline",
     "Settings": ".settings",
+    "Signing": ".media.c2pa_signing",
+    "Smoothing": ".smoothing.choice",
+    "VisibleLabel": ".media.visible_label",
     "generate": ".pipeline",
+    "job_from_json": ".job_json",
+    "job_to_json": ".job_json",
+    "kept_in": ".pipeline",
+    "load": ".pipeline",
     "load_audio": ".audio.loading",
     "load_engine": ".engines.registry",
     "load_portrait": ".portrait.analysis",
 }
-__all__ = ["Encoding", "Generated", "Settings", "generate", "load_audio", "load_engine", "load_portrait"]
+__all__ = [
+    "Encoding",
+    "FaceChoice",
+    "Generated",
+    "Job",
+    "Kept",
+    "Labels",
+    "Loaded",
+    "Settings",
+    "Signing",
+    "Smoothing",
+    "VisibleLabel",
+    "generate",
+    "job_from_json",
+    "job_to_json",
+    "kept_in",
+    "load",
+    "load_audio",
+    "load_engine",
+    "load_portrait",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -7,7 +7,7 @@ import json
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,35 +17,59 @@ from numpy.typing import NDArray
 
 from . import __version__
 from .audio.clip import AudioClip
-from .between.interpolation import FrameRate, interpolated
-from .engines.base import Conditioning, Engine, Latents
+from .audio.loading import load_audio
+from .between.interpolation import Between, interpolated
+from .engines.base import Conditioning, Engine, Latents, Origin
+from .engines.declaration import DEVICE, FOLDERS
 from .engines.latents_file import load_latents, save_latents
+from .engines.registry import load_engine
 from .errors import OutputError, SettingsError
-from .frames import FrameStream
-from .media.c2pa_signing import Signing, check_signing, sign
-from .media.provenance import PRODUCER, Provenance, audio_digest
-from .media.visible_label import VisibleLabel, with_visible_label
-from .media.writer import Encoding, check_output, write_video
-from .models.credits import credits_of
+from .frames import Frame, FrameStream
+from .job import Job
+from .media.c2pa_signing import check_signing, sign
+from .media.provenance import audio_digest
+from .media.visible_label import with_visible_label
+from .media.writer import check_output, write_video
+from .portrait.choosing import choose_portrait
 from .portrait.portrait import Portrait
 from .progress import Progress, ignore
 from .settings import Settings
-from .smoothing.choice import Smoothing
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Labels:
-    """How a clip is marked as synthetic beyond what every file says.
+class Loaded:
+    """What a job names, in memory, so that several jobs can share it.
 
-    producer: name or code of whoever provides the service, for the `AIGC` record.  visible: words in a corner of the picture, None = none.
-    signing: the user's credentials for a C2PA signature, None = none.
+    mask: the user's, uint8 [H, W] over the portrait's picture.  between: makes frames between the engine's; None = as the job says.
     """
 
-    producer: str = PRODUCER
-    visible: VisibleLabel | None = None
-    signing: Signing | None = None
+    engine: Engine
+    portrait: Portrait
+    audio: AudioClip
+    mask: NDArray[np.uint8] | None = None
+    between: Between[Frame] | None = None
+
+
+def load(job: Job, progress: Progress = ignore) -> Loaded:
+    """Read and load what `job` names: engine, recording, picture.
+
+    Raises SettingsError where it names no picture or no recording, and the errors of the three.
+    """
+    for name, path in (("picture", job.picture), ("recording", job.recording)):
+        if path is None:
+            raise SettingsError(f"The job names no {name}. Give its file, or hand over what is in memory as `loaded`.")
+    engine = load_engine(job.engine, **job.options)
+    audio = load_audio(job.recording, trim_silence=job.trim_silence)
+    portrait, mask = portrait_for(job, progress)
+    return Loaded(engine, portrait, audio, mask)
+
+
+def portrait_for(job: Job, progress: Progress = ignore) -> tuple[Portrait, NDArray[np.uint8] | None]:
+    """The portrait of a job, and the user's mask if there is one."""
+    face = job.face
+    return choose_portrait(job.picture, job.settings.face_index, face.box, face.mask, face.whole_image, progress)
 
 
 @dataclass(frozen=True)
@@ -86,80 +110,75 @@ class Generated:
 
 
 def generate(
-    engine: Engine,
-    portrait: Portrait,
-    audio: AudioClip,
-    output: Path,
-    settings: Settings | None = None,
-    encoding: Encoding | None = None,
-    metadata: Mapping[str, str] | None = None,
-    overwrite: bool = False,
-    progress: Progress = ignore,
-    labels: Labels | None = None,
-    mask: NDArray[np.uint8] | None = None,
-    kept: Kept | None = None,
-    rate: FrameRate | None = None,
-    smoothing: Smoothing | None = None,
+    job: Job, loaded: Loaded | None = None, progress: Progress = ignore, kept: Kept | None = None
 ) -> Generated:
-    """Make `portrait` speak `audio` and write the mp4; frames are rendered, encoded and forgotten one at a time.
+    """Make the video of `job`; frames are rendered, encoded and forgotten one at a time.
 
-    The file always tells how it was made (media/provenance.py); `metadata` adds tags, `labels` says what else marks it.
-    mask: where speech may act, for engines that take one (see their `prepare`).  kept: for engines whose sampling takes long.
-    rate: another frame rate than the engine's; the number of frames is round(duration * fps).
-    smoothing: of the decoded frames, before others are made between them and labels are drawn.
-    An existing `output` is kept and a numbered name used instead, unless `overwrite`.  Raises the package's errors
-    (errors.py) and whatever `progress` raises; neither leaves a half-written file.
+    loaded: what the job names, where it is in memory already.  kept: for engines whose sampling takes long.
+    The file always tells how it was made (media/provenance.py).  Raises the package's errors (errors.py) and whatever `progress` raises;
+    neither leaves a half-written file.
     """
-    settings, labels, smoothing = settings or Settings(), labels or Labels(), smoothing or Smoothing()
+    if job.output is None:
+        raise SettingsError("The job names no output. Give the file to make.")
+    labels, settings = job.labels, job.settings
     if labels.signing:
-        check_signing(labels.signing, Path(output))
-    check_output(output)
-    conditioning = engine.prepare(portrait, audio, settings, progress, **({} if mask is None else {"mask": mask}))
+        check_signing(labels.signing, job.output)
+    check_output(job.output)
+    loaded = loaded or load(job, progress)
+    engine, portrait, audio, mask = loaded.engine, loaded.portrait, loaded.audio, loaded.mask
+    if engine.name != job.engine:
+        raise SettingsError(f"The job is for the engine {job.engine!r}, but {engine.name!r} is loaded. Use the same.")
+    between = _between(job, loaded)
+    conditioning = engine.prepare(portrait, audio, settings, progress, mask)
+    conditioning = replace(conditioning, origin=Origin(portrait.digest, audio_digest(audio)))
     origin = _origin(engine, portrait, audio, settings, mask) if kept else {}
     latents, kept = _sampled(engine, conditioning, settings, kept, origin, progress)
-    provenance = Provenance(
-        labels.producer,
-        engine.name,
-        credits_of(engine.name),
-        settings.seed,
-        asdict(settings)
-        | ({"output_fps": rate.fps} if rate else {})
-        | ({"visible_label": labels.visible.span} if labels.visible else {})
-        | ({"smooth": smoothing.method, "smooth_strength": smoothing.strength} if smoothing.acts else {}),
-        portrait.digest,
-        audio_digest(audio),
-    )
+    provenance = job.provenance(conditioning.origin)
     with _kept_until_done(kept):
-        frames = with_visible_label(_frames(engine, conditioning, latents, rate, smoothing, progress), labels.visible)
+        frames = _frames(engine, conditioning, latents, job, between, progress)
+        frames = with_visible_label(frames, labels.visible)
         path = write_video(
             frames,
             conditioning.audio,
-            output,
-            encoding or Encoding(),
-            {**(metadata or {}), **provenance.tags()},
-            overwrite,
+            job.output,
+            job.encoding,
+            {**job.tags, **provenance.tags()},
+            job.overwrite,
             progress,
-            finish=partial(sign, signing=labels.signing, title=Path(output).name) if labels.signing else None,
+            finish=partial(sign, signing=labels.signing, title=job.output.name) if labels.signing else None,
         )
     return Generated(path, len(frames), frames.duration, conditioning.notes)
+
+
+def _between(job: Job, loaded: Loaded) -> Between[Frame] | None:
+    """What makes frames between the engine's, loaded before the long work; None where none are needed."""
+    engine = loaded.engine
+    if job.output_fps in (None, engine.fps) or engine.declaration.draws_any_moment:
+        return None
+    if loaded.between:
+        return loaded.between
+    from .between.clip_interpolation import interpolator
+
+    device = job.options.get(DEVICE) or "cpu"
+    return interpolator(job.interpolation, job.options.get(FOLDERS), device)
 
 
 def _frames(
     engine: Engine,
     conditioning: Conditioning,
     latents: Latents,
-    rate: FrameRate | None,
-    smoothing: Smoothing,
+    job: Job,
+    between: Between[Frame] | None,
     progress: Progress,
 ) -> FrameStream:
     """The decoded frames, smoothed; at another rate drawn so where the engine can draw any moment, otherwise made between its frames."""
-    if rate is None or rate.fps == engine.fps:
-        return smoothing(engine.decode(conditioning, latents, progress))
-    seconds = conditioning.audio.duration
-    if at_rate := getattr(engine, "at_rate", None):
-        drawn = at_rate(latents, rate.fps, conditioning.audio.frame_count(rate.fps))
-        return smoothing(engine.decode(conditioning, drawn, progress))
-    return interpolated(smoothing(engine.decode(conditioning, latents, progress)), rate.fps, rate.between, seconds)
+    fps, seconds = job.output_fps, conditioning.audio.duration
+    if fps is None or fps == engine.fps:
+        return job.smoothing(engine.decode(conditioning, latents, progress))
+    if between is None:
+        drawn = engine.at_rate(latents, fps, conditioning.audio.frame_count(fps))
+        return job.smoothing(engine.decode(conditioning, drawn, progress))
+    return interpolated(job.smoothing(engine.decode(conditioning, latents, progress)), fps, between, seconds)
 
 
 def _sampled(
@@ -212,7 +231,7 @@ def _origin(
     """All that latents depend on, by name."""
     parts = {
         "engine": engine.name,
-        **getattr(engine, "identity", {}),
+        **engine.identity,
         "picture": portrait.digest,
         "face box": list(portrait.face_box),
         "mask": None if mask is None else hashlib.sha256(mask.tobytes()).hexdigest(),

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ..audio.loading import load_audio
-from ..errors import ModelMissingError, SettingsError
+from ..errors import ModelMissingError
 from ..frames import Frame, FrameStream
 from ..media.c2pa_signing import lost_signature
 from ..media.encoding import Encoding
@@ -25,7 +25,7 @@ from ..runtime.devices import usable_device
 from .flow_interpolation import flow_between
 from .flownet import FLOWNET, find_flownet, load_flownet
 from .interpolation import Between, interpolated
-from .interpolators import INTERPOLATORS
+from .interpolators import check_interpolator
 from .rife_interpolation import rife_between
 
 GIF, PNG = ".gif", ".png"
@@ -39,8 +39,7 @@ def interpolator(
     folders: models folders in which `flownet.pkl` is looked for.  flownet: its path, where that is known.  device: torch's name of it.
     Raises ModelMissingError when RIFE is asked for and its weights are absent, SettingsError for another name or device.
     """
-    if name not in INTERPOLATORS:
-        raise SettingsError(f"interpolation is {name!r}; expected one of {', '.join(INTERPOLATORS)}.")
+    check_interpolator(name)
     if name == "flow":
         return flow_between
     folders = tuple(folders or models_folders())

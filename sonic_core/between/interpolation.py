@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from typing import TypeVar
 
@@ -11,12 +11,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import SettingsError
 from ..frames import Frame, FrameStream, exact_rate
 from ..stream_check import check_frames, checked
 from .flow_interpolation import dense_flow, flow_between, moved_back
+from .interpolators import check_fps
 
-MIN_FPS, MAX_FPS = 1.0, 240.0
 _THUMBNAIL = 96
 _CUT_CHANGE = 0.5
 """Mean change that no motion explains, in standard deviations of the picture, from which it is a cut.
@@ -32,18 +31,6 @@ Between = Callable[[Picture, Picture], At[Picture]]
 """between(first, second) -> picture at a time between them, 0 < time < 1; both pictures are given once, whatever the number of times."""
 
 
-@dataclass(frozen=True)
-class FrameRate:
-    """The frame rate that a video shall have, and how frames between frames are made."""
-
-    fps: float
-    between: Between[Frame] = flow_between
-
-    def __post_init__(self) -> None:
-        if not MIN_FPS <= self.fps <= MAX_FPS:
-            raise SettingsError(f"fps is {self.fps}; expected {MIN_FPS:g} to {MAX_FPS:g} frames per second.")
-
-
 def interpolated(
     frames: FrameStream, fps: float, between: Between[Frame] = flow_between, duration: float | None = None
 ) -> FrameStream:
@@ -53,7 +40,7 @@ def interpolated(
     Times after the last frame show the last frame.  Two frames are held.  At its own rate and length the clip comes back as it is.
     Raises SettingsError for an fps outside 1-240 and OutputError when there are no frames or they have no rate.
     """
-    FrameRate(fps, between)
+    check_fps(fps)
     check_frames(frames)
     step = exact_rate(frames.fps) / exact_rate(fps)
     length = max(1, round((frames.duration if duration is None else duration) * fps))

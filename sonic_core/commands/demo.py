@@ -25,10 +25,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE.mp4",
         help="The video to make. Default sonic_demo.mp4 in the current folder.",
     )
+    parser.set_defaults(image=PORTRAIT, audio=SPEECH, trim_silence=False)
     add_common_arguments(parser)
 
 
 def run(args: argparse.Namespace, console: Console) -> dict[str, Any]:
-    report = make_video(PORTRAIT, SPEECH, args.output, args, console)
+    report = make_video(args, console)
     console.say("Your own: python -m sonic_core generate --image PICTURE --audio RECORDING --output VIDEO.mp4")
     return report

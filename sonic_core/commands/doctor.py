@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import __version__
+from ..engines.declaration import Declaration
+from ..engines.registry import DEFAULT_ENGINE, declaration, declarations
 from .demo import PORTRAIT, SPEECH
 
 if TYPE_CHECKING:
@@ -21,7 +23,9 @@ if TYPE_CHECKING:
 HELP = "show versions, devices, models found or missing, and what works here"
 PACKAGE = Path(__file__).parents[1]
 FACE_WEIGHTS = PACKAGE / "portrait" / "weights" / "mediapipe_face.safetensors"
-# What the lite engine cannot do without: distribution and module.
+SPEED_KEY = f"{DEFAULT_ENGINE}_frames_per_second"
+SPEED_SIZE = 512  # px
+# What the default engine cannot do without: distribution and module.
 MODULES = {
     "torch": "torch",
     "numpy": "numpy",
@@ -32,7 +36,6 @@ MODULES = {
     "pydub": "pydub",
     "tqdm": "tqdm",
 }
-SONIC_PACKAGES = ("transformers", "diffusers", "huggingface_hub")
 OPENCV_NAMES = tuple(
     f"opencv-{kind}" for kind in ("python", "python-headless", "contrib-python", "contrib-python-headless")
 )
@@ -54,18 +57,20 @@ def run(args: argparse.Namespace, console: Console) -> dict[str, Any]:
     speed = None
     if not problems:
         try:
-            speed = round(lite_speed(), 1)
+            speed = round(drawing_speed(), 1)
         except Exception as error:  # whatever it is, this is the place to tell it
-            problems.append(f"The lite engine failed on the bundled sample: {type(error).__name__}: {error}")
+            problems.append(
+                f"The {DEFAULT_ENGINE} engine failed on the bundled sample: {type(error).__name__}: {error}"
+            )
     report = {
         "sonic_portrait": __version__,
         "python": platform.python_version(),
         "system": platform.platform(),
-        "packages": {name: installed_version(name) for name in (*MODULES, *SONIC_PACKAGES)},
+        "packages": {name: installed_version(name) for name in (*MODULES, *further_packages())},
         "devices": [] if "torch" in failures else devices(),
         "bundled_files": files,
-        "sonic_weights": sonic_weights(),
-        "lite_frames_per_second": speed,
+        **{weights_key(engine): weights_of(engine) for engine in with_weights()},
+        SPEED_KEY: speed,
         "problems": problems,
     }
     report["works"] = what_works(report)
@@ -113,13 +118,27 @@ def bundled_files() -> dict[str, int]:
     return {file.relative_to(PACKAGE).as_posix(): file.stat().st_size if file.is_file() else 0 for file in files}
 
 
-def sonic_weights() -> dict[str, Any]:
-    """The published weights that the sonic engine reads: paths by key, descriptions of what is missing, folders searched."""
+def with_weights() -> tuple[Declaration, ...]:
+    """The engines whose weights are not in the package."""
+    return tuple(engine for engine in declarations() if engine.weights)
+
+
+def weights_key(engine: Declaration) -> str:
+    """Name of its weights in the report."""
+    return f"{engine.name}_weights"
+
+
+def further_packages() -> tuple[str, ...]:
+    """Distributions that some engine needs besides."""
+    return tuple(dict.fromkeys(name for engine in declarations() for name in engine.packages if name not in MODULES))
+
+
+def weights_of(engine: Declaration) -> dict[str, Any]:
+    """The published weights that an engine reads: paths by key, descriptions of what is missing, folders searched."""
     from ..models.locate import locate, models_folders
-    from ..models.manifest import SONIC_FILES
 
     folders = models_folders()
-    found, missing = locate(SONIC_FILES, folders)
+    found, missing = locate(engine.weights, folders)
     return {
         "folders": [str(folder) for folder in folders],
         "found": {key: str(path) for key, path in found.items()},
@@ -133,14 +152,14 @@ def has_h264() -> bool:
     return "libx264" in av.codecs_available
 
 
-def lite_speed() -> float:
-    """Frames per second of the lite engine on a second of the bundled sample, encoding not counted."""
+def drawing_speed() -> float:
+    """Frames per second of the default engine on a second of the bundled sample, encoding not counted."""
     from ..audio.loading import load_audio
     from ..engines.registry import load_engine
     from ..portrait.analysis import load_portrait
     from ..settings import Settings
 
-    engine, settings = load_engine("lite"), Settings()
+    engine, settings = load_engine(), Settings(min_resolution=SPEED_SIZE)
     audio = load_audio(SPEECH)
     audio = replace(audio, samples=audio.samples[:, : audio.rate], source=None)
     conditioning = engine.prepare(load_portrait(PORTRAIT), audio, settings)
@@ -154,31 +173,33 @@ def lite_speed() -> float:
 def what_works(report: dict[str, Any]) -> list[str]:
     """Sentences about the engines."""
     if report["problems"]:
-        return ["The lite engine does not work here yet; see the problems above."]
-    works = [
-        "The lite engine works here, and everything that measures or mends videos: align, report, interpolate, inspect. "
+        return [f"The {DEFAULT_ENGINE} engine does not work here yet; see the problems above."]
+    default = declaration()
+    works = (
+        f"The {default.name} engine works here, and everything that measures or mends videos: align, report, interpolate, inspect. "
         "It needs no GPU and nothing to download. "
-        f"It draws {report['lite_frames_per_second']:.0f} frames a second at 512 px; a video shows 25."
-    ]
-    if report["sonic_weights"]["missing"]:
-        return [
-            *works,
-            "The sonic engine lacks the weights listed above as missing. Fetch them: python -m sonic_core download sonic",
-        ]
-    absent = [name for name in SONIC_PACKAGES if not report["packages"][name]]
+        f"It draws {report[SPEED_KEY]:.0f} frames a second at {SPEED_SIZE} px; a video shows {default.fps:g}."
+    )
+    return [works, *(state_of(engine, report) for engine in with_weights())]
+
+
+def state_of(engine: Declaration, report: dict[str, Any]) -> str:
+    """What an engine with weights of its own still lacks here."""
+    name = engine.name
+    if report[weights_key(engine)]["missing"]:
+        fetch = f"python -m sonic_core download {name}"
+        return f"The {name} engine lacks the weights listed above as missing. Fetch them: {fetch}"
+    absent = [package for package in engine.packages if not report["packages"][package]]
     if absent:
-        return [*works, f"The sonic engine has its weights and lacks packages: pip install {' '.join(absent)}"]
-    if len(report["devices"]) == 1:
-        return [
-            *works,
-            "The weights of the sonic engine are all there. Without a GPU it takes hours for a minute of video.",
-        ]
-    return [*works, "The weights of the sonic engine are all there: --engine sonic."]
+        return f"The {name} engine has its weights and lacks packages: pip install {' '.join(absent)}"
+    there = f"The weights of the {name} engine are all there"
+    if len(report["devices"]) == 1 and not engine.cheap_trial:
+        return f"{there}. Without a GPU it takes hours for a minute of video."
+    return f"{there}: --engine {name}."
 
 
 def describe(report: dict[str, Any]) -> list[str]:
     """The report in lines."""
-    weights = report["sonic_weights"]
     sections = {
         "Packages": [f"{name:16} {found or 'not installed'}" for name, found in report["packages"].items()],
         "Devices": report["devices"],
@@ -186,10 +207,7 @@ def describe(report: dict[str, Any]) -> list[str]:
             f"{name:56} {f'{size / 1e6:.1f} MB' if size else 'MISSING'}"
             for name, size in report["bundled_files"].items()
         ],
-        f"Weights of the sonic engine (searched in {', '.join(weights['folders'])})": [
-            *(f"found    {key}: {path}" for key, path in weights["found"].items()),
-            *(f"missing  {description}" for description in weights["missing"]),
-        ],
+        **dict(weights_section(engine, report[weights_key(engine)]) for engine in with_weights()),
         "Problems": report["problems"],
     }
     lines = [f"sonic-portrait {report['sonic_portrait']}, Python {report['python']}, {report['system']}"]
@@ -197,3 +215,11 @@ def describe(report: dict[str, Any]) -> list[str]:
         if entries:
             lines += ["", title, *(f"  {entry}" for entry in entries)]
     return [*lines, "", *report["works"]]
+
+
+def weights_section(engine: Declaration, weights: dict[str, Any]) -> tuple[str, list[str]]:
+    """Title and lines about the weights of an engine."""
+    return f"Weights of the {engine.name} engine (searched in {', '.join(weights['folders'])})", [
+        *(f"found    {key}: {path}" for key, path in weights["found"].items()),
+        *(f"missing  {description}" for description in weights["missing"]),
+    ]

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..engines.registry import declaration, declarations
 from ..errors import SettingsError
 from .engine_options import add_models_folder, searched_folders
 
@@ -14,11 +15,13 @@ if TYPE_CHECKING:
     from ..models.download import Download
     from .console import Console
 
-HELP = "fetch the weights of the sonic engine"
+HELP = "fetch the weights of an engine that has them not in the package"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("engine", choices=("sonic",), help="Whose weights; lite has them in the package.")
+    names = tuple(engine.name for engine in declarations() if engine.weights)
+    bundled = " and ".join(engine.name for engine in declarations() if not engine.weights)
+    parser.add_argument("engine", choices=names, help=f"Whose weights; {bundled}: in the package.")
     add_models_folder(parser, "Where the weights go. Default: the first folder that `doctor` lists.")
     parser.add_argument(
         "--accept-licence", action="store_true", help="Accept the licences that are shown, for scripts: no question."
@@ -27,13 +30,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, console: Console) -> dict[str, Any]:
     from ..models.download import fetch, missing_downloads, write_record
-    from ..models.manifest import SONIC_FILES
 
     folders = searched_folders(args.models_folder)
     into = folders[0]
-    downloads = missing_downloads(SONIC_FILES, folders, into)
+    downloads = missing_downloads(declaration(args.engine).weights, folders, into)
     if not downloads:
-        console.say("All weights of the sonic engine are there already.")
+        console.say(f"All weights of the {args.engine} engine are there already.")
         return {"folder": str(into), "fetched": {}}
     for line in describe(downloads, into):
         console.say(line)

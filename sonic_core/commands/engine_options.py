@@ -1,59 +1,61 @@
-"""Options of an engine itself, handed to the engine that was chosen: one that it does not have is wrong usage."""
+"""Options of the engines themselves, made from what each declares; one that the chosen engine does not have is wrong usage."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ..engines.sonic.presets import PRESETS
+from ..engines.declaration import CHOSEN, FOLDERS, Declaration, Option
+from ..engines.registry import DEFAULT_ENGINE, all_options, declaration, declarations
 from ..errors import SettingsError
-from .options import add_encoder, encoder_from
 
-if TYPE_CHECKING:
-    from ..engines.base import Engine
-
-PRECISIONS = ("fp16", "bf16", "fp32")
+NOT_TYPED = (CHOSEN, FOLDERS)  # the first is for programs, the second is --models-folder
 
 
 def add_engine(parser: argparse.ArgumentParser) -> None:
     """Which engine, and how it works."""
     group = parser.add_argument_group("engine")
-    # The registry is not asked here: it imports torch.
-    group.add_argument("--engine", default="lite", metavar="NAME", help="lite (bundled) or sonic. Default lite.")
-    add_encoder(group)
-    summaries = "; ".join(f"{preset.name} = {preset.summary}" for preset in PRESETS.values())
-    group.add_argument("--preset", choices=tuple(PRESETS), help=f"sonic: {summaries}. Default exact.")
-    group.add_argument(
-        "--precision", choices=PRECISIONS, help="sonic: of the large networks. Default fp16 on a GPU, fp32 on a CPU."
-    )
-    group.add_argument("--device", metavar="NAME", help="sonic: cuda, cuda:1, mps, cpu. Default the best there is.")
-    add_models_folder(group, "sonic: searched first for its weights.")
-    group.add_argument(
-        "--reference",
-        action="store_true",
-        help="sonic: do everything as the published code does, seams and all; one amplitude, --dynamic-scale, for head and face.",
-    )
-    group.add_argument(
-        "--compile",
-        action="store_true",
-        help="sonic: compile the UNet first; pays on a GPU for clips of more than a minute.",
-    )
-    group.add_argument(
-        "--fp8",
-        action="store_true",
-        help="sonic: keep the UNet's weights in 8 bits, half the memory. Without it that is done where nothing else fits.",
-    )
+    engines = " or ".join(f"{engine.name} ({engine.summary})" for engine in declarations())
+    group.add_argument("--engine", default=DEFAULT_ENGINE, metavar="NAME", help=f"{engines}. Default {DEFAULT_ENGINE}.")
+    for name, owners in all_options().items():
+        if name not in NOT_TYPED:
+            _add_option(group, name, owners)
+    searching = [engine.name for engine in declarations() if engine.option(FOLDERS)]
+    add_models_folder(group, f"{', '.join(searching)}: searched first for its weights.")
+    counting = ", ".join(engine.name for engine in declarations() if not engine.cheap_trial)
     group.add_argument(
         "--estimate",
         action="store_true",
-        help="sonic: tell work, memory and time, and make no video; needs no weights.",
+        help=f"{counting}: tell work, memory and time, and make no video; needs no weights.",
     )
     group.add_argument(
         "--resume",
         action="store_true",
-        help="sonic: go on from the latents that an interrupted run left beside the output.",
+        help=f"{counting}: go on from the latents that an interrupted run left beside the output.",
     )
+
+
+def _add_option(group: argparse._ActionsContainer, name: str, owners: list[tuple[Declaration, Option]]) -> None:
+    """One option of the command line for the options of that name; engines that differ each get a sentence."""
+    option = owners[0][1]
+    by_help: dict[str, list[str]] = {}
+    for engine, its in owners:
+        by_help.setdefault(_help(its), []).append(engine.name)
+    words = " ".join(f"{', '.join(names)}: {text}" for text, names in by_help.items()).replace("%", "%%")
+    flag = f"--{name.replace('_', '-')}"
+    if option.kind is bool:
+        group.add_argument(flag, action="store_true", help=words)
+        return
+    choices = tuple(dict.fromkeys(choice for _, its in owners for choice in its.choices))
+    group.add_argument(
+        flag, type=option.kind, choices=choices or None, metavar=None if choices else option.metavar, help=words
+    )
+
+
+def _help(option: Option) -> str:
+    default = option.unset if option.default is None else option.default
+    return option.sentence if option.kind is bool or not default else f"{option.sentence} Default {default}."
 
 
 def add_models_folder(parser: argparse._ActionsContainer, help: str) -> None:
@@ -67,21 +69,18 @@ def searched_folders(named: Path | None) -> tuple[Path, ...]:
     return (*([named.expanduser()] if named else []), *models_folders())
 
 
-def engine_from(args: argparse.Namespace) -> Engine:
-    """Load the chosen engine.  Raises SettingsError for an option that it does not have."""
-    from ..engines.registry import load_engine
-
-    options = mode_options(args)
-    options.update(encoder_from(args, args.engine))
-    if args.models_folder:
-        options["folders"] = searched_folders(args.models_folder)
-    engine = load_engine(args.engine, **options)
-    if args.resume and engine.cheap_trial:
-        raise SettingsError(f"--resume is for engines whose sampling takes long; {engine.name} is done in no time.")
-    return engine
+def options_from(args: argparse.Namespace) -> dict[str, Any]:
+    """The engine's options as far as the user gave them, whether it has them or not: the job refuses those that it has not."""
+    names = [name for name in all_options() if name not in NOT_TYPED]
+    given = {name: value for name in names if (value := vars(args)[name]) not in (None, False)}
+    return given | ({FOLDERS: searched_folders(args.models_folder)} if args.models_folder else {})
 
 
-def mode_options(args: argparse.Namespace) -> dict[str, Any]:
-    """How the engine shall work, as far as the user said."""
-    names = ("preset", "precision", "device", "reference", "compile", "fp8")
-    return {name: getattr(args, name) for name in names if getattr(args, name)}
+def check_long_work(args: argparse.Namespace) -> None:
+    """Raises SettingsError for what only engines have whose sampling takes long."""
+    engine = declaration(args.engine)
+    for name in ("estimate", "resume"):
+        if vars(args)[name] and engine.cheap_trial:
+            raise SettingsError(
+                f"--{name} is for engines whose sampling takes long; {engine.name} is done in no time. Leave it out."
+            )

@@ -4,27 +4,18 @@ from __future__ import annotations
 
 import argparse
 import time
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import SettingsError
 from .clip_report import add_report, check_report, write_report
-from .engine_options import add_engine, engine_from
+from .engine_options import add_engine, check_long_work
 from .estimate import tell_estimate, tell_plan
-from .interpolate import add_interpolation, between_from
-from .options import (
-    add_encoding,
-    add_labels,
-    add_recording,
-    add_settings,
-    add_smoothing,
-    encoding_from,
-    labels_from,
-    settings_from,
-    smoothing_from,
-)
-from .portrait_options import add_face_choices, portrait_from
+from .interpolate import add_interpolation
+from .job_options import job_from
+from .options import add_encoding, add_labels, add_recording, add_settings, add_smoothing
+from .portrait_options import add_face_choices
 
 if TYPE_CHECKING:
     from ..audio.clip import AudioClip
@@ -72,56 +63,30 @@ def add_frame_rate(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, console: Console) -> dict[str, Any]:
     if args.output is None and not args.estimate:
         raise SettingsError("--output is missing: name the video to make.")
-    return make_video(args.image, args.audio, args.output, args, console, trim_silence=args.trim_silence)
+    return make_video(args, console)
 
 
-def make_video(
-    image: Path,
-    recording: Path,
-    output: Path | None,
-    args: argparse.Namespace,
-    console: Console,
-    trim_silence: bool = False,
-) -> dict[str, Any]:
-    """Generate `output` with the settings in `args`; says what was understood before and what was made after."""
-    settings, encoding, labels = settings_from(args), encoding_from(args), labels_from(args)
-    smoothing = smoothing_from(args)
+def make_video(args: argparse.Namespace, console: Console) -> dict[str, Any]:
+    """Make the video that the arguments ask for; says what was understood before and what was made after."""
+    check_long_work(args)
+    job = job_from(args)
 
-    from ..audio.loading import load_audio
-    from ..between.interpolation import FrameRate
     from ..media.probe import probe
     from ..media.writer import check_output
-    from ..pipeline import Kept, generate
+    from ..pipeline import Kept, generate, load
 
     start = time.perf_counter()
-    rate = FrameRate(args.output_fps) if args.output_fps is not None else None
     check_report(args.report)
-    if not args.estimate:
-        check_output(output, encoding)
     if args.estimate:
-        return tell_estimate(image, load_audio(recording, trim_silence=trim_silence), args, settings, console)
-    engine = engine_from(args)
-    audio = load_audio(recording, trim_silence=trim_silence)
-    portrait, mask = portrait_from(image, args, engine, settings, console)
+        return tell_estimate(job, console)
+    check_output(job.output, job.encoding)
+    loaded = load(job, console)
+    engine, portrait, audio = loaded.engine, loaded.portrait, loaded.audio
     for line in [*describe_portrait(portrait), *describe_audio(audio)]:
         console.say(line)
-    tell_plan(engine, portrait, audio, settings, mask, console)
-    made = generate(
-        engine,
-        portrait,
-        audio,
-        output,
-        settings,
-        encoding,
-        {"title": output.stem},
-        overwrite=args.overwrite,
-        progress=console,
-        labels=labels,
-        mask=mask,
-        smoothing=smoothing,
-        rate=rate and replace(rate, between=between_from(args, args.device or "cpu")),
-        kept=None if engine.cheap_trial else Kept(kept_latents(output), args.resume),
-    )
+    tell_plan(job, loaded, console)
+    kept = None if engine.declaration.cheap_trial else Kept(kept_latents(job.output), args.resume)
+    made = generate(job, loaded, console, kept)
     seconds = time.perf_counter() - start
     quality = write_report(made.path, args.report, args.overwrite, console) if args.report else None
     for note in made.notes:
@@ -142,7 +107,7 @@ def make_video(
         "size_bytes": video.size_bytes,
         "seconds": round(seconds, 3),
         "engine": engine.name,
-        "settings": asdict(settings),
+        "settings": asdict(job.settings),
         "notes": list(made.notes),
         "portrait": asdict(portrait.report),
         **({"quality": quality} if quality else {}),

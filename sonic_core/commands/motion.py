@@ -8,21 +8,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import OutputError
+from ..hearing.encoder_choice import DEFAULT_ENCODER, ENCODERS
 from .generate import describe_audio
-from .options import add_encoder, add_recording, add_settings, encoder_from, settings_from
+from .options import add_recording, add_settings, settings_from
 
 if TYPE_CHECKING:
     from .console import Console
 
 HELP = "write all motion curves of a recording, with names, frame rate and start time"
-OF_THE_PICTURE = ("min_resolution", "expand_ratio", "framing", "face_index", "style")  # there is none here
+OF_THE_PICTURE = ("min_resolution", "expand_ratio", "framing", "face_index", "style", "aspect")  # there is none here
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_recording(parser)
     parser.add_argument("--output", required=True, type=Path, metavar="FILE.json", help="The file of curves to write.")
     parser.add_argument("--overwrite", action="store_true", help="Replace the output file if it exists.")
-    add_encoder(parser)
+    parser.add_argument(
+        "--encoder",
+        choices=ENCODERS,
+        default=DEFAULT_ENCODER,
+        help=f"Speech encoder; both are bundled. Default {DEFAULT_ENCODER}.",
+    )
     add_settings(parser, without=OF_THE_PICTURE)
 
 
@@ -41,7 +47,7 @@ def run(args: argparse.Namespace, console: Console) -> dict[str, Any]:
     for line in (*describe_audio(audio), *(f"Note:    {note}" for note in settings.notes)):
         console.say(line)
     audio = fit_duration(audio, settings.duration, settings.length_policy)
-    engine = LiteEngine(**encoder_from(args))
+    engine = LiteEngine(encoder=args.encoder)
     fps = engine.fps
     heard = engine.motion.listen(audio, audio.frame_count(fps), console)
     track = engine.motion.move(heard, settings, console)

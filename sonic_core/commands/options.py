@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import SettingsError
-from ..hearing.encoder_choice import DEFAULT_ENCODER, ENCODERS
 from ..media.encoding import AUDIO_CODECS, CODECS, EVEN_POLICIES, PRESETS, Encoding
 from ..media.provenance import PRODUCER
 from ..media.visible_label import CORNERS, SPANS, TEXTS, VisibleLabel
@@ -18,7 +17,7 @@ from ..smoothing.choice import METHOD_NAMES, Smoothing
 
 if TYPE_CHECKING:
     from ..media.c2pa_signing import Signing
-    from ..pipeline import Labels
+    from ..media.labels import Labels
 
 
 def add_recording(parser: argparse.ArgumentParser) -> None:
@@ -39,39 +38,24 @@ def add_settings(parser: argparse.ArgumentParser, without: Collection[str] = ())
             continue
         if isinstance(item.default, bool):
             group.add_argument(
-                f"--{item.name.replace('_', '-')}", action="store_true", help=f"{item.metadata['help']} Default off."
+                f"--{item.name.replace('_', '-')}",
+                action="store_true",
+                default=argparse.SUPPRESS,
+                help=f"{item.metadata['help']} Default off.",
             )
             continue
         group.add_argument(
             f"--{item.name.replace('_', '-')}",
             type=type(item.default),
-            default=item.default,
+            default=argparse.SUPPRESS,  # so that it is known what was given
             choices=item.metadata["choices"] or None,
             metavar=None if item.metadata["choices"] else "N",
             help=_help(item),
         )
 
 
-def add_encoder(parser: argparse.ArgumentParser) -> None:
-    """What the lite engine listens with."""
-    parser.add_argument(
-        "--encoder",
-        choices=ENCODERS,
-        help=f"Speech encoder of the lite engine; both are bundled. Default {DEFAULT_ENCODER}.",
-    )
-
-
-def encoder_from(args: argparse.Namespace, engine: str = "lite") -> dict[str, str]:
-    """Options for the engine: the encoder where one was asked for.  Raises SettingsError for another engine than lite."""
-    if args.encoder is None:
-        return {}
-    if engine != "lite":
-        raise SettingsError(f"--encoder is {args.encoder}, but engine {engine} brings its own. Leave --encoder out.")
-    return {"encoder": args.encoder}
-
-
 def settings_from(args: argparse.Namespace) -> Settings:
-    """Settings without an option keep their defaults.  Raises SettingsError when a value lies outside its range."""
+    """Settings that are not given keep their defaults.  Raises SettingsError when a value lies outside its range."""
     return Settings(**{item.name: getattr(args, item.name) for item in fields(Settings) if item.name in args})
 
 
@@ -201,7 +185,7 @@ def add_labels(parser: argparse.ArgumentParser) -> None:
 
 def labels_from(args: argparse.Namespace) -> Labels:
     """Raises SettingsError when a value cannot be used."""
-    from ..pipeline import Labels
+    from ..media.labels import Labels
 
     look = {"language": args.label_language, "corner": args.label_corner, "text": args.label_text}
     look = {name: value for name, value in look.items() if value is not None}

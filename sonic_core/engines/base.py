@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
 from ..audio.clip import AudioClip
+from ..errors import SettingsError
 from ..frames import FrameStream
-from ..portrait.framing import PasteBack
-from ..portrait.portrait import Portrait
 from ..progress import Progress, ignore
 from ..settings import Settings
+from .declaration import Declaration
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ..portrait.framing import PasteBack
+    from ..portrait.portrait import Portrait
 
 
 @dataclass(frozen=True)
@@ -57,28 +66,86 @@ class Latents:
     engine: str
 
 
-class Engine(Protocol):
+class Cost(Protocol):
+    """What making a clip will cost, counted and not tried."""
+
+    notes: tuple[str, ...]
+
+    def described(self) -> str:
+        """Work, memory and time in a line."""
+        ...
+
+    def figures(self) -> dict[str, Any]:
+        """The same as JSON values by name, `frames` and `seconds` among them."""
+        ...
+
+
+class Engine(ABC):
     """Audio encoder, denoiser and decoder behind three calls; holds its weights, nothing of a particular clip.
 
-    cheap_trial: half a second of clip, sampled and decoded, costs little and tells how long the whole takes.
-    needs_mesh: animates a face mesh; otherwise a face box is enough (portrait/manual.py).
+    An engine says what it is in its `declaration` and has to define three methods; the others have answers that are true of an engine
+    that declares nothing special.  Its constructor takes the options that it declares.
     """
 
-    name: str
-    fps: float
-    cheap_trial: bool
-    needs_mesh: bool
+    declaration: ClassVar[Declaration]
 
+    @property
+    def name(self) -> str:
+        return self.declaration.name
+
+    @property
+    def fps(self) -> float:
+        """Frames per second that it decodes to."""
+        return self.declaration.fps
+
+    @abstractmethod
     def prepare(
-        self, portrait: Portrait, audio: AudioClip, settings: Settings, progress: Progress = ignore
+        self,
+        portrait: Portrait,
+        audio: AudioClip,
+        settings: Settings,
+        progress: Progress = ignore,
+        mask: NDArray[np.uint8] | None = None,
     ) -> Conditioning:
-        """Frame the portrait, fit the audio to the duration, encode the audio."""
-        ...
+        """Frame the portrait, fit the audio to the duration, encode the audio.
 
+        mask: uint8 [H, W] over the portrait's picture, where speech may act; None unless `declaration.takes_mask`.
+        """
+
+    @abstractmethod
     def sample(self, conditioning: Conditioning, settings: Settings, progress: Progress = ignore) -> Latents:
-        """Make latents; reads `seed`, `inference_steps`, `dynamic_scale` and `motion_scale` of `settings`."""
-        ...
+        """Make latents; reads the settings of the inference (seed, steps, amplitudes, emotion), not those of `prepare`."""
 
+    @abstractmethod
     def decode(self, conditioning: Conditioning, latents: Latents, progress: Progress = ignore) -> FrameStream:
-        """Turn latents into exactly `conditioning.frame_count` frames, lazily."""
-        ...
+        """Turn latents into frames at `latents.fps` or the engine's own rate, lazily: `conditioning.frame_count` at its own."""
+
+    def at_rate(self, latents: Latents, fps: float, length: int) -> Latents:
+        """The same clip in `length` frames at another rate; only of engines that declare `draws_any_moment`."""
+        raise SettingsError(f"The {self.name} engine draws frames at {self.fps:g} per second only; interpolate them.")
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What latents depend on besides picture, recording and settings, as JSON values."""
+        return {}
+
+    def expected_cost(
+        self, portrait: Portrait, audio: AudioClip, settings: Settings, mask: NDArray[np.uint8] | None = None
+    ) -> Cost | None:
+        """What making a clip will cost, before anything of it is done; None where a trial tells (`declaration.cheap_trial`)."""
+        return None
+
+    @classmethod
+    def cost_without_weights(
+        cls,
+        options: Mapping[str, Any],
+        portrait: Portrait,
+        audio: AudioClip,
+        settings: Settings,
+        mask: NDArray[np.uint8] | None = None,
+    ) -> Cost | None:
+        """`expected_cost` of an engine that is not loaded; options: as its constructor takes them."""
+        return None
+
+    def rest(self) -> None:  # noqa: B027 - nothing is the true answer of most engines
+        """Give the device's memory back to others; the next clip takes it again.  Nothing to do for an engine on the CPU."""

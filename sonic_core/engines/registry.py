@@ -2,40 +2,62 @@
 
 from __future__ import annotations
 
-import inspect
 from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
+from ..credit import Credit
 from ..errors import SettingsError
-from .base import Engine
+from .declaration import Declaration, Option
 
-ENGINES = {
-    "lite": ".lite.engine:LiteEngine",
-    "sonic": ".sonic.engine:SonicEngine",
+if TYPE_CHECKING:
+    from .base import Engine
+
+ENGINES = {  # name: where its declaration is, absolute or relative to this package; the first one is the default
+    "lite": ".lite.declaration:LITE",
+    "sonic": ".sonic.declaration:SONIC",
 }
+DEFAULT_ENGINE = next(iter(ENGINES))
 
 
-def engine_class(name: str) -> type[Engine]:
-    """The engine called `name`, not loaded; imports only what it needs.  Raises SettingsError for an unknown name."""
+def declaration(name: str = DEFAULT_ENGINE) -> Declaration:
+    """What the engine called `name` says about itself; nothing of it is loaded.  Raises SettingsError for an unknown name."""
     if name not in ENGINES:
         raise SettingsError(f"engine is {name!r}; expected one of {', '.join(ENGINES)}.")
-    module, _, attribute = ENGINES[name].partition(":")
-    return getattr(import_module(module, __package__), attribute)
+    return _imported(ENGINES[name])
 
 
-def load_engine(name: str = "lite", **options: object) -> Engine:
+def declarations() -> tuple[Declaration, ...]:
+    """All engines, the default one first."""
+    return tuple(map(declaration, ENGINES))
+
+
+def all_options() -> dict[str, list[tuple[Declaration, Option]]]:
+    """Every option by name, with the engines that have it."""
+    options: dict[str, list[tuple[Declaration, Option]]] = {}
+    for engine in declarations():
+        for option in engine.options:
+            options.setdefault(option.name, []).append((engine, option))
+    return options
+
+
+def engine_class(name: str = DEFAULT_ENGINE) -> type[Engine]:
+    """The engine called `name`, not loaded; imports its model code.  Raises SettingsError for an unknown name."""
+    return _imported(declaration(name).implementation)
+
+
+def load_engine(name: str = DEFAULT_ENGINE, **options: Any) -> Engine:
     """Make the engine called `name` (`options` go to its constructor).
 
     Raises SettingsError for an unknown name or an option that this engine does not have, ModelMissingError when its weights are absent.
     """
-    engine = engine_class(name)
-    known = inspect.signature(engine).parameters
-    unknown = [_in_words(option) for option in options if option not in known]
-    if unknown:
-        raise SettingsError(
-            f"The {name} engine has no option {', '.join(unknown)}; leave it out or choose another engine."
-        )
-    return engine(**options)
+    return engine_class(name)(**declaration(name).checked_options(options))
 
 
-def _in_words(option: str) -> str:
-    return {"folders": "for a models folder"}.get(option, option)
+def credits_of(name: str) -> tuple[Credit, ...]:
+    """The models of the engine called `name`; empty for one that is not known here."""
+    return declaration(name).credits if name in ENGINES else ()
+
+
+def _imported(place: str) -> Any:
+    module, _, attribute = place.partition(":")
+    return getattr(import_module(module, __package__), attribute)

@@ -17,6 +17,7 @@ import numpy as np
 
 from .. import __version__
 from ..audio.clip import AudioClip
+from ..credit import Credit
 
 GENERATOR = f"sonic-portrait {__version__}"
 PRODUCER = "sonic-portrait"
@@ -47,14 +48,6 @@ KEYS = (
     "audio_sha256",
 )
 CONTENT_NUMBERS = uuid.UUID("6f0e2c1a-6a0b-5a5e-9d5e-2f3f5b7c9d10")  # namespace of our name-based UUIDs
-
-
-@dataclass(frozen=True)
-class Credit:
-    """A model that took part, and the licence of its weights."""
-
-    name: str
-    licence: str
 
 
 @dataclass(frozen=True)

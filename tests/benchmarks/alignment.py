@@ -31,13 +31,14 @@ from sonic_core.engines.registry import load_engine
 from sonic_core.hearing.encoders import WhisperEncoder
 from sonic_core.hearing.heard_opening import heard_opening
 from sonic_core.hearing.lip_reader import LipReader
+from sonic_core.job import Job
 from sonic_core.judging.alignment import DEFAULT_TOLERANCE_MS, MIN_CONFIDENCE, compare, shift_audio
 from sonic_core.judging.audio_opening import CURVE_RATE, gaussian, predict_opening
 from sonic_core.judging.clip_alignment import align_clip, watch
 from sonic_core.judging.mouth_track import MouthTrack
 from sonic_core.media.remux import replace_sound
 from sonic_core.media.timeline import read_timeline
-from sonic_core.pipeline import generate
+from sonic_core.pipeline import Loaded, generate
 from sonic_core.portrait.analysis import load_portrait
 from sonic_core.settings import Settings
 from sonic_core.threads import one_thread
@@ -159,7 +160,8 @@ def make_clips(pairs: Sequence[tuple[Recording, Path]], folder: Path) -> list[Cl
                 **({} if recording.labels is None else {"labels": recording.labels}),
             }
         file = folder / f"{i:03d}_{path.stem}.mp4"
-        generate(engine, portraits[path], recording.audio, file, Settings(seed=i), overwrite=True)
+        job = Job(None, None, file, Settings(seed=i), overwrite=True)
+        generate(job, Loaded(engine, portraits[path], recording.audio))
         clips.append(Clip(recording, file, watch(read_timeline(file)), heard[recording.name]))
         print(f"\r{i + 1} of {len(pairs)} clips made", end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)

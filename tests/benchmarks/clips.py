@@ -65,13 +65,15 @@ def main(folder: Path, seconds: float) -> None:
     start = time.perf_counter()
     from sonic_core.audio.loading import load_audio
     from sonic_core.engines.registry import load_engine
-    from sonic_core.pipeline import generate
+    from sonic_core.job import Job
+    from sonic_core.pipeline import Loaded, generate
     from sonic_core.portrait.analysis import load_portrait
 
     engine = load_engine("lite")
     started, cpu = time.perf_counter(), time.process_time()
     portrait = load_portrait(PORTRAIT, cache_dir=folder / "cache")
-    made = generate(engine, portrait, load_audio(audio_file), folder / f"clip_{seconds:g}.mp4", overwrite=True)
+    job = Job(None, audio_file, folder / f"clip_{seconds:g}.mp4", overwrite=True)
+    made = generate(job, Loaded(engine, portrait, load_audio(audio_file)))
     print(
         json.dumps(
             {

@@ -444,7 +444,7 @@ def test_a_chosen_checkpoint_that_is_gone_is_no_obstacle_for_lite(execute, model
 def test_checkpoints_in_configured_folders_are_found(pack, second_models_folder):
     (second_models_folder / "audio2token.pth").write_bytes(b"")
     (second_models_folder / "other.safetensors").write_bytes(b"")
-    options = pack.part("nodes.sonic_files").sonic_options(unet="other.safetensors")
+    options = pack.part("nodes.engine_inputs").chosen_options("sonic", {"unet": "other.safetensors"})
     assert options["chosen"] == {
         "unet": second_models_folder / "other.safetensors",
         "audio2token": second_models_folder / "audio2token.pth",

@@ -17,13 +17,14 @@ from sonic_core.audio.loading import load_audio
 from sonic_core.commands.demo import PORTRAIT, SPEECH
 from sonic_core.engines.registry import load_engine
 from sonic_core.frames import FrameStream
+from sonic_core.job import Job
 from sonic_core.judging.retiming import shift_audio
 from sonic_core.judging.syncnet import SyncNet
 from sonic_core.media.lengths import with_length
 from sonic_core.media.probe import probe
 from sonic_core.media.reader import read_frames
 from sonic_core.media.writer import write_video
-from sonic_core.pipeline import generate
+from sonic_core.pipeline import Loaded, generate
 from sonic_core.portrait.analysis import load_portrait
 from sonic_core.settings import Settings
 
@@ -41,7 +42,7 @@ def speech():
 def in_sync(tmp_path_factory, speech) -> Path:
     target = tmp_path_factory.mktemp("clip") / "clip.mp4"
     small = Settings(min_resolution=256)
-    return generate(load_engine("lite"), load_portrait(PORTRAIT), speech, target, small).path
+    return generate(Job(None, None, target, small), Loaded(load_engine("lite"), load_portrait(PORTRAIT), speech)).path
 
 
 @pytest.fixture(scope="module")

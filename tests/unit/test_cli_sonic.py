@@ -8,6 +8,7 @@ import pytest
 from sonic_samples import SAMPLES, speech, write_models
 
 from sonic_core import cli
+from sonic_core.engines.sonic.declaration import SONIC
 from sonic_core.engines.sonic.engine import SonicEngine
 from sonic_core.media.probe import probe
 
@@ -310,14 +311,14 @@ def test_convert_writes_safetensors_that_are_then_used(tmp_path, capsys):
 
 
 def test_doctor_finds_the_weights(models, monkeypatch, capsys):
-    from sonic_core.commands.doctor import sonic_weights, what_works
+    from sonic_core.commands.doctor import weights_of, what_works
 
     report = {"problems": [], "lite_frames_per_second": 100.0, "devices": ["cpu"], "packages": {}}
     packages = dict.fromkeys(("transformers", "diffusers", "huggingface_hub"), "1")
     monkeypatch.setenv("SONIC_PORTRAIT_MODELS", str(models))
-    sentences = what_works({**report, "packages": packages, "sonic_weights": sonic_weights()})
+    sentences = what_works({**report, "packages": packages, "sonic_weights": weights_of(SONIC)})
     assert "are all there" in sentences[-1]
     missing = {"sonic_weights": {"missing": ["unet"]}}
     assert "download sonic" in what_works({**report, **missing})[-1]
-    lacking = {"sonic_weights": sonic_weights(), "packages": {**packages, "diffusers": None}}
+    lacking = {"sonic_weights": weights_of(SONIC), "packages": {**packages, "diffusers": None}}
     assert "pip install diffusers" in what_works({**report, **lacking})[-1]

@@ -10,7 +10,8 @@ from sonic_samples import portrait, speech, write_models
 from sonic_core.engines.latents_file import save_latents
 from sonic_core.engines.sonic.engine import SonicEngine
 from sonic_core.errors import SettingsError
-from sonic_core.pipeline import Kept, generate, kept_in
+from sonic_core.job import Job
+from sonic_core.pipeline import Kept, Loaded, generate, kept_in
 from sonic_core.settings import Settings
 
 SETTINGS = Settings(min_resolution=256, inference_steps=1, framing="face")
@@ -33,7 +34,8 @@ def sampled(monkeypatch):
 
 
 def make(engine, folder, kept):
-    return generate(engine, portrait(), AUDIO, folder / "a.mp4", SETTINGS, kept=kept, overwrite=True)
+    job = Job(None, None, folder / "a.mp4", SETTINGS, "sonic", overwrite=True)
+    return generate(job, Loaded(engine, portrait(), AUDIO), kept=kept)
 
 
 def named(engine, folder):

@@ -10,6 +10,7 @@ import pytest
 from hub_server import COMMIT, Hub, serving
 
 from sonic_core import cli
+from sonic_core.engines.sonic import declaration
 from sonic_core.errors import ModelMissingError, OutputError
 from sonic_core.models import download, manifest
 from sonic_core.models.download import fetch, missing_downloads
@@ -43,7 +44,7 @@ def on_this_machine(monkeypatch, tmp_path):
     monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
     monkeypatch.setenv("SONIC_PORTRAIT_MODELS", str(tmp_path / "models"))
     monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setattr(manifest, "SONIC_FILES", SMALL_FILES)
+    monkeypatch.setattr(declaration, "SONIC", replace(declaration.SONIC, weights=SMALL_FILES))
     monkeypatch.setattr("sys.stdin.isatty", lambda: False, raising=False)
     monkeypatch.chdir(tmp_path)
 

@@ -9,12 +9,13 @@ import pytest
 
 from sonic_core import cli
 from sonic_core.audio.loading import load_audio
-from sonic_core.between.interpolation import FrameRate
 from sonic_core.commands.demo import PORTRAIT, SPEECH
+from sonic_core.engines.lite.declaration import LITE
 from sonic_core.engines.lite.engine import LiteEngine
 from sonic_core.frames import FrameStream
+from sonic_core.job import Job
 from sonic_core.media.probe import probe
-from sonic_core.pipeline import generate
+from sonic_core.pipeline import Loaded, generate
 from sonic_core.portrait.analysis import load_portrait
 from sonic_core.settings import Settings
 from sonic_core.smoothing.choice import Smoothing
@@ -26,7 +27,7 @@ FRAMES = 30
 class FlickeringEngine(LiteEngine):
     """The lite engine with a decoder whose frames differ in brightness, sd 2 levels, and that cannot draw any moment."""
 
-    at_rate = None
+    declaration = replace(LITE, draws_any_moment=False)
 
     def decode(self, conditioning, latents, *progress) -> FrameStream:
         frames = super().decode(conditioning, latents, *progress)
@@ -49,6 +50,10 @@ def speech():
     return clip.with_samples(clip.samples[:, : round(FRAMES / 25 * clip.rate)])
 
 
+def make(engine, portrait, speech, target, **choices):
+    return generate(Job(None, None, target, SMALL, **choices), Loaded(engine, portrait, speech))
+
+
 def unrest(made) -> float:
     """Standard deviation of the step of the background's brightness from frame to frame, luma levels."""
     pictures = [cv2.imread(str(path)) for path in sorted(made.path.rglob("*.png"))]
@@ -56,25 +61,25 @@ def unrest(made) -> float:
     return float(np.std(np.diff([picture[:40, :40].mean() for picture in pictures])))
 
 
-@pytest.mark.parametrize("rate", [None, FrameRate(50.0)])
+@pytest.mark.parametrize("rate", [None, 50.0])
 def test_flicker_of_an_engine_is_gone_from_the_file(tmp_path, portrait, speech, rate):
     engine = FlickeringEngine()
     before, after = (
-        unrest(generate(engine, portrait, speech, tmp_path / f"{name}.png", SMALL, rate=rate, smoothing=smoothing))
-        for name, smoothing in (("before", None), ("after", Smoothing("flow_ema")))
+        unrest(make(engine, portrait, speech, tmp_path / f"{name}.png", output_fps=rate, smoothing=smoothing))
+        for name, smoothing in (("before", Smoothing()), ("after", Smoothing("flow_ema")))
     )
     assert after < 0.4 * before
 
 
 def test_the_file_says_how_it_was_smoothed(tmp_path, portrait, speech):
     choice = Smoothing("ema", 0.3)
-    made = generate(LiteEngine(), portrait, speech, tmp_path / "a.mp4", SMALL, smoothing=choice)
+    made = make(LiteEngine(), portrait, speech, tmp_path / "a.mp4", smoothing=choice)
     settings = json.loads(probe(made.path).metadata["settings"])
     assert (settings["smooth"], settings["smooth_strength"]) == ("ema", 0.3)
 
 
 def test_without_smoothing_the_file_does_not_speak_of_it(tmp_path, portrait, speech):
-    made = generate(LiteEngine(), portrait, speech, tmp_path / "a.mp4", SMALL)
+    made = make(LiteEngine(), portrait, speech, tmp_path / "a.mp4")
     assert "smooth" not in json.loads(probe(made.path).metadata["settings"])
 
 

@@ -9,7 +9,8 @@ from sonic_samples import portrait, speech, write_models
 from sonic_core.audio.clip import AudioClip
 from sonic_core.engines.sonic.engine import SonicEngine
 from sonic_core.errors import AudioError, ModelMissingError, SettingsError, SonicError
-from sonic_core.pipeline import generate
+from sonic_core.job import Job
+from sonic_core.pipeline import Loaded, generate
 from sonic_core.settings import Settings
 
 SETTINGS = Settings(min_resolution=256, inference_steps=2, framing="face")
@@ -224,7 +225,7 @@ def test_numbers_that_overflow_stop_the_sampling_in_the_first_window(models):
 
 def test_a_video_is_as_long_as_its_recording(engine, tmp_path):
     audio = speech(0.37)
-    made = generate(engine, portrait(), audio, tmp_path / "clip.mp4", SETTINGS)
+    made = generate(Job(None, None, tmp_path / "clip.mp4", SETTINGS, "sonic"), Loaded(engine, portrait(), audio))
     with av.open(str(made.path)) as video:
         frames = sum(1 for _ in video.decode(video=0))
     assert frames == made.frames == round(0.37 * 25)

@@ -18,7 +18,8 @@ from ...portrait.framing import frame_portrait
 from ...portrait.portrait import Portrait
 from ...progress import Progress, ignore
 from ...settings import Settings
-from ..base import Conditioning, Latents
+from ..base import Conditioning, Engine, Latents
+from .declaration import LITE
 from .looping import begun_and_ended_at_rest
 from .motion import SpeechMotion
 from .renderer import PortraitRenderer
@@ -36,25 +37,27 @@ class Motion(Protocol):
         ...
 
 
-class LiteEngine:
+class LiteEngine(Engine):
     """Latents are motion tracks `[T, P]`: the renderer's parameters, a row per video frame."""
 
-    name = "lite"
-    fps = 25.0
-    cheap_trial = True
-    needs_mesh = True
+    declaration = LITE
 
     def __init__(self, motion: Motion | None = None, encoder: str = DEFAULT_ENCODER) -> None:
         """motion: other motion than the learned one, whose weights the package holds.  encoder: what that one listens with."""
         self.motion = motion or SpeechMotion.load(load_encoder(encoder))
 
     def prepare(
-        self, portrait: Portrait, audio: AudioClip, settings: Settings, progress: Progress = ignore
+        self,
+        portrait: Portrait,
+        audio: AudioClip,
+        settings: Settings,
+        progress: Progress = ignore,
+        mask: NDArray[np.uint8] | None = None,
     ) -> Conditioning:
         if not portrait.has_mesh:
             raise PortraitError(
-                f"the lite engine moves the features of a face and found none in {portrait.name}: it takes no face box and no mask. "
-                "Use a picture with a face, or the sonic engine."
+                f"the {self.name} engine moves the features of a face and found none in {portrait.name}: it takes no face box and no mask. "
+                "Use a picture with a face, or another engine."
             )
         audio = fit_duration(audio, settings.duration, settings.length_policy)
         frame_count = audio.frame_count(self.fps)

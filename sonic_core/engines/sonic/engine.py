@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -25,10 +26,10 @@ from ...portrait.portrait import Portrait
 from ...progress import Progress, ignore
 from ...runtime.devices import check_compiler, compiles_8_bit_floats, free_memory
 from ...settings import Settings
-from ..base import Conditioning, Latents
+from ..base import Conditioning, Engine, Latents
+from ..declaration import CHOSEN, FOLDERS
 from . import picture
 from .audio_conditioning import (
-    FPS,
     AudioConditions,
     condition_audio,
     key_frame_count,
@@ -36,10 +37,11 @@ from .audio_conditioning import (
     speech_activity,
     usable_audio,
 )
+from .declaration import SONIC
 from .decoding import ChunkedDecoder, encode_picture
 from .denoiser import KEY_FPS, Conditions, SonicDenoiser, starting_latents
 from .eight_bit import is_in_8_bits, module_bytes, store_in_8_bits
-from .estimating import ClipEstimate, Mode, estimate_clip, sizes_of
+from .estimating import ClipEstimate, Mode, estimate_clip, sizes_of, sizes_without_loading
 from .framing import frame
 from .interpolation import doubled
 from .loading import SonicModel, load_sonic
@@ -52,6 +54,7 @@ from .unet import SonicUNet
 log = logging.getLogger(__name__)
 
 IMAGE_SCALE, AUDIO_SCALE = 2.0, 7.5
+MODE_OPTIONS = ("preset", "reference", "device", "precision", "fp8")  # those that `Mode.of` takes
 ENCODER_BYTES = 3 * 2**10  # per pixel of the picture that is encoded, in float32
 
 
@@ -70,7 +73,7 @@ class SonicFeatures:
     tokens: Tensor
 
 
-class SonicEngine:
+class SonicEngine(Engine):
     """Latents are key frames `[N, 4, h, w]` at 12.5 fps; the decoder doubles their rate.
 
     folders, chosen: where the weights are (see `load_sonic`).  preset: exact, balanced, fast or preview.  reference: do everything as the
@@ -80,10 +83,7 @@ class SonicEngine:
     otherwise that is done where nothing else makes a clip fit.  model: networks loaded already.
     """
 
-    name = "sonic"
-    fps = FPS
-    cheap_trial = False
-    needs_mesh = False
+    declaration = SONIC
 
     def __init__(
         self,
@@ -232,6 +232,20 @@ class SonicEngine:
     ) -> ClipEstimate:
         """What making a clip will cost, before anything of it is done."""
         return estimate_clip(portrait, audio, settings, mask, self.mode, self.sizes, self._free())
+
+    @classmethod
+    def cost_without_weights(
+        cls,
+        options: Mapping[str, Any],
+        portrait: Portrait,
+        audio: AudioClip,
+        settings: Settings,
+        mask: NDArray[np.uint8] | None = None,
+    ) -> ClipEstimate:
+        """The files' headers say how large the networks are; where files are absent, the published ones count."""
+        mode = Mode.of(**{name: value for name, value in options.items() if name in MODE_OPTIONS})
+        sizes = sizes_without_loading(options.get(FOLDERS), options.get(CHOSEN), mode.dtype)
+        return estimate_clip(portrait, audio, settings, mask, mode, sizes, free_memory(mode.device))
 
     def rest(self) -> None:
         """Take the networks off the device, so that others can use its memory; the next clip brings them back."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -92,6 +93,17 @@ class ClipEstimate:
 
     def described(self) -> str:
         return self.work.described(self.rate)
+
+    def figures(self) -> dict[str, Any]:
+        return {
+            "frames": self.frame_count,
+            "steps": self.work.steps,
+            "unet_passes": self.work.passes,
+            "tflop": round(self.work.flops / 1e12, 1),
+            "peak_gib": round(self.work.plan.peak / 2**30, 2),
+            "plan": self.work.plan.described(),
+            "seconds": round(self.seconds, 1),
+        }
 
 
 def estimate_clip(

@@ -11,8 +11,8 @@ from ...portrait.framing import PasteBack, crop_for, frame_portrait
 from ...portrait.portrait import Portrait
 from ...settings import Settings
 from . import picture
+from .declaration import SONIC
 
-DEFAULT_SHORT_SIDE = 512  # px, of the published model
 MAX_LONG_SIDE = 1536  # px; beyond it attention over positions takes most of the time
 
 
@@ -62,7 +62,7 @@ def _part(portrait: Portrait, paste: PasteBack | None, settings: Settings) -> tu
 
 
 def _short_side(portrait: Portrait, settings: Settings) -> tuple[int, tuple[str, ...]]:
-    short = settings.min_resolution or DEFAULT_SHORT_SIDE
+    short = settings.min_resolution or SONIC.default_short_side
     if settings.framing != "full":
         return short, ()
     left, top, right, bottom = crop_for(portrait, settings.framing, settings.expand_ratio, settings.aspect)

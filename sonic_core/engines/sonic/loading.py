@@ -32,6 +32,7 @@ from .building import (
     build_whisper,
     published_vae_and_clip,
 )
+from .declaration import SONIC
 from .unet import SonicUNet
 
 
@@ -78,7 +79,7 @@ def load_sonic(
             except ModelMissingError as error:
                 faults.append(f"{paths[key]}: {str(error).removeprefix(f'{paths[key]} ')}")
     if missing or faults:
-        raise report_problems("sonic", missing, faults, folders)
+        raise report_problems(SONIC.name, missing, faults, folders)
     _check_together(parts, paths)
     fingerprints = {key: fingerprint(path) for key, path in paths.items()}
     return SonicModel(**parts, fingerprints=fingerprints, read_unet=partial(_unet, paths["unet"], dtype))

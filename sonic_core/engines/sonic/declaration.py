@@ -1,0 +1,81 @@
+"""The sonic engine in words and values: the published model, with weights of its own."""
+
+from __future__ import annotations
+
+from ...credit import Credit
+from ...models.manifest import SONIC_FILES
+from ...portrait.credit import FACE_NETWORKS
+from ..declaration import CHOSEN, DEVICE, EVERY_SETTING, FOLDERS, Declaration, FileChoice, Option
+from .presets import PRESETS
+
+PRECISIONS = ("fp16", "bf16", "fp32")
+
+SONIC = Declaration(
+    name="sonic",
+    implementation=".sonic.engine:SonicEngine",
+    summary="the published model",
+    about="the published diffusion model: the best picture, with weights of its own and a GPU",
+    picture="the published model: draws every frame anew, needs its weights and a GPU",
+    credits=(
+        FACE_NETWORKS,
+        *(Credit(f"{file.source.repository}: {file.key}", file.licence) for file in SONIC_FILES),
+    ),
+    options=(
+        Option(
+            "preset",
+            "; ".join(f"{preset.name} = {preset.summary}" for preset in PRESETS.values()) + ".",
+            default="exact",
+            choices=tuple(PRESETS),
+        ),
+        Option(
+            "precision",
+            "Number format of the large networks.",
+            choices=PRECISIONS,
+            unset="fp16 on a GPU, fp32 on a CPU",
+            rare=True,
+        ),
+        Option(
+            DEVICE,
+            "What the networks run on: cuda, cuda:1, mps, cpu.",
+            unset="the best there is",
+            offered=False,
+        ),
+        Option(FOLDERS, "Searched first for its weights.", kind=tuple, offered=False),
+        Option(CHOSEN, "Weight files that go before what the folders hold.", kind=dict, offered=False),
+        Option(
+            "reference",
+            "Do everything as the published code does, seams and all; one amplitude, dynamic_scale, for head and face.",
+            default=False,
+            kind=bool,
+            offered=False,
+        ),
+        Option(
+            "fp8",
+            "Keep the UNet's weights in 8 bits, half the memory. Without it that is done where nothing else makes a clip fit.",
+            default=False,
+            kind=bool,
+            rare=True,
+        ),
+        Option(
+            "compile",
+            "Compile the UNet first; pays on a GPU for clips of more than a minute.",
+            default=False,
+            kind=bool,
+            rare=True,
+        ),
+    ),
+    weights=SONIC_FILES,
+    file_choices=(
+        FileChoice("unet", "sonic", "its UNet, in models/sonic; auto = unet.safetensors or unet.pth."),
+        FileChoice(
+            "svd", "checkpoints", "Stable Video Diffusion XT, in models/checkpoints; auto = svd_xt.safetensors."
+        ),
+    ),
+    packages=("transformers", "diffusers", "huggingface_hub"),
+    # Published without emotions; the network draws mouth and lids its own way, and starts and ends as the recording does.
+    settings=EVERY_SETTING - {"emotion", "emotion_strength", "style", "loopable"},
+    default_short_side=512,
+    cheap_trial=False,
+    needs_mesh=False,
+    takes_mask=True,
+)
