@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..sonic_core.audio.channels import mono_gains
 from ..sonic_core.audio.clip import AudioClip
 from ..sonic_core.audio.loading import clip_from_waveform
 from ..sonic_core.engines.base import Conditioning, Engine, Latents
@@ -58,7 +59,8 @@ def clip_from_audio(audio: Mapping[str, Any] | None, name: str = "audio") -> Aud
     waveform, rate = audio["waveform"], audio["sample_rate"]
     source = audio.get(SOURCE_KEY) if hasattr(audio, "get") else None
     if isinstance(source, Source) and source.waveform is waveform:
-        return AudioClip(waveform[0].numpy(), int(rate), source.name, source.path, source.notes)
+        samples = waveform[0].numpy()
+        return AudioClip(samples, int(rate), source.name, source.path, source.notes, mono_gains(samples))
     return clip_from_waveform(waveform, rate, name)
 
 

@@ -29,6 +29,7 @@ PYAV = int(av.__version__.partition(".")[0])
 OPEN_SECONDS, READ_SECONDS = 60.0, 60.0
 """Time limits: to open a file and find its streams, and for one read (a network drive that is gone)."""
 HEAD = 4096
+LONGEST_SHOWN = 120
 
 LISTS = {
     b"#EXTM3U": "a playlist (M3U8)",
@@ -95,7 +96,7 @@ def check_regular(path: Path, error: type[SonicError], expected: str) -> None:
     except FileNotFoundError:
         raise error(f"Cannot read {path}: it does not exist. Check the path and the name.") from None
     except (OSError, ValueError) as problem:  # ValueError: a zero byte or a lone surrogate in the name
-        raise error(f"{path.name!r} cannot be read ({reason(problem)}). {expected}") from problem
+        raise error(f"{_shortened(path.name)!r} cannot be read ({reason(problem)}). {expected}") from problem
     if kind := list_of_files(head):
         raise error(f"{path.name} is {kind}; lists of other files are not opened. {expected}")
     if kind := other_kind(head):
@@ -196,6 +197,10 @@ def _legible(text: str) -> str:
         except UnicodeDecodeError:
             continue
     return raw.decode("utf-8", "replace")
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= LONGEST_SHOWN else f"{name[:LONGEST_SHOWN]}..."
 
 
 def _beginning(text: bytes, kinds: Mapping[bytes, str]) -> str | None:

@@ -22,6 +22,8 @@ LEFT_RIGHT_GAIN = {
     "FRC": (0.0, MINUS_3_DB),
 }
 UNKNOWN_GAIN = (MINUS_3_DB, MINUS_3_DB)
+CANCELLED = 10.0  # dB
+_BLOCK = 1 << 20  # samples at a time
 
 
 def named_channels(layout: Any) -> tuple[str, ...]:
@@ -41,3 +43,31 @@ def to_stereo(samples: NDArray[np.float32], names: tuple[str, ...]) -> tuple[NDA
     gains = np.array([LEFT_RIGHT_GAIN.get(name, UNKNOWN_GAIN) for name in names], np.float32).T
     gains /= max(float(gains.sum(axis=1).max()), 1e-6)
     return gains @ samples, (f"{count} channels were mixed to stereo.",)
+
+
+def mono_gains(samples: NDArray[np.float32]) -> tuple[float, ...] | None:
+    """How loud each of two channels goes into the mono mix that is listened to; None = the mean, as usual.
+
+    Channels of opposite phase (a balanced microphone plugged in wrongly, karaoke effects) cancel in the mean: where that loses more than
+    CANCELLED dB of their mean power, the louder channel alone is taken.  samples: [channels, samples].
+    """
+    if samples.shape[0] != 2:
+        return None
+    power = np.zeros(2)
+    mixed = 0.0
+    for first in range(0, samples.shape[1], _BLOCK):
+        left, right = samples[:, first : first + _BLOCK].astype(np.float64)
+        power += (left @ left, right @ right)
+        both = (left + right) / 2
+        mixed += both @ both
+    if not cancels(power, mixed):
+        return None
+    return (1.0, 0.0) if power[0] >= power[1] else (0.0, 1.0)
+
+
+def cancels(power: NDArray[np.float64], mixed: float) -> bool:
+    """Whether the mean of two channels has lost more than CANCELLED dB of their mean power.
+
+    In phase it keeps all of it, of unrelated channels half, of one channel beside a silent one half.
+    """
+    return mixed < float(power.mean()) * 10 ** (-CANCELLED / 10)

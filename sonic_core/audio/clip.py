@@ -14,7 +14,7 @@ class AudioClip:
     """Waveform float32 `[channels, samples]` within -1..1 at `rate` Hz.
 
     name: for messages.  source: the file these samples are the whole of, untouched (lets the writer copy its stream), else None.
-    notes: what was adjusted while loading, in plain words.
+    notes: what was adjusted while loading, in plain words.  mix: gain of each channel in `mono`, None = the mean (channels.mono_gains).
     """
 
     samples: NDArray[np.float32]
@@ -22,6 +22,7 @@ class AudioClip:
     name: str = "audio"
     source: Path | None = None
     notes: tuple[str, ...] = ()
+    mix: tuple[float, ...] | None = None
 
     @property
     def duration(self) -> float:
@@ -33,8 +34,15 @@ class AudioClip:
         return max(1, round(self.duration * fps))
 
     def mono(self) -> NDArray[np.float32]:
-        """Mean of the channels, `[samples]`."""
-        return self.samples.mean(axis=0)
+        """What is listened to, `[samples]`: the mean of the channels, or what `mix` says."""
+        return self.mixed(0, self.samples.shape[1])
+
+    def mixed(self, begin: int, end: int) -> NDArray[np.float32]:
+        """Samples `begin` to `end` of `mono`."""
+        part = self.samples[:, begin:end]
+        if self.mix is None:
+            return part.mean(axis=0)
+        return (np.array(self.mix, np.float32) @ part).astype(np.float32)
 
     def with_samples(self, samples: NDArray[np.float32], *notes: str) -> AudioClip:
         """The same recording with other samples: no longer what stands in the source file."""

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import av
 import numpy as np
-from av.audio.frame import AudioFrame
-from av.audio.stream import AudioStream
-from numpy.typing import NDArray
 
 from ..errors import AudioError
-from ..opening import as_fraction, opened, reason
-from .channels import named_channels, to_stereo
+from ..opening import opened
+from .channels import mono_gains, to_stereo
 from .clip import AudioClip
+from .part import UndecodableError, decode_part
 from .silence import trim_silent_ends
-from .waveform import MIN_DURATION, joined, sanitized, unit_float
+from .waveform import MIN_DURATION, sanitized, unit_float
 
 log = logging.getLogger(__name__)
 
@@ -43,16 +39,7 @@ def load_audio(path: str | Path, start: float = 0.0, length: float = 0.0, trim_s
         raise AudioError(
             f"{path.name}: length is {length:g} s; at least {MIN_DURATION:g} s are needed. Set it to 0 to keep all."
         )
-    with opened(path, AudioError, EXPECTED) as container:
-        if not container.streams.audio:
-            raise AudioError(
-                f"{path.name} has no sound: it holds {describe_streams(container)}. Choose a recording or a video with sound."
-            )
-        tracks = len(container.streams.audio)
-        clip = decode_part(container, container.streams.audio[0], path, start, length)
-    if tracks > 1:
-        clip = replace(clip, notes=(f"{path.name} has {tracks} sound tracks; the first one is used.", *clip.notes))
-    clip = checked(sanitized(clip))
+    clip = checked(mixed_down(sanitized(_first_track(path, start, length))))
     return trim_silent_ends(clip) if trim_silence else clip
 
 
@@ -77,7 +64,46 @@ def clip_from_waveform(waveform: Any, rate: int, name: str = "audio") -> AudioCl
     if int(rate) < 1:
         raise AudioError(f"{name} has a sample rate of {rate} Hz; expected a positive number.")
     mixed, notes = to_stereo(unit_float(samples), ())
-    return checked(sanitized(AudioClip(mixed.copy(), int(rate), name, notes=notes)))
+    return checked(mixed_down(sanitized(AudioClip(mixed.copy(), int(rate), name, notes=notes))))
+
+
+def _first_track(path: Path, start: float, length: float) -> AudioClip:
+    """The part of the first sound track that can be decoded; the notes tell which one that is where there are several."""
+    refused: AudioError | None = None
+    with opened(path, AudioError, EXPECTED) as container:
+        tracks = len(container.streams.audio)
+        if not tracks:
+            raise AudioError(
+                f"{path.name} has no sound: it holds {describe_streams(container)}. Choose a recording or a video with sound."
+            )
+    for number in range(tracks):
+        with opened(path, AudioError, EXPECTED) as container:  # anew: a track is read through all packets of the file
+            try:
+                clip = decode_part(container, container.streams.audio[number], path, start, length)
+            except UndecodableError as error:
+                refused = refused or error
+                continue
+        if tracks == 1:
+            return clip
+        before = {0: "", 1: "; the first cannot be decoded"}.get(number, f"; the first {number} cannot be decoded")
+        which = "the first one is used" if number == 0 else f"number {number + 1} is used"
+        return replace(
+            clip,
+            source=clip.source if number == 0 else None,
+            notes=(f"{path.name} has {tracks} sound tracks{before}; {which}.", *clip.notes),
+        )
+    assert refused is not None
+    raise refused
+
+
+def mixed_down(clip: AudioClip) -> AudioClip:
+    """The clip with the mix that is listened to; a note where the channels cancel each other."""
+    mix = mono_gains(clip.samples)
+    if mix is None:
+        return clip
+    side = "left" if mix[0] else "right"
+    note = f"The channels of {clip.name} cancel each other (opposite phase); the {side} one alone is listened to, the video keeps both."
+    return replace(clip, mix=mix, notes=(*clip.notes, note))
 
 
 def checked(clip: AudioClip) -> AudioClip:
@@ -94,112 +120,6 @@ def checked(clip: AudioClip) -> AudioClip:
     if not clip.samples.any():
         return replace(clip, notes=(*clip.notes, f"{clip.name} is completely silent; the mouth will stay shut."))
     return clip
-
-
-def decode_part(container: Any, stream: AudioStream, path: Path, start: float, length: float) -> AudioClip:
-    """Samples `start` to `start + length` of the stream, with notes on what is missing or was mixed."""
-    if stream.codec_context is None:
-        raise AudioError(
-            f"{path.name} has sound in a format that cannot be decoded here. Convert it to wav, flac, mp3 or m4a."
-        )
-    decoder = TolerantDecoder(container, stream)
-    blocks: list[NDArray[np.float32]] = []
-    block: list[NDArray[np.float32]] = []
-    notes: tuple[str, ...] = ()
-    rate = channels = position = kept = held = 0
-    first, stop = 0, None
-    for frame in decoder:
-        samples, notes = to_stereo(unit_float(frame_samples(frame)), named_channels(frame.layout))
-        if not rate:
-            rate, channels = frame.sample_rate, samples.shape[0]
-            first = round(start * rate)
-            stop = first + round(length * rate) if length else None
-        if (frame.sample_rate, samples.shape[0]) != (rate, channels):
-            raise AudioError(
-                f"{path.name} changes from {channels} channel(s) at {rate} Hz to {samples.shape[0]} at {frame.sample_rate} Hz "
-                f"after {position / rate:.2f} s. Convert it to one rate (for example to wav) first."
-            )
-        part = samples[:, max(0, first - position) : None if stop is None else max(0, stop - position)]
-        position += samples.shape[1]
-        if part.shape[1]:
-            block.append(part)
-            held += part.shape[1]
-            kept += part.shape[1]
-        if held >= BLOCK_SECONDS * rate:
-            blocks.append(np.concatenate(block, axis=1))
-            block, held = [], 0
-        if stop is not None and position >= stop:
-            break
-    if not rate and not decoder.skipped:
-        raise AudioError(
-            f"{path.name} contains no sound that can be read: it is empty or cut off. "
-            f"Choose a recording of at least {MIN_DURATION:g} s."
-        )
-    if not rate:
-        raise AudioError(
-            f"{path.name} contains no decodable sound (codec {stream.codec_context.name}{decoder.trouble()}). "
-            "Convert it to wav, flac, mp3 or m4a."
-        )
-    if position and not kept:
-        raise AudioError(
-            f"{path.name} is {position / rate:.2f} s long, so nothing is left from {start:.2f} s on. Choose an earlier start."
-        )
-    if block:
-        blocks.append(np.concatenate(block, axis=1))
-    whole = first == 0 and (stop is None or position < stop) and not notes and not decoder.skipped
-    if stop is not None and position < stop:
-        notes += (
-            f"{path.name} ends at {position / rate:.2f} s; {kept / rate:.2f} s of the {length:.2f} s asked for are there.",
-        )
-    if decoder.skipped:
-        notes += (f"{path.name} is damaged: {decoder.skipped} packet(s) could not be decoded and are left out.",)
-    samples = joined(blocks, channels)
-    if stop is None:
-        samples = samples[:, : kept - encoder_padding(container, stream, position, rate)]
-    return AudioClip(samples, rate, path.name, path.resolve() if whole else None, notes)
-
-
-def encoder_padding(container: Any, stream: AudioStream, decoded: int, rate: int) -> int:
-    """Samples at the end that an mp4's edit list does not present (the decoder drops those at the beginning by itself)."""
-    if "mp4" not in container.format.name or not stream.duration or as_fraction(stream.time_base) * rate != 1:
-        return 0
-    excess = decoded - stream.duration
-    return excess if 0 < excess < 2 * max(stream.codec_context.frame_size, 1024) else 0
-
-
-class TolerantDecoder:
-    """Frames of one audio stream; packets that cannot be decoded are skipped and counted, like players do."""
-
-    def __init__(self, container: Any, stream: AudioStream) -> None:
-        self.container, self.stream = container, stream
-        self.skipped = 0
-        self.last_error = ""
-
-    def __iter__(self) -> Iterator[AudioFrame]:
-        packets = self.container.demux(self.stream)
-        while True:
-            try:
-                packet = next(packets)
-                frames = packet.decode()
-            except StopIteration:
-                return
-            except av.EOFError:
-                return
-            except (av.FFmpegError, ValueError) as error:  # demuxers end with an error when the file is cut off
-                self.skipped += 1
-                self.last_error = reason(error)
-                log.debug("undecodable packet: %s", error)
-                continue
-            yield from frames
-
-    def trouble(self) -> str:
-        return f": {self.last_error}" if self.last_error else ""
-
-
-def frame_samples(frame: AudioFrame) -> NDArray[Any]:
-    """`[channels, samples]` in the frame's own number format, planar or packed."""
-    data = frame.to_ndarray()
-    return data if frame.format.is_planar else data.reshape(-1, frame.layout.nb_channels).T
 
 
 def describe_streams(container: Any) -> str:

@@ -36,9 +36,7 @@ def to_mono_16k(clip: AudioClip) -> NDArray[np.float32]:
     """The clip as `[samples]` at 16 kHz, the mean of its channels: for encoders and measurements, never for the video's sound."""
     if clip.rate == ENCODER_RATE:
         return clip.mono()
-    mono = BlockSource(
-        lambda begin, end: clip.samples[:, begin:end].mean(axis=0, keepdims=True), 1, clip.samples.shape[1], clip.rate
-    )
+    mono = BlockSource(lambda begin, end: clip.mixed(begin, end)[None], 1, clip.samples.shape[1], clip.rate)
     return convert(mono, ENCODER_RATE)[0]
 
 

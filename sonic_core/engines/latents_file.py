@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Mapping
 from contextlib import suppress
@@ -45,10 +46,13 @@ def load_latents(path: Path, conditioning: Conditioning, made_from: Mapping[str,
         with safe_open(path, framework="pt") as file:
             # Copied out of the file, which may be mapped: Windows removes no file that is.
             samples, metadata = file.get_tensor("samples").clone(), file.metadata() or {}
-    except (SafetensorError, OSError) as error:
+        fps = float(metadata.get("fps", "nan"))
+    except (SafetensorError, OSError, ValueError, TypeError, RuntimeError) as error:
         raise SettingsError(f"{path} holds no latents ({error}); delete it and sample again.") from error
-    latents = Latents(samples, float(metadata.get("fps", 0)), metadata.get("engine", "unknown"))
-    seconds = len(samples) / latents.fps if latents.fps else 0.0
+    if not (0 < fps < math.inf) or not samples.ndim or not samples.is_floating_point() or not samples.isfinite().all():
+        raise SettingsError(f"{path} holds damaged latents; delete it and sample again.")
+    latents = Latents(samples, fps, metadata.get("engine", "unknown"))
+    seconds = len(samples) / latents.fps
     expected = conditioning.frame_count / conditioning.fps
     if latents.engine != conditioning.engine or abs(seconds - expected) > 1 / latents.fps:
         raise SettingsError(
@@ -67,7 +71,7 @@ def load_latents(path: Path, conditioning: Conditioning, made_from: Mapping[str,
 def _made_from(metadata: Mapping[str, str]) -> dict[str, Any]:
     try:
         told = json.loads(metadata.get("made_from", ""))
-    except ValueError:  # an earlier release wrote a single checksum
+    except (ValueError, RecursionError):  # an earlier release wrote a single checksum
         told = None
     return told if isinstance(told, dict) else {}
 

@@ -16,7 +16,10 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from .. import opening
+from ..audio.channels import cancels
+from ..audio.part import frame_samples
 from ..audio.waveform import unit_float
+from ..decoding import TolerantDecoder
 from ..errors import AudioError, OutputError
 from ..frames import Frame, FrameStream
 from ..opening import as_fraction, in_seconds
@@ -31,6 +34,8 @@ STEADY = 0.002
 """s; frames that keep within this of a regular beat have a constant rate."""
 UNSPECIFIED, HD = 2, 1280
 """Colour matrix by its number in H.273; px of the longer side."""
+LONGEST_GAP = 600.0
+"""s; a longer hole in the time stamps is no pause but damage."""
 GAP = 0.05
 """s; a hole in the sound's time stamps that is filled with silence. Smaller ones are rounding of the container."""
 
@@ -99,6 +104,11 @@ def read_any_timeline(path: Path) -> Timeline:
         sounded = begins[audio.index] if audio else []
         if not len(times):
             raise OutputError(f"{path.name} holds no picture that can be read. Expected a video file.")
+        for stamps, part in ((times, "picture"), (np.unique(sounded), "sound")):
+            if len(stamps) > 1 and (jump := float(np.diff(stamps).max())) > LONGEST_GAP:
+                raise OutputError(
+                    f"The {part} of {path.name} jumps by {jump / 60:.0f} minutes; its time stamps are damaged. Copy it anew, or convert it."
+                )
         kinds = [stream.type for stream in container.streams]
         pictures, sounds = kinds.count("video"), kinds.count("audio")
         sound_end, rate, channels, layout = times[0], 0, 0, ""
@@ -174,8 +184,9 @@ def read_sound(timeline: Timeline, rate: int | None = None, mono: bool = False) 
     if rate is not None and rate != timeline.rate:
         count = 1 if mono else timeline.channels
         resampler = av.AudioResampler(format="fltp", layout=_LAYOUTS.get(count, timeline.layout), rate=rate)
+    mixing = _RunningMix()
     for block in _continuous_sound(timeline):
-        block = block.mean(axis=0, keepdims=True) if mono else block
+        block = mixing(block) if mono else block
         if resampler is None:
             yield block
             continue
@@ -189,6 +200,23 @@ def read_sound(timeline: Timeline, rate: int | None = None, mono: bool = False) 
 _LAYOUTS = {1: "mono", 2: "stereo"}
 
 
+class _RunningMix:
+    """`[channels, n]` -> `[1, n]`: the mean, or the louder channel as soon as the sound so far cancels in the mean."""
+
+    def __init__(self) -> None:
+        self.power, self.mixed = np.zeros(2), 0.0
+
+    def __call__(self, block: NDArray[np.float32]) -> NDArray[np.float32]:
+        mean = block.mean(axis=0, keepdims=True)
+        if len(block) != 2:
+            return mean
+        self.power += (block.astype(np.float64) ** 2).sum(axis=1)
+        self.mixed += float((mean.astype(np.float64) ** 2).sum())
+        if not cancels(self.power, self.mixed):
+            return mean
+        return block[[int(self.power.argmax())]]
+
+
 def _continuous_sound(timeline: Timeline) -> Iterator[NDArray[np.float32]]:
     """Blocks at the file's own rate, laid end to end from the first frame's time on."""
     position = 0
@@ -200,15 +228,14 @@ def _continuous_sound(timeline: Timeline) -> Iterator[NDArray[np.float32]]:
                     f"The sound of {timeline.path.name} changes its rate or channels after {position / timeline.rate:.1f} s. "
                     "Convert the video first."
                 )
-            data = frame.to_ndarray()
-            if not frame.format.is_planar:
-                data = data.reshape(-1, timeline.channels).T
-            block = np.nan_to_num(unit_float(data), posinf=0.0, neginf=0.0)
+            block = np.nan_to_num(unit_float(frame_samples(frame)), posinf=0.0, neginf=0.0)
             place = position if frame.time is None else round((frame.time - timeline.zero) * timeline.rate)
             missing = place - position
             if missing > GAP * timeline.rate or (position == 0 and missing > 0):
-                yield np.zeros((timeline.channels, missing), np.float32)
                 position += missing
+                while missing > 0:
+                    yield np.zeros((timeline.channels, min(missing, timeline.rate)), np.float32)
+                    missing -= timeline.rate
             elif missing < -GAP * timeline.rate or (position == 0 and missing < 0):
                 block = block[:, -missing:]
             position += block.shape[1]
@@ -217,21 +244,10 @@ def _continuous_sound(timeline: Timeline) -> Iterator[NDArray[np.float32]]:
 
 
 def _tolerant(container: InputContainer, stream: AudioStream | VideoStream) -> Iterator[av.AudioFrame | av.VideoFrame]:
-    """Decoded frames; packets that cannot be decoded are left out, as players do, and a warning counts what is damaged."""
-    packets = container.demux(stream)
-    faulty = 0
-    while True:
-        try:
-            packet = next(packets)
-            frames = packet.decode()
-        except (StopIteration, av.EOFError):
-            break
-        except (av.FFmpegError, ValueError):
-            faulty += 1
-            continue
-        faulty += sum(1 for frame in frames if getattr(frame, "is_corrupt", False))
-        yield from frames
-    if faulty:
+    """Decoded frames; a warning counts what is damaged."""
+    decoder = TolerantDecoder(container, stream)
+    yield from decoder
+    if faulty := decoder.faults:
         part = "picture" if stream.type == "video" else "sound"
         log.warning("%s is damaged: %d pieces of its %s are lost or faulty.", Path(container.name).name, faulty, part)
 

@@ -26,6 +26,14 @@ UPSIDE_DOWN_COST = 0.1
 SAME_PLACE = 0.6  # of the face
 MAX_FACES = 32
 STEPS = 4
+REMEMBERED = {
+    "landmarks": (468, 3),
+    "eye_contours": (2, None, 2),
+    "irises": (2, None, 2),
+    "face_box": (4,),
+    "score": (),
+}
+"""Shapes of what the cache keeps; None = any length."""
 
 
 def load_portrait(
@@ -135,11 +143,19 @@ def _to_remember(portrait: Portrait) -> dict[str, NDArray]:
     }
 
 
+def _fits(array: NDArray, shape: tuple[int | None, ...]) -> bool:
+    """Whether an array has this shape (None = any length) and holds finite numbers only."""
+    same = array.ndim == len(shape) and all(want in (None, have) for want, have in zip(shape, array.shape, strict=True))
+    return bool(same and array.dtype.kind == "f" and np.isfinite(array).all())
+
+
 def _remembered(arrays: dict[str, NDArray] | None, picture: Picture, face_index: int, digest: str) -> Portrait | None:
     if arrays is None:
         return None
     try:
         report = json.loads(str(arrays["report"]))
+        if not all(_fits(arrays[name], shape) for name, shape in REMEMBERED.items()):
+            return None
         return Portrait(
             image=picture.image,
             alpha=picture.alpha,
@@ -153,5 +169,11 @@ def _remembered(arrays: dict[str, NDArray] | None, picture: Picture, face_index:
             digest=digest,
             name=picture.name,
         )
-    except (KeyError, TypeError, ValueError):  # a file of another origin under our name: measure again
+    except (
+        KeyError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        RecursionError,
+    ):  # damaged, or of another origin: measure again
         return None

@@ -6,9 +6,12 @@ import contextlib
 import hashlib
 import logging
 import os
+import struct
 import sys
 import tempfile
+import tokenize
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +21,23 @@ from numpy.typing import NDArray
 
 log = logging.getLogger(__name__)
 
+# What NumPy, zipfile, zlib and ast raise for damaged files: found by changing bytes of real ones.
+UNREADABLE = (
+    OSError,
+    ValueError,
+    LookupError,
+    EOFError,
+    TypeError,
+    SyntaxError,
+    NotImplementedError,
+    RuntimeError,
+    MemoryError,
+    OverflowError,
+    struct.error,
+    tokenize.TokenError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 VARIABLE = "SONIC_PORTRAIT_CACHE"
 MAX_BYTES = 64 * 2**20
 SUFFIX = ".npz"
@@ -61,8 +81,8 @@ class ArrayCache:
                 arrays = {name: stored[name] for name in stored.files}
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-            log.warning("ignoring the damaged cache file %s: %s", path, error)
+        except UNREADABLE as error:
+            log.info("the damaged cache file %s is made anew: %s", path, error)
             return None
         with contextlib.suppress(OSError):
             os.utime(path)  # the least recently used are deleted first

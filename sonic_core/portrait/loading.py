@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import os
+import struct
 import warnings
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,8 +16,12 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from ..errors import PortraitError
+from ..opening import check_regular
+from .video_still import is_video, still_of
 
 MAX_PIXELS = 40_000_000
+MOST_DECODED = 175_000_000  # px: a 13,000 px square, 0.7 GB while it is decoded
+MOST_DEEP = 60_000_000  # px of more than 8 bits, which are brought to 8 by way of float64
 MIN_SIDE = 32
 MAX_ASPECT = 5  # longer side / shorter side: the face detector looks at squares around the picture
 ORIENTATION = 0x0112  # EXIF tag: 1 = upright, 2 to 8 = turned or mirrored; cameras also write 0, which means nothing
@@ -23,6 +29,22 @@ BACKGROUND = 255  # shows through transparent parts, since video has no transpar
 HEAD_BYTES = 64
 HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx"}
 FLOAT_TOLERANCE = 1 / 255  # resampling overshoots 0 and 1 a little
+
+# What Pillow and its plug-ins raise for damaged files, beside the errors of their own: found by changing bytes of real ones.
+DECODER_FAULTS = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    TypeError,
+    RuntimeError,
+    LookupError,
+    AttributeError,
+    ArithmeticError,
+    struct.error,
+    zlib.error,
+    MemoryError,
+)
 
 Source = str | os.PathLike | bytes | NDArray
 
@@ -37,12 +59,21 @@ class Picture:
     notes: tuple[str, ...] = ()
 
 
-def load_picture(source: Source) -> Picture:
+def load_picture(source: Source, frame: int | None = None) -> Picture:
     """Read a picture from a path, from the bytes of a file, or from an array.
 
     Arrays: [H, W], [H, W, 1], [H, W, 3] or [H, W, 4] (red first, alpha last), uint8, uint16, or float in 0-1.
+    frame: take that frame of a video file (counted from 0) instead.
     Transparent parts are laid over white.  Raises PortraitError naming the source and the reason.
     """
+    if frame is not None:
+        path = Path(str(source)) if isinstance(source, (str, os.PathLike)) else None
+        if path is None:
+            raise PortraitError("A frame of a video is asked for, but no path of a video is given.")
+        picture = Picture(
+            still_of(path, frame), name=path.name, notes=(f"Frame {frame} of {path.name} is the picture.",)
+        )
+        return _flattened(_bounded(picture))
     picture = _from_array(source) if isinstance(source, np.ndarray) else _from_file(source)
     return _flattened(_bounded(picture))
 
@@ -59,16 +90,19 @@ def _from_file(source: str | os.PathLike | bytes) -> Picture:
     elif isinstance(source, (str, os.PathLike)):
         stream = Path(source).expanduser()
         name = stream.name
-        if not os.path.isfile(stream):  # not Path.is_file, to which a name that is too long is an error
-            raise PortraitError(f"{source} is not a file. Give the path of a picture (PNG, JPEG, WebP, TIFF, BMP).")
+        check_regular(stream, PortraitError, "Give the path of a picture (PNG, JPEG, WebP, TIFF, BMP).")
     else:
         raise PortraitError(f"a picture was given as {type(source).__name__}; expected a path, bytes or a NumPy array.")
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # _bounded deals with large pictures
+            warnings.simplefilter("ignore")  # of damaged metadata; _bounded deals with large pictures
             with _opened(stream, name) as opened:
                 return _decoded(opened, name)
     except UnidentifiedImageError:
+        if isinstance(stream, Path) and is_video(stream):
+            raise PortraitError(
+                f"{name} is a video, not a picture. Choose a still of it: --image-frame 0 takes its first frame."
+            ) from None
         raise PortraitError(
             f"{name} is not a picture that can be read. Save it as PNG or JPEG and try again."
         ) from None
@@ -76,8 +110,10 @@ def _from_file(source: str | os.PathLike | bytes) -> Picture:
         raise PortraitError(f"{name} is larger than any portrait needs. Shrink it below 100 megapixels.") from None
     except PermissionError:
         raise PortraitError(f"{name} may not be read by this user. Change its permissions or copy it.") from None
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
-        raise PortraitError(f"{name} cannot be read: {error}. Save it as PNG or JPEG and try again.") from error
+    except DECODER_FAULTS as error:
+        raise PortraitError(
+            f"{name} cannot be read: {error or type(error).__name__}. Save it as PNG or JPEG and try again."
+        ) from error
 
 
 def _opened(stream: Path | io.BytesIO, name: str) -> Image.Image:
@@ -109,6 +145,13 @@ def _is_heic(stream: Path | io.BytesIO) -> bool:
 
 
 def _decoded(opened: Image.Image, name: str) -> Picture:
+    width, height = opened.size
+    most = MOST_DEEP if opened.mode.startswith("I") or opened.mode == "F" else MOST_DECODED
+    if width * height > most:
+        raise PortraitError(
+            f"{name} is {width} x {height} pixels of mode {opened.mode}; at most {most / 1e6:.0f} megapixels are decoded. Shrink it first."
+        )
+    opened.draft(None, tuple(round(side * (MAX_PIXELS / (width * height)) ** 0.5) for side in (width, height)))
     notes = []
     if getattr(opened, "n_frames", 1) > 1:
         notes.append(f"{name} has {opened.n_frames} pictures; the first is used.")

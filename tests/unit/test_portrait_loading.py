@@ -1,8 +1,10 @@
 """Pictures of every kind that users bring, and what is said about those that cannot be used."""
 
+import contextlib
 import io
 import sys
 
+import av
 import numpy as np
 import pytest
 from PIL import Image, ImageCms
@@ -89,7 +91,7 @@ def test_a_strip_is_refused(shape):
 
 
 def test_a_name_longer_than_the_disk_allows_is_refused():
-    with pytest.raises(PortraitError, match="is not a file"):
+    with pytest.raises(PortraitError, match="cannot be read"):
         load_picture("a" * 5000 + ".png")
 
 
@@ -192,7 +194,7 @@ def test_values_a_little_outside_are_clipped_and_told():
         (b"no picture", "not a picture"),
         (b"", "not a picture"),
         (encoded(Image.fromarray(COLOURS), "PNG")[:100], "cannot be read"),
-        ("missing.png", "missing.png is not a file"),
+        ("missing.png", "missing.png: it does not exist"),
         (42, "given as int"),
         (COLOURS.astype(np.float32), "expected floats from 0 to 1"),
         (np.full((64, 64, 3), np.nan, np.float32), "NaN"),
@@ -256,3 +258,44 @@ def test_a_photograph_of_an_iphone_is_refused_with_the_way_out_where_nothing_rea
     monkeypatch.setitem(sys.modules, "pillow_heif", None)
     with pytest.raises(PortraitError, match="pip install pillow-heif"):
         load_picture(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(40))
+
+
+def write_clip(path, count=5):
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=25)
+        stream.width, stream.height = 96, 64
+        for index in range(count):
+            frame = av.VideoFrame.from_ndarray(np.full((64, 96, 3), 40 * index, np.uint8), format="rgb24")
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path
+
+
+def test_a_video_is_named_and_a_frame_of_it_can_be_chosen(tmp_path):
+    path = write_clip(tmp_path / "a.mp4")
+    with pytest.raises(PortraitError, match=r"is a video, not a picture.*--image-frame 0"):
+        load_picture(path)
+    still = load_picture(path, frame=3)
+    assert still.image.shape == (64, 96, 3)
+    assert abs(int(still.image.mean()) - 120) < 6
+    assert "Frame 3" in still.notes[0]
+    with pytest.raises(PortraitError, match="no frame 9"):
+        load_picture(path, frame=9)
+
+
+def test_a_picture_too_large_to_decode_is_refused_by_its_header():
+    header = encoded(Image.new("I;16", (8_000, 8_000)), "PNG")
+    with pytest.raises(PortraitError, match="megapixels are decoded"):
+        load_picture(header)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF", "WEBP", "BMP", "GIF"])
+def test_damaged_pictures_are_read_or_refused_in_our_words(kind):
+    whole = encoded(Image.fromarray(COLOURS), kind)
+    rng = np.random.default_rng(1)
+    for _ in range(80):
+        damaged = bytearray(whole)
+        for place in rng.integers(0, len(whole), 6):
+            damaged[place] = int(rng.integers(0, 256))
+        with contextlib.suppress(PortraitError):
+            load_picture(bytes(damaged))
