@@ -101,7 +101,7 @@ class Generate(io.ComfyNode):
         picture, notes = picture_from_images(image)
         with one_thread():
             portrait, area = portrait_of(model, picture, wanted.face_index, mask, face_box, no_face, progress)
-        place = host.output_place(filename_prefix, wanted.min_resolution, wanted.min_resolution, f".{file_format}")
+        place = host.output_place(filename_prefix, *model.frame_size(portrait, wanted), f".{file_format}")
         loaded = Loaded(model, portrait, clip, area, between_for(output_fps, model))
         job = Job(
             None,

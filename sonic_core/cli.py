@@ -5,9 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
-import signal
 import sys
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
@@ -17,24 +15,31 @@ from typing import Any, NoReturn
 from . import __version__
 from .commands import COMMANDS
 from .commands.console import BarsAndWarnings, Console
+from .commands.signals import INTERRUPTED, signals_interrupt
+from .commands.streams import unbreakable_streams
 from .errors import SettingsError, SonicError
 
-OK, ERROR, USAGE, INTERRUPTED = 0, 1, 2, 130
+OK, ERROR, USAGE = 0, 1, 2
 EXIT_CODES = "exit codes: 0 done, 1 an error that the message explains, 2 wrong usage, 130 interrupted"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code; argparse itself leaves with 0 for --help and 2 for wrong usage."""
-    for stream in (sys.stdout, sys.stderr):
-        # A console that lacks a character of a path must not end the work.
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
+    with unbreakable_streams():
+        try:
+            with signals_interrupt():
+                return _main(list(sys.argv[1:] if argv is None else argv))
+        except KeyboardInterrupt:  # before the command began
+            Console().fail(KeyboardInterrupt(), "Interrupted; nothing was begun.")
+            return INTERRUPTED
+
+
+def _main(given: Sequence[str]) -> int:
     prepare_process()
     commands = {name: import_module(f".commands.{name}", __package__) for name in COMMANDS}
-    given = list(sys.argv[1:] if argv is None else argv)
     args = make_parser(commands, Console(as_json="--json" in given)).parse_args(given)
     console = Console(args.quiet, args.json)
-    with logging_to_console(console, args.debug), stop_signal_interrupts():
+    with logging_to_console(console, args.debug):
         return run(commands[args.command], args, console)
 
 
@@ -117,19 +122,6 @@ def logging_to_console(console: Console, debug: bool) -> Iterator[None]:
     finally:
         logger.removeHandler(handler)
         logger.setLevel(level)
-
-
-@contextmanager
-def stop_signal_interrupts() -> Iterator[None]:
-    """SIGTERM (a job queue, a container's stop) ends the work like Ctrl-C, so that nothing half-written is left."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    earlier = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, earlier)
 
 
 if __name__ == "__main__":

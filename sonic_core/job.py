@@ -52,6 +52,7 @@ class Job:
     interpolation: how frames between an engine's frames are made.  smoothing: of the decoded frames, before others are made between them
     and labels are drawn.  labels: what marks the clip as synthetic beyond what every file says.  tags: further metadata of the file, such
     as its title.  overwrite: replace an existing output; otherwise it is kept and a numbered name used.
+    picture_frame: the picture is this frame (from 0) of a video file.
     """
 
     picture: Path | None
@@ -69,12 +70,17 @@ class Job:
     labels: Labels = field(default_factory=Labels)
     tags: Mapping[str, str] = field(default_factory=dict)
     overwrite: bool = False
+    picture_frame: int | None = None
 
     def __post_init__(self) -> None:
         for name in ("picture", "recording", "output"):
             value = getattr(self, name)
             object.__setattr__(self, name, None if value is None else Path(value))
         object.__setattr__(self, "options", self.declaration.checked_options(self.options))
+        if self.picture_frame is not None and self.picture_frame < 0:
+            raise SettingsError(
+                f"picture_frame is {self.picture_frame}; expected 0 (the first frame of a video) or more."
+            )
         check_interpolator(self.interpolation)
         if self.output_fps is not None:
             check_fps(self.output_fps)

@@ -69,7 +69,9 @@ def load(job: Job, progress: Progress = ignore) -> Loaded:
 def portrait_for(job: Job, progress: Progress = ignore) -> tuple[Portrait, NDArray[np.uint8] | None]:
     """The portrait of a job, and the user's mask if there is one."""
     face = job.face
-    return choose_portrait(job.picture, job.settings.face_index, face.box, face.mask, face.whole_image, progress)
+    return choose_portrait(
+        job.picture, job.settings.face_index, face.box, face.mask, face.whole_image, progress, frame=job.picture_frame
+    )
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import sys
 from collections.abc import Mapping
 from typing import Any, TextIO
@@ -12,6 +11,7 @@ from typing import Any, TextIO
 from tqdm import tqdm
 
 from ..progress import Preview
+from .streams import harmless
 
 STAGES = {
     "portrait": "Reading the face",
@@ -106,12 +106,8 @@ class Console:
 
 
 def _print(text: str, stream: TextIO) -> None:
-    """A line to a reader that may have left, as `| head` does: the work goes on without one."""
-    try:
-        print(text, file=stream, flush=True)
-    except BrokenPipeError:
-        # Also what Python itself still flushes on its way out goes nowhere.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    """A line of which nothing that stands in a file can steer the terminal."""
+    print(harmless(text, lines=True), file=stream, flush=True)
 
 
 class BarsAndWarnings(logging.Handler):

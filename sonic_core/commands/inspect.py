@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import AudioError
+from .streams import harmless
 
 if TYPE_CHECKING:
     from ..media.probe import Probe
@@ -92,7 +93,9 @@ def describe_checks(checks: tuple[Check, ...], marked: bool) -> list[str]:
     """A line per check, then the verdict."""
     lines = []
     for check in checks:
-        lines += _wrapped(f"{'ok   ' if check.holds else 'WRONG'}    {check.subject}: {readable(check.found)}")
+        lines += _wrapped(
+            f"{'ok   ' if check.holds else 'WRONG'}    {check.subject}: {harmless(readable(check.found))}"
+        )
     failed = sum(not check.holds for check in checks)
     if not marked:
         return [*lines, "Made:    nothing in this file says that it is synthetic."]
@@ -107,7 +110,7 @@ def describe_tags(metadata: Mapping[str, str], checked: Collection[str]) -> list
     lines = []
     for key, value in metadata.items():
         if key.lower() not in shown and key.lower() not in CONTAINER_TAGS:
-            lines += _wrapped(f"{'Tag:':8} {key}: {readable(value)}")
+            lines += _wrapped(f"{'Tag:':8} {harmless(key)}: {harmless(readable(value))}")
     return lines
 
 
@@ -115,7 +118,7 @@ def readable(value: str) -> str:
     """JSON as words: `name (licence), ...` for models, `key value, ...` for other objects; anything else as it is."""
     try:
         content = json.loads(value) if value[:1] in ("{", "[") else value
-    except ValueError:
+    except (ValueError, RecursionError):
         return value
     if isinstance(content, dict):
         return ", ".join(f"{key} {_word(item)}" for key, item in content.items())

@@ -23,6 +23,7 @@ def _face(args: Arguments) -> FaceChoice:
 
 JOB: dict[str, Callable[[Arguments], Any]] = {
     "picture": lambda args: args.image,
+    "picture_frame": lambda args: args.image_frame,
     "recording": lambda args: args.audio,
     "output": lambda args: args.output,
     "settings": settings_from,

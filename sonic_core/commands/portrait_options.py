@@ -20,6 +20,12 @@ def add_face_choices(parser: argparse.ArgumentParser) -> None:
         "--mask", type=Path, metavar="FILE", help=f"{masked}: a picture, white where speech may act, black elsewhere."
     )
     face.add_argument(
+        "--image-frame",
+        type=int,
+        metavar="N",
+        help="Frame N of a video given as --image is the picture; 0 is the first.",
+    )
+    face.add_argument(
         "--whole-image",
         action="store_true",
         help=f"{hinted}: where no face is found, let speech move the whole picture and warn, instead of stopping.",

@@ -124,6 +124,15 @@ class Engine(ABC):
         """The same clip in `length` frames at another rate; only of engines that declare `draws_any_moment`."""
         raise SettingsError(f"The {self.name} engine draws frames at {self.fps:g} per second only; interpolate them.")
 
+    def frame_size(self, portrait: Portrait, settings: Settings) -> tuple[int, int]:
+        """Width and height of the frames that it will make of a portrait, px."""
+        from ..portrait.framing import frame_portrait
+
+        short = settings.min_resolution or self.declaration.default_short_side
+        framed = frame_portrait(portrait, settings.framing, short, settings.expand_ratio, settings.aspect)
+        height, width = (framed.paste.image if framed.paste else framed.portrait.image).shape[:2]
+        return width, height
+
     @property
     def identity(self) -> dict[str, Any]:
         """What latents depend on besides picture, recording and settings, as JSON values."""

@@ -7,11 +7,12 @@ import logging
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 
 from ..errors import OutputError
+from .abandoned import hold, remove_abandoned
 
 logger = logging.getLogger(__name__)
 
@@ -55,9 +56,12 @@ class PendingFile:
             path.parent.mkdir(parents=True, exist_ok=True)
             if path.is_dir():
                 raise OutputError(f"Cannot write {path}: it is a folder. Give a file name in it.")
-            if _reserve(path):  # what stands there already, if only a link into nowhere, is not ours to remove
-                path.unlink()
+            # Only asked, never created: another process may be giving its result this name at this moment.
+            with suppress(FileNotFoundError):
+                path.lstat()
+            remove_abandoned(path.parent)
             self.temporary.touch(exist_ok=False)
+            self._holds = hold(self.temporary)
 
     def publish(self) -> Path:
         """Give the finished file its name, in one step; returns it: `name_1`, `name_2`, ... where the name is taken."""
@@ -75,6 +79,7 @@ class PendingFile:
         raise AssertionError("names never end")
 
     def discard(self) -> None:
+        self._holds.close()
         self.temporary.unlink(missing_ok=True)
 
 

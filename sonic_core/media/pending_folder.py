@@ -7,6 +7,7 @@ import shutil
 from itertools import count
 from pathlib import Path
 
+from .abandoned import hold, remove_abandoned
 from .pending_file import plain_output_errors
 
 
@@ -20,7 +21,10 @@ class PendingFolder:
         self.path = path
         self.temporary = path.parent.absolute() / f".sonic-{secrets.token_hex(6)}.tmp"
         with plain_output_errors(path):
-            self.temporary.mkdir(parents=True)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            remove_abandoned(path.parent)
+            self.temporary.mkdir()
+            self._holds = hold(self.temporary)
 
     def publish(self) -> Path:
         """Give the folder its name: `name_1`, `name_2`, ... where it is taken; returns it."""
@@ -37,4 +41,5 @@ class PendingFolder:
         raise AssertionError("names never end")
 
     def discard(self) -> None:
+        self._holds.close()
         shutil.rmtree(self.temporary, ignore_errors=True)

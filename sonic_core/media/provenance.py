@@ -33,6 +33,7 @@ AIGC_FIELDS = (
     "PropagateID",
     "ReservedCode2",
 )
+LONGEST_VALUE = 256  # characters of an AIGC field; our own are under 64
 IS_GENERATED = "1"  # AIGC Label: 1 = generated, 2 = possibly, 3 = suspected
 KEYS = (
     "comment",

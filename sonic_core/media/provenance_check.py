@@ -7,9 +7,8 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from .probe import Probe
-from .provenance import AIGC_FIELDS, DIGITAL_SOURCE_TYPE, IS_GENERATED, KEYS
+from .provenance import AIGC_FIELDS, DIGITAL_SOURCE_TYPE, IS_GENERATED, KEYS, LONGEST_VALUE
 
-LONGEST_VALUE = 256  # characters of an AIGC field; our own are under 64
 MARKS = ("AIGC", "ai_generated", "digital_source_type")
 
 
@@ -65,7 +64,7 @@ def _aigc(text: str | None) -> Check:
         return Check("AIGC", False, "missing")
     try:
         record = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return Check("AIGC", False, f"no JSON: {text[:60]!r}")
     if not isinstance(record, dict) or sorted(record) != sorted(AIGC_FIELDS):
         fields = ", ".join(record) if isinstance(record, dict) else type(record).__name__
@@ -86,7 +85,7 @@ def _structure(tags: Mapping[str, str]) -> Iterator[Check]:
         if key in tags:
             yield Check(key, _is_json(tags[key]), tags[key])
     if "seed" in tags:
-        yield Check("seed", tags["seed"].isdecimal(), tags["seed"])
+        yield Check("seed", tags["seed"].isascii() and tags["seed"].isdecimal(), tags["seed"])
     for key in ("image_sha256", "audio_sha256"):
         if key in tags:
             yield Check(f"{key} is a hash", _is_sha256(tags[key]), tags[key])
@@ -109,7 +108,7 @@ def _digest(key: str, stored: str | None, digests: Collection[str]) -> Check:
 def _is_json(text: str) -> bool:
     try:
         json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return True
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..errors import NoFaceError, SettingsError
 from ..progress import Progress, ignore
 from .analysis import load_portrait
-from .loading import Source
+from .loading import Source, load_picture
 from .manual import portrait_in_box, portrait_with_mask, whole_picture
 from .portrait import Portrait
 
@@ -24,15 +24,19 @@ def choose_portrait(
     whole_if_no_face: bool = False,
     progress: Progress = ignore,
     cache_dir: Path | None = None,
+    frame: int | None = None,
 ) -> tuple[Portrait, NDArray[np.uint8] | None]:
     """The portrait, and the user's mask (uint8 [H, W]) if there is one.
 
     box: x, y, width, height in px of the picture, mask: white where speech may act; either takes the place of detection, so that there is
     no face mesh.  whole_if_no_face: a picture in which no face is found speaks as a whole, and its advice says so.
+    frame: the picture is this frame (from 0) of a video file.
     Raises PortraitError: no face (NoFaceError), a box or a mask that does not fit the picture.
     """
     if box is not None and mask is not None:
         raise SettingsError("A face box and a mask are given; both say where the face is. Leave one out.")
+    if frame is not None:
+        source = load_picture(source, frame)
     if mask is not None:
         return portrait_with_mask(source, mask)
     if box is not None:

@@ -46,8 +46,6 @@ DECODER_FAULTS = (
     MemoryError,
 )
 
-Source = str | os.PathLike | bytes | NDArray
-
 
 @dataclass(frozen=True)
 class Picture:
@@ -59,13 +57,18 @@ class Picture:
     notes: tuple[str, ...] = ()
 
 
+Source = str | os.PathLike | bytes | NDArray | Picture
+
+
 def load_picture(source: Source, frame: int | None = None) -> Picture:
-    """Read a picture from a path, from the bytes of a file, or from an array.
+    """Read a picture from a path, from the bytes of a file, or from an array; one that is read already is returned as it is.
 
     Arrays: [H, W], [H, W, 1], [H, W, 3] or [H, W, 4] (red first, alpha last), uint8, uint16, or float in 0-1.
     frame: take that frame of a video file (counted from 0) instead.
     Transparent parts are laid over white.  Raises PortraitError naming the source and the reason.
     """
+    if isinstance(source, Picture):
+        return source
     if frame is not None:
         path = Path(str(source)) if isinstance(source, (str, os.PathLike)) else None
         if path is None:

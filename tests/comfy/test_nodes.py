@@ -449,3 +449,12 @@ def test_checkpoints_in_configured_folders_are_found(pack, second_models_folder)
         "unet": second_models_folder / "other.safetensors",
         "audio2token": second_models_folder / "audio2token.pth",
     }
+
+
+def test_size_tokens_in_a_name_are_the_files_own_size(execute, model, picture, sound):
+    tall = picture[:, :, 40:-40]
+    options = {"model": model, "image": tall, "audio": sound, "min_resolution": 256}
+    path = execute("SonicGenerate", **options, filename_prefix="sonic/a_%width%x%height%").args[1]
+    height, width = first_frame(path).shape
+    assert f"a_{width}x{height}_" in path
+    assert height > width == 256

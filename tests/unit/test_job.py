@@ -42,6 +42,7 @@ FULL = Job(
     labels=Labels("me", VisibleLabel("always", "zh"), Signing(Path("a.pem"), Path("b.pem"))),
     tags={"title": "Hello"},
     overwrite=True,
+    picture_frame=3,
 )
 
 

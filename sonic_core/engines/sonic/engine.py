@@ -124,6 +124,11 @@ class SonicEngine(Engine):
     def windows(self) -> Windows:
         return self.mode.windows
 
+    def frame_size(self, portrait: Portrait, settings: Settings) -> tuple[int, int]:
+        framed = frame(portrait, settings)
+        height, width = (framed.paste.image if framed.paste else framed.portrait.image).shape[:2]
+        return width, height
+
     @property
     def identity(self) -> dict[str, object]:
         """What latents depend on besides picture, recording and settings: the networks and how they are used."""

@@ -1,0 +1,46 @@
+"""Stopping: Ctrl-C, a job queue's SIGTERM, a closed terminal; each ends the work once, and cleaning up is not interrupted."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+INTERRUPTED = 130
+IMPATIENT = 3
+"""Signals after which the process ends at once, clean or not."""
+NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")  # SIGHUP is POSIX's, SIGBREAK Windows'
+
+
+@contextmanager
+def signals_interrupt() -> Iterator[None]:
+    """The first signal raises KeyboardInterrupt; a second one waits for the cleaning up; the third ends the process.
+
+    Signals that the caller ignores (nohup) stay ignored.  Only in the main thread, where Python lets handlers be set.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    count = 0
+
+    def stop(number: int, frame: object) -> None:
+        nonlocal count
+        count += 1
+        if count >= IMPATIENT:
+            os._exit(INTERRUPTED)
+        if count == 1:
+            raise KeyboardInterrupt
+
+    known = [getattr(signal, name) for name in NAMES if hasattr(signal, name)]
+    earlier = {number: signal.getsignal(number) for number in known}
+    for number, handler in earlier.items():
+        if handler is not signal.SIG_IGN:
+            signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number, handler in earlier.items():
+            if handler is not None:
+                signal.signal(number, handler)
