@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ..curves import cheapest_path, smoothstep
 from .crop import SquareCrop
 from .head_pose import HeadPose
 
@@ -112,29 +113,10 @@ def lip_line_depth(strip: NDArray[np.float32]) -> tuple[NDArray[np.float64], flo
     ridge = light - cv2.blur(light, (1, window), borderType=cv2.BORDER_REPLICATE)
     contrast = max(float(ridge.std()), 0.5)
     offsets = np.linspace(-REACH, REACH, ROWS)[:, None]
-    path = cheapest_path(ridge / contrast + 0.5 * (offsets / PRIOR) ** 2)
+    path = cheapest_path(ridge / contrast + 0.5 * (offsets / PRIOR) ** 2, 1, STEP_COST)
     return -ridge[path, np.arange(COLUMNS)].astype(np.float64), contrast
-
-
-def cheapest_path(cost: NDArray[np.floating]) -> NDArray[np.intp]:
-    """Row per column of the path from left to right with the least total cost, moving at most one row a column."""
-    rows, columns = cost.shape
-    total, came_from = cost[:, 0].astype(np.float64), np.empty((columns, rows), np.intp)
-    steps = np.array([0.0, STEP_COST, STEP_COST])
-    for column in range(1, columns):
-        padded = np.pad(total, 1, constant_values=np.inf)
-        options = np.stack([padded[1:-1], padded[:-2], padded[2:]]) + steps[:, None]
-        best = options.argmin(0)
-        came_from[column] = np.arange(rows) + np.array([0, -1, 1])[best]
-        total = options.min(0) + cost[:, column]
-    path = np.empty(columns, np.intp)
-    path[-1] = total.argmin()
-    for column in range(columns - 1, 0, -1):
-        path[column - 1] = came_from[column, path[column]]
-    return path
 
 
 def _ramp(value: float, low: float, high: float) -> float:
     """Smoothly from 0 at `low` to 1 at `high`."""
-    t = float(np.clip((value - low) / (high - low), 0, 1))
-    return t * t * (3 - 2 * t)
+    return float(smoothstep((value - low) / (high - low)))

@@ -16,9 +16,9 @@ from types import ModuleType
 from typing import Any
 
 from sonic_core.audio.loading import load_audio
-from sonic_core.engines.lite.acoustic import FPS, acoustic_motion
 from sonic_core.engines.lite.motion_curves import motion_curves
 from sonic_core.settings import Settings
+from tests.benchmarks.acoustic.motion import FPS, acoustic_motion
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 HEADLINE = ("bil_f1", "bil_recall", "bil_precision", "bil_frame_prec", "bil_auc", "auc_open_speech", "rho", "rho_speech",

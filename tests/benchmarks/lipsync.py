@@ -23,7 +23,6 @@ import torch
 from numpy.typing import NDArray
 
 from sonic_core.audio.clip import AudioClip
-from sonic_core.engines.lite.acoustic import acoustic_motion
 from sonic_core.engines.lite.lip_parting import parted_as_heard
 from sonic_core.engines.lite.motion import SpeechMotion, learned_motion
 from sonic_core.engines.lite.motion_curves import motion_curves
@@ -32,6 +31,7 @@ from sonic_core.hearing.encoder_choice import DEFAULT_ENCODER, ENCODERS, load_en
 from sonic_core.hearing.lip_motion import MOUTH, lip_motion
 from sonic_core.settings import Settings
 
+from .acoustic.motion import acoustic_motion
 from .table import Row, markdown
 
 TITLE = "Lip sync (open set, wideband clips)"

@@ -1,11 +1,11 @@
 """Around the face network: its input sizes and grids, its rows turned into faces, and which face is chosen."""
 
 import numpy as np
+import published_faces as faces
 import pytest
 from parity_fixtures import cases
 from test_parity_picture import info, tables
 
-from sonic_core.engines.sonic import published_faces as faces
 from sonic_core.errors import NoFaceError
 from sonic_core.portrait.analysis import load_portrait
 

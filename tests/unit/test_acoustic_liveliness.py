@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from sonic_core.engines.lite.liveliness import Prosody, add_liveliness
 from sonic_core.engines.lite.parameters import PARAMETER_INDEX, PARAMETERS
+from tests.benchmarks.acoustic.liveliness import Prosody, add_liveliness
 
 FPS = 25.0
 HEAD = ["yaw", "pitch", "roll", "tx", "ty"]

@@ -6,12 +6,12 @@ import pytest
 from sonic_core.audio.clip import AudioClip
 from sonic_core.audio.loading import load_audio
 from sonic_core.audio.resampling import to_mono_16k
-from sonic_core.engines.lite.acoustic import acoustic_motion
 from sonic_core.engines.lite.lip_parting import lip_opening, opened_by_lips
 from sonic_core.engines.lite.motion_curves import motion_curves
 from sonic_core.engines.lite.parameters import PARAMETER_INDEX, PARAMETER_NAMES, PARAMETERS
 from sonic_core.samples import SPEECH
 from sonic_core.settings import Settings
+from tests.benchmarks.acoustic.motion import acoustic_motion
 
 RATE = 16_000
 FPS = 25.0

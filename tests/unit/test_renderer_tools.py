@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from sonic_core.curves import cheapest_path, smoothstep
 from sonic_core.engines.lite.parameters import PARAMETER_INDEX, PARAMETERS, clamp, neutral, parameters
-from sonic_core.engines.lite.renderer.geometry import cheapest_path, smooth_curve, smoothstep, thin_plate_spline
+from sonic_core.engines.lite.renderer.geometry import smooth_curve, thin_plate_spline
 from sonic_core.engines.lite.renderer.linear_light import to_linear, to_srgb
 from sonic_core.engines.lite.renderer.source import SourcePicture
 

@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from ...hearing.lip_motion import MOUTH, closures, rest_of_the_picture, speech_activity
 from ...hearing.lip_reader import PHONES, Articulation
+from .blinks import BLINK_CLOSE, BLINK_HOLD, BLINK_INTERVAL, BLINK_OPEN, SHORT_CLIP, blink_shape
 from .curve_filters import smooth
-from .liveliness import BLINK_CLOSE, BLINK_HOLD, BLINK_INTERVAL, BLINK_OPEN, SHORT_CLIP, blink_shape
 from .parameters import PARAMETER_INDEX
 
 Curve = NDArray[np.float32]

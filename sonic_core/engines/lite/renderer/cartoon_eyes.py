@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .geometry import cheapest_path, sample_linear, smooth_curve
+from ....curves import cheapest_path
+from .geometry import sample_linear, smooth_curve
 from .local_frame import LocalFrame
 
 RAYS = 72

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ....curves import smoothstep
 from ..parameters import Pose
-from .geometry import smoothstep
 from .head import HeadFrame
 from .mouth_fields import JAW_FORWARD, JAW_GAP, REST_LOWER_SHARE
 from .mouth_interior import Interior

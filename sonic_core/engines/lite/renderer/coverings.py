@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .geometry import sample_linear, smoothstep
+from ....curves import smoothstep
+from .geometry import sample_linear
 from .head import HeadFrame
 from .linear_light import to_lab
 from .lip_line import CLEAR_LIP_LINE

@@ -6,8 +6,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ....curves import smoothstep
 from . import landmarks as lm
-from .geometry import smoothstep, thin_plate_spline
+from .geometry import thin_plate_spline
 from .grid import Grid
 from .head import HeadFrame
 

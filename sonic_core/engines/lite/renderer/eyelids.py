@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ....curves import smoothstep
 from .eyes import EyeShape
-from .geometry import clipped_box, remap, smoothstep
+from .geometry import clipped_box, remap
 from .linear_light import luminance, to_linear, to_srgb
 from .skin_fill import LidSkin
 from .source import SourcePicture

@@ -8,9 +8,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ....curves import cheapest_path, smoothstep
 from . import landmarks as lm
 from .cartoon_eyes import CartoonEye, find_cartoon_eye
-from .geometry import cheapest_path, sample_linear, sample_nearest, smooth_curve, smoothstep
+from .geometry import sample_linear, sample_nearest, smooth_curve
 from .head import HeadFrame
 from .linear_light import luminance, to_lab, to_linear
 from .local_frame import LocalFrame

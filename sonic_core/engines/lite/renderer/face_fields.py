@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from ....curves import smoothstep
 from .eyes import EyeShape
-from .geometry import smoothstep
 from .grid import Grid
 from .head import HeadFrame
 

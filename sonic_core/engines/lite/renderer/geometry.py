@@ -1,16 +1,10 @@
-"""Small numerical tools: smoothstep, curve smoothing, cheapest path through a cost image, thin-plate spline, sampling."""
+"""Small numerical tools of the renderer: curve smoothing, thin-plate spline, sampling."""
 
 from __future__ import annotations
 
 import cv2
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-
-
-def smoothstep(x: ArrayLike) -> NDArray:
-    """0 below 0, 1 above 1, 3x^2 - 2x^3 between."""
-    x = np.clip(x, 0, 1)
-    return x * x * (3 - 2 * x)
+from numpy.typing import NDArray
 
 
 def smooth_curve(y: NDArray, sigma: float) -> NDArray:
@@ -26,34 +20,6 @@ def smooth_curve(y: NDArray, sigma: float) -> NDArray:
 def running(y: NDArray, radius: int, reduce) -> NDArray:
     """`reduce` (np.median, np.max ...) over windows of 2 radius + 1 samples, shorter at the ends."""
     return np.array([reduce(y[max(0, i - radius) : i + radius + 1]) for i in range(len(y))])
-
-
-def cheapest_path(cost: NDArray, jump: int = 1, penalty: float = 0.15) -> NDArray[np.int64]:
-    """Row of the cheapest left-to-right path through cost [rows, columns] (dynamic programming).
-
-    jump: rows the path may change per column.  penalty: cost per row of change.  Returns rows [columns].
-    """
-    rows, columns = cost.shape
-    total, back = np.empty_like(cost), np.zeros((rows, columns), np.int32)
-    total[:, 0] = cost[:, 0]
-    for j in range(1, columns):
-        previous = total[:, j - 1]
-        best, step = previous.copy(), np.zeros(rows, np.int32)
-        for k in range(1, jump + 1):
-            for shifted, sign in (
-                (np.r_[np.full(k, np.inf), previous[:-k]], -1),
-                (np.r_[previous[k:], np.full(k, np.inf)], 1),
-            ):
-                better = shifted + penalty * k < best
-                best[better] = (shifted + penalty * k)[better]
-                step[better] = sign * k
-        total[:, j] = cost[:, j] + best
-        back[:, j] = step
-    path = np.empty(columns, int)
-    path[-1] = total[:, -1].argmin()
-    for j in range(columns - 1, 0, -1):
-        path[j - 1] = path[j] + back[path[j], j]
-    return path
 
 
 def thin_plate_spline(points: NDArray, values: NDArray, query: NDArray, smoothing: float) -> NDArray:

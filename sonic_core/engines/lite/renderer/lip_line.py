@@ -12,7 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .geometry import cheapest_path, running, smooth_curve, smoothstep
+from ....curves import cheapest_path, smoothstep
+from .geometry import running, smooth_curve
 
 CLEAR_LIP_LINE = 0.8  # clarity below this: the mouth is covered.  Uncovered mouths measured 1.36 to 3.2, a mask 0.0.
 EDGE_PRIOR = 0.055  # IOD; how far the edges of an open mouth are looked for from the mesh

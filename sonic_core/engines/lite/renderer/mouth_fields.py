@@ -8,8 +8,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from ....curves import smoothstep
 from .face_fields import within_face
-from .geometry import smoothstep
 from .head import HeadFrame
 from .mouth_shape import MouthShape
 

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .geometry import smoothstep
+from ....curves import smoothstep
 from .palette import Palette
 
 # Half arch from the middle outwards, in mouth units (about 0.4 IOD): widths of the teeth and offsets of their biting edges.

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ....curves import smoothstep
 from ..parameters import Pose
 from .cavity import Cavity, speaking
 from .fields import MOUTH_FIELDS, Fields
-from .geometry import clipped_box, pixel_grid, remap, smoothstep
+from .geometry import clipped_box, pixel_grid, remap
 from .grid import Grid
 from .linear_light import to_linear, to_srgb
 from .mouth_shape import MouthShape

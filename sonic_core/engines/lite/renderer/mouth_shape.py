@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ....curves import smoothstep
 from . import landmarks as lm
-from .geometry import sample_linear, smooth_curve, smoothstep
+from .geometry import sample_linear, smooth_curve
 from .head import HeadFrame
 from .linear_light import to_lab
 from .lip_line import CLOSED_GAP, LipStrip, closed_lip_line, contact_widths, open_lip_edges

@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .geometry import remap, running, sample_linear, smooth_curve, smoothstep
+from ....curves import smoothstep
+from .geometry import remap, running, sample_linear, smooth_curve
 from .linear_light import lab_of, to_linear
 from .mouth_shape import SAMPLES, MouthShape
 

@@ -13,9 +13,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ....curves import smoothstep
 from ..parameters import Pose
 from . import landmarks as lm
-from .geometry import smoothstep
 from .head import HeadFrame
 from .linear_light import to_lab
 from .mouth_shape import MouthShape

@@ -11,10 +11,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ....curves import smoothstep
 from ..parameters import Pose
 from . import landmarks as lm
 from .fields import Fields
-from .geometry import remap, smoothstep
+from .geometry import remap
 from .grid import Grid
 from .head import HeadFrame
 from .mouth_shape import MouthShape

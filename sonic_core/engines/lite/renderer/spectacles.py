@@ -8,8 +8,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ....curves import cheapest_path, smoothstep
 from .eyes import EyeShape
-from .geometry import cheapest_path, sample_linear, smooth_curve, smoothstep
+from .geometry import sample_linear, smooth_curve
 from .linear_light import to_lab
 
 SAMPLES = 121  # along the rim

@@ -12,8 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .acoustic_features import FRAME_RATE, BandSpectrum
-from .curve_filters import (
+from sonic_core.curves import smoothstep
+
+from .features import FRAME_RATE, BandSpectrum
+from .filters import (
     forward_max,
     moving_max,
     moving_mean,
@@ -21,7 +23,6 @@ from .curve_filters import (
     running_percentile,
     shifted,
     smooth,
-    smoothstep,
 )
 
 Curve = NDArray[np.float32]

@@ -1,6 +1,6 @@
 """The acoustic motion driver: from sound to animation parameters by rule, deterministic, with nothing learned.
 
-It is the baseline that learned motion has to beat, and the fallback where no weights are at hand.
+It is the baseline that learned motion has to beat.
 """
 
 from __future__ import annotations
@@ -10,16 +10,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ...audio.clip import AudioClip
-from ...audio.resampling import to_mono_16k
-from ...progress import Progress, ignore
-from ...settings import Settings
-from .acoustic_features import FRAME_RATE, band_spectrum
-from .curve_filters import moving_max, moving_min, smooth
+from sonic_core.audio.clip import AudioClip
+from sonic_core.audio.resampling import to_mono_16k
+from sonic_core.engines.lite.lip_parting import parted_as_heard
+from sonic_core.engines.lite.parameters import PARAMETER_INDEX, PARAMETERS, clamp
+from sonic_core.progress import Progress, ignore
+from sonic_core.settings import Settings
+
+from .features import FRAME_RATE, band_spectrum
+from .filters import moving_max, moving_min, smooth
 from .lip_gestures import LipGestures, read_lip_gestures
-from .lip_parting import parted_as_heard
 from .liveliness import Prosody, add_liveliness
-from .parameters import PARAMETER_INDEX, PARAMETERS, clamp
 
 FPS = 25.0
 JAW_IN_SPEECH = 0.46  # of the jaw's range at the most open vowel

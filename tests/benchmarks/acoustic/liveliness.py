@@ -11,16 +11,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .curve_filters import smooth, smoothstep
-from .parameters import PARAMETER_INDEX, PARAMETERS
+from sonic_core.curves import smoothstep
+from sonic_core.engines.lite.blinks import BLINK_CLOSE, BLINK_HOLD, BLINK_INTERVAL, BLINK_OPEN, SHORT_CLIP, blink_shape
+from sonic_core.engines.lite.curve_filters import smooth
+from sonic_core.engines.lite.parameters import PARAMETER_INDEX, PARAMETERS
 
 Curve = NDArray[np.float32]
 
-# One blink (Guitton et al. 1991; VanderWerf et al. 2003): the lid falls fast, rests shortly, rises twice as slowly.
-BLINK_CLOSE, BLINK_HOLD, BLINK_OPEN = 0.080, 0.040, 0.160  # s
-BLINK_INTERVAL = (2.0, 6.0)  # s from blink to blink
 FIRST_BLINK = (0.7, 2.2)  # s
-SHORT_CLIP = 3.0  # s; shorter ones have one blink at most
 PAUSE_ATTRACTION = 0.6  # s; a blink waits this long for the end of a phrase
 
 SACCADE = 0.05  # s
@@ -99,13 +97,6 @@ def blink_times(prosody: Prosody, rng: np.random.Generator) -> list[float]:
         low, high = BLINK_INTERVAL
         start += low + (high - low) * rng.beta(1.6, 2.2)
     return starts
-
-
-def blink_shape(time: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Lid closure 0..1 at `time` seconds after the lid begins to fall."""
-    falling = smoothstep(time / BLINK_CLOSE)
-    rising = np.clip((time - BLINK_CLOSE - BLINK_HOLD) / BLINK_OPEN, 0, 1)
-    return falling * (1 - rising) ** 2 * (1 + 2 * rising)
 
 
 def gaze(prosody: Prosody, seed: int, yaw: Curve, pitch: Curve) -> dict[str, Curve]:

@@ -1,0 +1,33 @@
+"""Two small numerical tools that several rooms use: a smooth step, and the cheapest path through an image of costs."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+
+def smoothstep(x: ArrayLike) -> NDArray:
+    """0 below 0, 1 above 1, 3x^2 - 2x^3 between."""
+    x = np.clip(x, 0, 1)
+    return x * x * (3 - 2 * x)
+
+
+def cheapest_path(cost: NDArray[np.floating], jump: int = 1, penalty: float = 0.15) -> NDArray[np.intp]:
+    """Row of the cheapest left-to-right path through cost [rows, columns] (dynamic programming).
+
+    jump: rows that the path may change per column.  penalty: cost per row of change; of equal costs the straight way.  Returns rows
+    [columns].
+    """
+    rows, columns = cost.shape
+    total, came_from = cost[:, 0].astype(np.float64), np.empty((columns, rows), np.intp)
+    steps = np.array([0, *(sign * k for k in range(1, jump + 1) for sign in (-1, 1))])
+    for column in range(1, columns):
+        padded = np.pad(total, jump, constant_values=np.inf)
+        options = np.stack([padded[jump + step : jump + step + rows] + penalty * abs(step) for step in steps])
+        came_from[column] = np.arange(rows) + steps[options.argmin(0)]
+        total = options.min(0) + cost[:, column]
+    path = np.empty(columns, np.intp)
+    path[-1] = total.argmin()
+    for column in range(columns - 1, 0, -1):
+        path[column - 1] = came_from[column, path[column]]
+    return path
