@@ -11,7 +11,7 @@ async def comfy_entrypoint():
         from .nodes.extension import SonicPortraitExtension
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]
-        if not package or error.name.startswith(__name__):
+        if not package or (error.name or "").startswith(__name__):
             raise
         requirements = Path(__file__).with_name("requirements.txt")
         raise ImportError(

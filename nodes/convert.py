@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +103,7 @@ def images_from_frames(frames: FrameStream, progress: Progress = ignore, stage: 
     progress(stage, 0, len(frames))
     for index, frame in enumerate(frames):
         np.multiply(frame, UNIT, out=values[index])
-        progress(stage, index + 1, len(frames), lambda frame=frame: frame)
+        progress(stage, index + 1, len(frames), partial(np.asarray, frame))
     return images
 
 

@@ -91,9 +91,9 @@ def chosen_files(engine: Declaration, choices: Mapping[str, Any]) -> dict[str, P
         if found is not None:
             chosen[file.key] = found
     published = {place for file in engine.weights for place in file.places}
-    for file in engine.file_choices:
-        name = choices.get(file.key, AUTO)
-        place = f"{file.folder}/{name}"
+    for choice in engine.file_choices:
+        name = choices.get(choice.key, AUTO)
+        place = f"{choice.folder}/{name}"
         if name != AUTO and (place not in published or host.model_path(place)):
-            chosen[file.key] = host.chosen_model(file.folder, name)
+            chosen[choice.key] = host.chosen_model(choice.folder, name)
     return chosen

@@ -83,6 +83,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         for item in fields(self):
+            value: Any
             value, low, high, choices = (
                 getattr(self, item.name),
                 item.metadata["low"],

@@ -54,7 +54,7 @@ def decode_part(container: Any, stream: AudioStream, path: Path, start: float, l
         if part.shape[1]:
             block.append(part)
             held += part.shape[1]
-        if held >= BLOCK_SECONDS * rate:
+        if held >= BLOCK_SECONDS * rate and store is not None:
             store.append(np.concatenate(block, axis=1))
             block, held = [], 0
 
@@ -87,7 +87,7 @@ def decode_part(container: Any, stream: AudioStream, path: Path, start: float, l
         elif position >= stop:
             break
     if store is None:
-        _raise_nothing(path, stream, decoder)
+        raise _nothing(path, stream, decoder)
     if block:
         store.append(np.concatenate(block, axis=1))
     if position and not store.length:
@@ -139,13 +139,13 @@ def _check_length(seconds: float, path: Path) -> None:
         )
 
 
-def _raise_nothing(path: Path, stream: AudioStream, decoder: TolerantDecoder) -> None:
+def _nothing(path: Path, stream: AudioStream, decoder: TolerantDecoder) -> UndecodableError:
     if decoder.skipped:
-        raise UndecodableError(
+        return UndecodableError(
             f"{path.name} contains no decodable sound (codec {stream.codec_context.name}{decoder.trouble()}). "
             "Convert it to wav, flac, mp3 or m4a."
         )
-    raise UndecodableError(
+    return UndecodableError(
         f"{path.name} contains no sound that can be read: it is empty or cut off. "
         f"Choose a recording of at least {MIN_DURATION:g} s."
     )

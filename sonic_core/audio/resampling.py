@@ -48,7 +48,7 @@ def resample(samples: NDArray[np.float32], rate: int, new_rate: int) -> NDArray[
 
 
 def source_of(samples: NDArray[np.float32], rate: int) -> BlockSource:
-    return BlockSource(lambda begin, end: samples[:, begin:end], *samples.shape, rate)
+    return BlockSource(lambda begin, end: samples[:, begin:end], samples.shape[0], samples.shape[1], rate)
 
 
 def convert(source: BlockSource, new_rate: int) -> NDArray[np.float32]:

@@ -85,7 +85,7 @@ def dense_flow(here: NDArray[np.uint8], there: NDArray[np.uint8]) -> Flow:
     flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc(here, there, None)
     flow = cv2.GaussianBlur(flow, (0, 0), _FLOW_SIGMA)
     if size != (width, height):
-        flow = cv2.resize(flow, (width, height)) * np.float32((width / size[0], height / size[1]))
+        flow = cv2.resize(flow, (width, height)) * np.array((width / size[0], height / size[1]), np.float32)
     return flow
 
 

@@ -93,8 +93,8 @@ def is_cut(first: Frame, second: Frame) -> bool:
     """Whether two frames show different scenes: no motion explains the change between their thumbnails."""
     a, b = _thumbnail(first), _thumbnail(second)
     change = a - moved_back(b, dense_flow(a, b)).astype(np.float32)
-    change = float(np.abs(change - change.mean()).mean())  # brighter or darker as a whole is no other scene
-    return change > _CUT_LEVELS and change > _CUT_CHANGE * float(a.std() + b.std()) / 2
+    moved = float(np.abs(change - change.mean()).mean())  # brighter or darker as a whole is no other scene
+    return moved > _CUT_LEVELS and moved > _CUT_CHANGE * float(a.std() + b.std()) / 2
 
 
 def _thumbnail(frame: Frame) -> NDArray[np.uint8]:

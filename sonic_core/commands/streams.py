@@ -14,7 +14,7 @@ class UnbreakableStream:
     """A text stream whose failure costs its text and nothing else: what is written after the first failure is dropped."""
 
     def __init__(self, stream: TextIO | None) -> None:
-        self.stream = stream
+        self.stream: Any = stream
         self.broken = stream is None
 
     def write(self, text: str) -> int:

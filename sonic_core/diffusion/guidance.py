@@ -61,6 +61,7 @@ def _combined(predict: Branches, weights: Callable[[float], tuple[float, ...]]) 
     def denoise(x: Tensor, sigma: float, frames: Tensor) -> Tensor:
         used = {branch: weight for branch, weight in enumerate(weights(sigma)) if weight}
         predictions = predict(x, sigma, frames, tuple(used))
-        return sum(weight * p for weight, p in zip(used.values(), predictions, strict=True))
+        first, *others = (weight * p for weight, p in zip(used.values(), predictions, strict=True))
+        return sum(others, first)
 
     return denoise

@@ -73,7 +73,8 @@ def lip_motion(heard: Articulation, frame_count: int, fps: float = 25.0) -> NDAr
 def rest_of_the_picture(heard: Articulation, frame_count: int, fps: float = 25.0) -> Curve:
     """How much of the picture's own opening is taken away, `[frame_count]`: its smile comes back in long pauses only."""
     talking = _smooth(speech_activity(heard, BREATHING_PAUSE), 4)
-    return REST_IN_SPEECH * np.interp(np.arange(frame_count) * RATE / fps, np.arange(len(heard)), talking, right=0.0)
+    rest = REST_IN_SPEECH * np.interp(np.arange(frame_count) * RATE / fps, np.arange(len(heard)), talking, right=0.0)
+    return rest
 
 
 def speech_activity(heard: Articulation, shortest_pause: float = SHORTEST_REST) -> Curve:

@@ -41,7 +41,7 @@ class Figure:
             return UNJUDGED
         if self.good[0] <= value <= self.good[1]:
             return GOOD
-        return FAIR if self.fair[0] <= value <= self.fair[1] else POOR
+        return FAIR if self.fair and self.fair[0] <= value <= self.fair[1] else POOR
 
 
 # Sync: what viewers notice and what they accept (ITU-R BT.1359).  Blinks: speaking people make about 26 a minute (Bentivoglio et al. 1997).

@@ -227,7 +227,9 @@ def _mel_bank(filters: int, bins: int) -> NDArray[np.float64]:
 def _cosines(count: int, kept: int) -> NDArray[np.float64]:
     """Orthonormal DCT-II, `[kept, count]`."""
     angles = np.pi * np.arange(kept)[:, None] * (2 * np.arange(count) + 1) / (2 * count)
-    return np.cos(angles) * np.where(np.arange(kept) == 0, np.sqrt(1 / count), np.sqrt(2 / count))[:, None]
+    scale = np.full((kept, 1), np.sqrt(2 / count))
+    scale[0] = np.sqrt(1 / count)
+    return np.cos(angles) * scale
 
 
 def _block2d(inputs: int, outputs: int, kernel: int | tuple[int, int] = 3, padding: int = 1) -> tuple[nn.Module, ...]:

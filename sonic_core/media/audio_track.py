@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, cast
 
 import av
 import numpy as np
+from av.audio.stream import AudioStream
 from av.container import InputContainer, OutputContainer
+from numpy.typing import NDArray
 
 from ..audio.clip import AudioClip
 from ..errors import AudioError, OutputError
@@ -57,8 +59,8 @@ CHUNK_SECONDS = 0.25
 class AudioTrack(Protocol):
     """Gives the packets of one audio stream in time order, a little at a time."""
 
-    def packets_until(self, seconds: float) -> Iterator[av.Packet]:
-        """Packets of the sound before `seconds` that were not given yet."""
+    def packets_until(self, until: float) -> Iterator[av.Packet]:
+        """Packets of the sound before `until` (s) that were not given yet."""
         ...
 
     def remaining(self) -> Iterator[av.Packet]:
@@ -77,14 +79,16 @@ def open_audio_track(
     """
     if clip is None:
         return NoAudio()
-    source = _copyable_source(clip, tolerance) if clip.source and codec == "aac" else None
-    return CopiedAudio(container, source) if source else EncodedAudio(container, clip, bitrate, SOUND_CODECS[codec])
+    source = _copyable_source(clip.source, clip, tolerance) if clip.source and codec == "aac" else None
+    if source:
+        return CopiedAudio(container, source, source.streams.audio[0])
+    return _encoded_clip(container, clip, bitrate, SOUND_CODECS[codec])
 
 
 class NoAudio:
     """An mp4 without sound."""
 
-    def packets_until(self, seconds: float) -> Iterator[av.Packet]:
+    def packets_until(self, until: float) -> Iterator[av.Packet]:
         yield from ()
 
     def remaining(self) -> Iterator[av.Packet]:
@@ -95,53 +99,50 @@ class NoAudio:
 
 
 class EncodedAudio:
-    """The samples, encoded; the container's edit list hides the encoder's priming, so sound starts at 0 and keeps its length."""
+    """Blocks of sound, encoded a little ahead of the picture; the container's edit list hides the encoder's priming, so that sound starts
+    at 0 and keeps its length.
 
-    def __init__(self, container: OutputContainer, clip: AudioClip, bitrate: int, codec: SoundCodec) -> None:
-        samples = clip.samples
-        if len(samples) not in LAYOUTS or len(samples) > codec.max_channels:
-            logger.warning(
-                "%s has %d channels, which %s players do not know; mixed to mono.",
-                clip.name,
-                len(samples),
-                codec.label,
-            )
-            samples = clip.mono()[None]
-        self.samples = np.ascontiguousarray(samples, dtype=np.float32)
-        self.rate = clip.rate
-        self.layout = LAYOUTS[len(samples)]
-        self.done = 0
-        coded_rate = next((rate for rate in codec.rates if rate >= clip.rate), codec.rates[-1])
-        if coded_rate != clip.rate and len(codec.rates) > 1:
-            logger.warning(
-                "%s knows no rate of %d Hz; the sound of %s is written at %d Hz.",
-                codec.label,
-                clip.rate,
-                clip.name,
-                coded_rate,
-            )
+    blocks: `[channels, n]` float32 at `rate` Hz, laid end to end from 0.  bitrate: bits per second.
+    """
+
+    def __init__(
+        self,
+        container: OutputContainer,
+        blocks: Iterable[NDArray[np.float32]],
+        channels: int,
+        rate: int,
+        bitrate: int,
+        codec: SoundCodec,
+    ) -> None:
+        self.blocks = iter(blocks)
+        self.rate, self.done = rate, 0
+        self.mixed = channels not in LAYOUTS or channels > codec.max_channels
+        self.layout = "mono" if self.mixed else LAYOUTS[channels]
+        coded_rate = coded_rate_of(rate, codec)
         try:
-            self.stream = container.add_stream(codec.encoder, rate=coded_rate)
+            self.stream = cast(AudioStream, container.add_stream(codec.encoder, rate=coded_rate))
         except ValueError as error:
             raise OutputError(
                 f"This build of PyAV has no encoder for {codec.label}. Install PyAV from PyPI (pip install -U av) "
                 "or choose another audio codec."
             ) from error
         self.stream.layout = self.layout
-        self.stream.bit_rate = round(min(bitrate, codec.max_bitrate, codec.max_bits * coded_rate * len(samples)))
-        self.resampler = None
-        if coded_rate != clip.rate or codec.form != "fltp":
+        most = codec.max_bits * coded_rate * (1 if self.mixed else channels)
+        self.stream.bit_rate = round(min(bitrate, codec.max_bitrate, most))
+        self.resampler: av.AudioResampler | None = None
+        if coded_rate != rate or codec.form != "fltp":
             self.resampler = av.AudioResampler(format=codec.form, layout=self.layout, rate=coded_rate)
 
-    def packets_until(self, seconds: float) -> Iterator[av.Packet]:
-        end = min(round(seconds * self.rate), self.samples.shape[1])
-        step = max(1, round(CHUNK_SECONDS * self.rate))
-        while self.done < end:
-            chunk = self.samples[:, self.done : min(self.done + step, end)]
-            yield from self._encode(chunk)
+    def packets_until(self, until: float) -> Iterator[av.Packet]:
+        while self.done < until * self.rate:
+            block = next(self.blocks, None)
+            if block is None:
+                return
+            if block.shape[1]:
+                yield from self._encode(block.mean(axis=0, keepdims=True) if self.mixed else block)
 
     def remaining(self) -> Iterator[av.Packet]:
-        yield from self.packets_until(self.samples.shape[1] / self.rate)
+        yield from self.packets_until(float("inf"))
         for frame in self.resampler.resample(None) if self.resampler else ():
             yield from self.stream.encode(frame)
         yield from self.stream.encode(None)
@@ -149,28 +150,32 @@ class EncodedAudio:
     def close(self) -> None:
         """Nothing is held open."""
 
-    def _encode(self, chunk: np.ndarray) -> Iterator[av.Packet]:
-        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(chunk), format="fltp", layout=self.layout)
-        frame.sample_rate = self.rate
-        frame.pts = self.done
-        self.done += chunk.shape[1]
+    def _encode(self, block: NDArray[np.float32]) -> Iterator[av.Packet]:
+        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(block, np.float32), format="fltp", layout=self.layout)
+        frame.sample_rate, frame.pts = self.rate, self.done
+        self.done += block.shape[1]
         for part in self.resampler.resample(frame) if self.resampler else (frame,):
             yield from self.stream.encode(part)
 
 
 class CopiedAudio:
-    """The packets of an AAC file as they are, priming and edit list included."""
+    """The packets of one sound track of an open file as they are, priming and edit list included.
 
-    def __init__(self, container: OutputContainer, source: InputContainer) -> None:
-        self.source = source
-        template = source.streams.audio[0]
-        self.stream = container.add_stream_from_template(template)
-        self.packets = (packet for packet in source.demux(template) if packet.size)
+    start: of the new file, in units of the track's time base.  It closes the file in the end.
+    """
+
+    def __init__(self, container: OutputContainer, source: InputContainer, track: AudioStream, start: int = 0) -> None:
+        self.source, self.start = source, start
+        self.stream = container.add_stream_from_template(track, opaque=True)
+        self.packets = (packet for packet in source.demux(track) if packet.size)
         self.held: av.Packet | None = None
 
     def packets_until(self, until: float) -> Iterator[av.Packet]:
         while packet := self.held or next(self.packets, None):
-            if in_seconds(packet.pts, packet.time_base) >= until:
+            if self.held is None and self.start:
+                packet.pts = None if packet.pts is None else packet.pts - self.start
+                packet.dts = None if packet.dts is None else packet.dts - self.start
+            if packet.pts is not None and in_seconds(packet.pts, packet.time_base) >= until:
                 self.held = packet
                 return
             self.held = None
@@ -184,15 +189,36 @@ class CopiedAudio:
         self.source.close()
 
 
-def _copyable_source(clip: AudioClip, tolerance: float) -> InputContainer | None:
+def coded_rate_of(rate: int, codec: SoundCodec) -> int:
+    """Hz at which a codec carries sound of `rate` Hz: the next that it knows."""
+    return next((known for known in codec.rates if known >= rate), codec.rates[-1])
+
+
+def _encoded_clip(container: OutputContainer, clip: AudioClip, bitrate: int, codec: SoundCodec) -> EncodedAudio:
+    """The samples of a clip, encoded; what the codec does not carry as it is, is told."""
+    channels, rate = len(clip.samples), coded_rate_of(clip.rate, codec)
+    if channels not in LAYOUTS or channels > codec.max_channels:
+        logger.warning(
+            "%s has %d channels, which %s players do not know; mixed to mono.", clip.name, channels, codec.label
+        )
+    if rate != clip.rate and len(codec.rates) > 1:
+        logger.warning(
+            "%s knows no rate of %d Hz; the sound of %s is written at %d Hz.", codec.label, clip.rate, clip.name, rate
+        )
+    step = max(1, round(CHUNK_SECONDS * clip.rate))
+    blocks = (clip.samples[:, first : first + step] for first in range(0, clip.samples.shape[1], step))
+    return EncodedAudio(container, blocks, channels, clip.rate, bitrate, codec)
+
+
+def _copyable_source(path: Path, clip: AudioClip, tolerance: float) -> InputContainer | None:
     """Open the clip's source when its sound can go into an mp4 untouched: AAC-LC in the mp4 family, from 0, as long as the clip."""
     try:
-        length = _length_of_plain_aac(clip.source, clip)
+        length = _length_of_plain_aac(path, clip)
         if length is None or abs(length - clip.duration) > tolerance:
             return None
-        return open_media(clip.source, AudioError, "")
+        return open_media(path, AudioError, "")
     except (AudioError, OSError, av.FFmpegError) as error:
-        logger.warning("%s cannot be read again (%s); its sound is encoded anew.", clip.source, error)
+        logger.warning("%s cannot be read again (%s); its sound is encoded anew.", path, error)
         return None
 
 
@@ -203,14 +229,15 @@ def _length_of_plain_aac(path: Path, clip: AudioClip) -> float | None:
         if stream is None or "mp4" not in source.format.name.split(","):
             return None
         codec = stream.codec_context
-        if (codec.name, codec.profile) != ("aac", "LC") or (codec.sample_rate, codec.channels) != (
+        if (codec.name, codec.profile) != ("aac", "LC") or (codec.sample_rate, codec.layout.nb_channels) != (
             clip.rate,
             len(clip.samples),
         ):
             return None
         if stream.start_time != 0:
             return None
-        packets = [(packet.pts, packet.duration) for packet in source.demux(stream) if packet.size]
-        if any(pts is None for pts, _ in packets) or packets != sorted(packets):
+        packets = [packet for packet in source.demux(stream) if packet.size]
+        times = [(packet.pts, packet.duration or 0) for packet in packets if packet.pts is not None]
+        if len(times) < len(packets) or times != sorted(times):
             return None
-        return in_seconds(max(pts + duration for pts, duration in packets), stream.time_base) if packets else None
+        return in_seconds(max(pts + duration for pts, duration in times), stream.time_base) if times else None

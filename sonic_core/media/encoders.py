@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import av
+from av.video.codeccontext import VideoCodecContext
 
 from ..errors import OutputError
 from .encoding import PRESETS, Encoding
@@ -101,7 +102,7 @@ def _obstacle(encoder: Encoder, encoding: Encoding, width: int, height: int, rat
     """Why `encoder` cannot be used, None when it can.  Encoders on the CPU are only looked up; a GPU has to answer."""
     try:
         context = av.CodecContext.create(encoder.name, "w")
-        if encoder.hardware:
+        if encoder.hardware and isinstance(context, VideoCodecContext):
             context.width, context.height, context.pix_fmt = width, height, "yuv420p"
             context.time_base, context.options = 1 / rate, encoder.options(encoding)
             context.open()

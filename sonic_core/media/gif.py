@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
+from typing import cast
 
 import av
+import numpy as np
 
 from ..frames import FrameStream, exact_rate
 from ..progress import Progress
@@ -40,11 +43,11 @@ def write_gif(
                 picture = av.VideoFrame.from_ndarray(frame, format="rgb24")
                 picture.pts, picture.time_base = index - 1, 1 / rate
                 palette.push(picture)
-                drawn = palette.pull()
+                drawn = cast(av.VideoFrame, palette.pull())
                 drawn.pts, drawn.time_base = round((index - 1) / rate / HUNDREDTHS), HUNDREDTHS
                 for packet in stream.encode(drawn):
                     output.mux(packet)
-            progress("encoding", index, len(frames), lambda frame=frame: frame)
+            progress("encoding", index, len(frames), partial(np.asarray, frame))
         with plain_output_errors(path):
             output.mux(stream.encode(None))
     with plain_output_errors(path):

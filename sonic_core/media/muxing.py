@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import av
+import numpy as np
 from av.container import OutputContainer
 
 from ..audio.clip import AudioClip
@@ -15,7 +17,7 @@ from ..errors import OutputError
 from ..frames import FrameStream
 from ..progress import Progress
 from ..stream_check import checked
-from .audio_track import open_audio_track
+from .audio_track import AudioTrack, open_audio_track
 from .encoding import Encoding
 from .pending_file import plain_output_errors
 from .picture_track import PictureTrack
@@ -66,17 +68,29 @@ def write_muxed(
         with plain_output_errors(path):
             picture = PictureTrack(output, frames, encoding, codec)
             sound = open_audio_track(output, audio, encoding.audio_bitrate, 0.5 / frames.fps, audio_codec)
-        with closing(sound):
-            for index, frame in enumerate(checked(frames), start=1):
-                with plain_output_errors(path):
-                    output.mux(picture.encode(frame))
-                    for packet in sound.packets_until(index / frames.fps):
-                        output.mux(packet)
-                progress("encoding", index, len(frames), lambda frame=frame: frame)
+        encode_all(output, picture, frames, sound, progress, path)
+
+
+def encode_all(
+    output: OutputContainer,
+    picture: PictureTrack,
+    frames: FrameStream,
+    sound: AudioTrack,
+    progress: Progress,
+    path: Path,
+) -> None:
+    """Encode every frame and the sound that belongs to it, in turn; the one loop that fills a container."""
+    with closing(sound):
+        for index, frame in enumerate(checked(frames), start=1):
             with plain_output_errors(path):
-                output.mux(picture.remaining())
-                for packet in sound.remaining():
+                output.mux(picture.encode(frame))
+                for packet in sound.packets_until(index / frames.fps):
                     output.mux(packet)
+            progress("encoding", index, len(frames), partial(np.asarray, frame))
+        with plain_output_errors(path):
+            output.mux(picture.remaining())
+            for packet in sound.remaining():
+                output.mux(packet)
 
 
 @contextmanager

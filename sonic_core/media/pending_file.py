@@ -36,7 +36,7 @@ def plain_output_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        reason = REASONS.get(error.errno, f"{error.strerror or error}.")
+        reason = REASONS.get(error.errno or 0, f"{error.strerror or error}.")
         raise OutputError(f"Cannot write {path}: {reason}") from error
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 import av
 import numpy as np
 from av.container import OutputContainer
+from av.video.codeccontext import VideoCodecContext
 from av.video.reformatter import VideoReformatter
+from av.video.stream import VideoStream
 
 from ..frames import Frame, FrameStream, exact_rate
 from .encoders import choose_encoder
@@ -14,6 +18,14 @@ from .encoding import Encoding
 # BT.709 and limited range, by their numbers in H.273 (matrix, primaries and transfer are all 1); ranges as FFmpeg counts them.
 BT709 = 1
 LIMITED_RANGE = 1
+# Names and not numbers: the one way that every PyAV from 14 on understands.  AREA: mean of the four pixels that share a chroma sample.
+TO_BT709: dict[str, Any] = {
+    "format": "yuv420p",
+    "interpolation": "AREA",
+    "dst_colorspace": "ITU709",
+    "src_color_range": "JPEG",
+    "dst_color_range": "MPEG",
+}
 
 
 class PictureTrack:
@@ -24,11 +36,11 @@ class PictureTrack:
         grow = encoding.even == "pad"
         width, height = (side + side % 2 if grow else side - side % 2 for side in (frames.width, frames.height))
         encoder = choose_encoder(codec, encoding, width, height, rate)
-        stream = container.add_stream(encoder.name, rate=rate)
-        context = stream.codec_context
+        stream = cast(VideoStream, container.add_stream(encoder.name, rate=rate))
+        context = cast(VideoCodecContext, stream.codec_context)
         stream.width, stream.height = width, height
         stream.pix_fmt = "yuv420p"
-        stream.options = encoder.options(encoding)
+        stream.options = dict(encoder.options(encoding))
         if encoder.tag and container.format.name == "mp4":
             context.codec_tag = encoder.tag
         context.time_base = 1 / rate
@@ -42,15 +54,7 @@ class PictureTrack:
 
     def encode(self, frame: Frame) -> list[av.Packet]:
         picture = av.VideoFrame.from_ndarray(_fit(frame, self.stream.width, self.stream.height), format="rgb24")
-        # Names and not numbers: the one way that every PyAV from 14 on understands.
-        picture = self.reformatter.reformat(
-            picture,
-            format="yuv420p",
-            interpolation="AREA",  # mean of the four pixels that share a chroma sample
-            dst_colorspace="ITU709",
-            src_color_range="JPEG",
-            dst_color_range="MPEG",
-        )
+        picture = self.reformatter.reformat(picture, **TO_BT709)
         picture.pts = self.count
         picture.time_base = self.stream.codec_context.time_base
         self.count += 1

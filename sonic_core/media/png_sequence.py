@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import av
@@ -39,7 +40,7 @@ def write_png_sequence(
     for index, frame in enumerate(checked(frames), start=1):
         with plain_output_errors(path):
             Image.fromarray(frame).save(folder / f"{index:0{DIGITS}}.png", pnginfo=info, compress_level=3)
-        progress("encoding", index, len(frames), lambda frame=frame: frame)
+        progress("encoding", index, len(frames), partial(np.asarray, frame))
     if audio is not None:
         with plain_output_errors(path):
             _write_wave(audio, folder / SOUND)

@@ -102,5 +102,5 @@ def audio_digest(clip: AudioClip) -> str:
     """sha256 of a recording's rate, channels and samples (float32, one channel after the other), as hexadecimal."""
     digest = hashlib.sha256(repr((clip.rate, clip.samples.shape)).encode())
     for channel in clip.samples:
-        digest.update(np.ascontiguousarray(channel, dtype="<f4"))
+        digest.update(np.ascontiguousarray(channel, dtype="<f4").data)
     return digest.hexdigest()

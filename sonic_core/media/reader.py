@@ -29,6 +29,8 @@ def read_frames(path: Path) -> FrameStream:
     def start() -> Iterator[Frame]:
         with opened(path, OutputError, "Expected a video file.") as container:
             for frame in islice(container.decode(video=0), video.frames):
-                yield frame.to_ndarray(format="rgb24", src_colorspace="ITU709", interpolation="BILINEAR")
+                yield np.asarray(
+                    frame.to_ndarray(format="rgb24", src_colorspace="ITU709", interpolation="BILINEAR"), np.uint8
+                )
 
     return FrameStream(video.frames, video.width, video.height, video.fps, pictures if path.is_dir() else start)

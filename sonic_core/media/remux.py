@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import closing
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from itertools import chain
 from pathlib import Path
 
@@ -14,11 +13,11 @@ from numpy.typing import NDArray
 
 from ..errors import OutputError
 from ..frames import FrameStream
-from ..opening import as_fraction, in_seconds, tags_of
+from ..opening import as_fraction, in_seconds, open_media, tags_of
 from ..progress import Progress, ignore
-from .audio_track import LAYOUTS, SOUND_CODECS, AudioTrack, NoAudio
+from .audio_track import SOUND_CODECS, AudioTrack, CopiedAudio, EncodedAudio, NoAudio
 from .encoding import Encoding
-from .muxing import MP4, WEBM, Container
+from .muxing import MP4, WEBM, Container, encode_all
 from .muxing import opened as opened_output
 from .pending_file import PendingFile, beside, plain_output_errors
 from .picture_track import PictureTrack
@@ -60,7 +59,7 @@ def replace_sound(
         original = picture_of(source, timeline.path)
         try:
             picture = output.add_stream_from_template(original, opaque=True)
-            track = StreamedSound(output, sound, timeline, kind.audio_codecs[0])
+            track = _encoded(output, sound, timeline, kind.audio_codecs[0])
             picture.metadata.update(_own_words(tags_of(original)))
             with plain_output_errors(path):
                 output.start_encoding()  # writes the header: some containers refuse a codec only here
@@ -73,8 +72,8 @@ def replace_sound(
         start = round(timeline.zero / as_fraction(original.time_base))
         for packet in in_decoding_order(packet for packet in source.demux(original) if packet.size):
             packet.pts = None if packet.pts is None else packet.pts - start
-            packet.dts -= start
-            at = in_seconds(packet.dts, packet.time_base)
+            packet.dts = decoded = (packet.dts or 0) - start  # in_decoding_order names a time for each
+            at = in_seconds(decoded, packet.time_base)
             packet.stream = picture
             with plain_output_errors(path):
                 for piece in track.packets_until(at):
@@ -109,25 +108,15 @@ def replace_picture(
         if not timeline.channels:
             return NoAudio()
         if _fits(timeline, frames, source, kind.audio_codecs if encoding.audio_codec == "auto" else (audio_codec,)):
-            return CopiedSound(output, timeline)
+            return _copied(output, timeline)
         bitrate = None if encoding.audio_bitrate == Encoding.audio_bitrate else encoding.audio_bitrate
         sound = cut_to(read_sound(timeline), timeline, frames.duration)
-        return StreamedSound(output, sound, timeline, audio_codec, bitrate)
+        return _encoded(output, sound, timeline, audio_codec, bitrate)
 
     def write(output: OutputContainer, source: InputContainer) -> None:
         with plain_output_errors(path):
             picture = PictureTrack(output, frames, encoding, codec)
-        with closing(sound_for(output, source)) as track:
-            for index, frame in enumerate(frames, start=1):
-                with plain_output_errors(path):
-                    output.mux(picture.encode(frame))
-                    for piece in track.packets_until(index / frames.fps):
-                        output.mux(piece)
-                progress("encoding", index, len(frames))
-            with plain_output_errors(path):
-                output.mux(picture.remaining())
-                for piece in track.remaining():
-                    output.mux(piece)
+        encode_all(output, picture, frames, sound_for(output, source), progress, path)
 
     return _written(timeline, kind, path, tags, overwrite, write)
 
@@ -145,9 +134,9 @@ def in_decoding_order(packets: Iterable[av.Packet]) -> Iterator[av.Packet]:
             if len(waiting) > MOST_REORDERED:
                 break
             continue
-        if packet.dts is None:
+        if packet.dts is None and last is not None:
             packet.dts = last + 1
-        time = packet.dts
+        time = packet.dts or 0
         for earlier in reversed(waiting):
             time -= max(1, earlier.duration or 0)
             earlier.dts = time
@@ -206,84 +195,30 @@ def cut_to(sound: Sound, timeline: Timeline, seconds: float) -> Iterator[NDArray
         left -= block.shape[1]
 
 
-class StreamedSound:
-    """Encodes sound that arrives in blocks, a little ahead of the picture.  bitrate: bits per second, None = so that nothing is heard."""
-
-    def __init__(
-        self, container: OutputContainer, sound: Sound, timeline: Timeline, codec_name: str, bitrate: int | None = None
-    ) -> None:
-        codec = SOUND_CODECS[codec_name]
-        self.blocks = iter(sound)
-        self.rate, self.done = timeline.rate, 0
-        rate = next((rate for rate in codec.rates if rate >= timeline.rate), codec.rates[-1])
-        self.mixed = timeline.channels not in LAYOUTS or timeline.channels > codec.max_channels
-        self.layout = "mono" if self.mixed else LAYOUTS[timeline.channels]
-        self.stream = container.add_stream(codec.encoder, rate=rate)
-        self.stream.layout = self.layout
-        channels = 1 if self.mixed else timeline.channels
-        self.stream.bit_rate = round(
-            min(bitrate or max(MIN_BITRATE, 96_000 * channels), codec.max_bitrate, codec.max_bits * rate * channels)
-        )
-        self.resampler = None
-        if rate != timeline.rate or codec.form != "fltp":
-            self.resampler = av.AudioResampler(format=codec.form, layout=self.layout, rate=rate)
-
-    def packets_until(self, seconds: float) -> Iterator[av.Packet]:
-        while self.done < seconds * self.rate:
-            block = next(self.blocks, None)
-            if block is None:
-                return
-            if block.shape[1]:
-                yield from self._encode(block.mean(axis=0, keepdims=True) if self.mixed else block)
-
-    def remaining(self) -> Iterator[av.Packet]:
-        yield from self.packets_until(float("inf"))
-        for frame in self.resampler.resample(None) if self.resampler else ():
-            yield from self.stream.encode(frame)
-        yield from self.stream.encode(None)
-
-    def close(self) -> None:
-        """Nothing is held open."""
-
-    def _encode(self, block: NDArray[np.float32]) -> Iterator[av.Packet]:
-        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(block, np.float32), format="fltp", layout=self.layout)
-        frame.sample_rate, frame.pts = self.rate, self.done
-        self.done += block.shape[1]
-        for part in self.resampler.resample(frame) if self.resampler else (frame,):
-            yield from self.stream.encode(part)
+def _encoded(
+    output: OutputContainer, sound: Sound, timeline: Timeline, codec: str, bitrate: int | None = None
+) -> EncodedAudio:
+    """Sound of a timeline, encoded; bitrate: bits per second, None = so that nothing is heard."""
+    channels = timeline.channels
+    good = max(MIN_BITRATE, 96_000 * channels)
+    return EncodedAudio(output, sound, channels, timeline.rate, bitrate or good, SOUND_CODECS[codec])
 
 
-class CopiedSound:
-    """The packets of the file's own first sound track."""
-
-    def __init__(self, container: OutputContainer, timeline: Timeline) -> None:
-        self._opened = opened(timeline.path)
-        source = self._opened.__enter__()
-        original = sound_of(source, timeline.path)
-        self.stream = container.add_stream_from_template(original, opaque=True)
-        self.start = round(timeline.zero / as_fraction(original.time_base))
-        self.packets = (packet for packet in source.demux(original) if packet.size)
-        self.held: av.Packet | None = None
-
-    def packets_until(self, until: float) -> Iterator[av.Packet]:
-        while packet := self.held or next(self.packets, None):
-            if self.held is None:
-                packet.pts, packet.dts = packet.pts - self.start, packet.dts - self.start
-            if in_seconds(packet.pts, packet.time_base) >= until:
-                self.held = packet
-                return
-            self.held = None
-            packet.stream = self.stream
-            yield packet
-
-    def remaining(self) -> Iterator[av.Packet]:
-        yield from self.packets_until(float("inf"))
-
-    def close(self) -> None:
-        self._opened.__exit__(None, None, None)
+def _copied(output: OutputContainer, timeline: Timeline) -> CopiedAudio:
+    """The packets of the file's own first sound track, read through a container of their own."""
+    source = open_media(timeline.path, OutputError, "Expected a video file.")
+    track = sound_of(source, timeline.path)
+    return CopiedAudio(output, source, track, round(timeline.zero / as_fraction(track.time_base)))
 
 
-def _written(timeline: Timeline, kind: Container, path: Path, tags, overwrite: bool, write) -> Path:
+def _written(
+    timeline: Timeline,
+    kind: Container,
+    path: Path,
+    tags: Mapping[str, str] | None,
+    overwrite: bool,
+    write: Callable[[OutputContainer, InputContainer], None],
+) -> Path:
     pending = PendingFile(path, overwrite)
     try:
         with (

@@ -121,8 +121,8 @@ def _draw(label: VisibleLabel, width: int, height: int) -> _Stamp:
     return _Stamp(
         slice(y, y + box_height),
         slice(x, x + box_width),
-        (1 - ink) * (1 - plate),
-        (1 - ink) * plate * PLATE + ink * LETTERS,
+        ((1 - ink) * (1 - plate)).astype(np.float32),
+        ((1 - ink) * plate * PLATE + ink * LETTERS).astype(np.float32),
     )
 
 

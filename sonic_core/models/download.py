@@ -31,7 +31,7 @@ RECORD = "downloads.json"
 MEGABYTE = 10**6
 SHA256 = re.compile("[0-9a-f]{64}")
 # What the hub's transport raises has another base class in other releases of huggingface_hub.
-NETWORK_ERRORS = (OSError, *HfHubHTTPError.__bases__)
+NETWORK_ERRORS: tuple[type[Exception], ...] = (OSError, *HfHubHTTPError.__bases__)  # type: ignore[assignment]  # all are exceptions
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ class _ReportingFile(io.FileIO):
         super().__init__(path, "ab")
         self.grown = grown
 
-    def write(self, data: bytes) -> int:
+    def write(self, data: bytes) -> int:  # type: ignore[override]  # the hub hands over bytes
         written = super().write(data)
         self.grown(self.tell())
         return written

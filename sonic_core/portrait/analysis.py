@@ -156,13 +156,14 @@ def _remembered(arrays: dict[str, NDArray] | None, picture: Picture, face_index:
         report = json.loads(str(arrays["report"]))
         if not all(_fits(arrays[name], shape) for name, shape in REMEMBERED.items()):
             return None
+        x0, y0, x1, y1 = map(float, arrays["face_box"])
         return Portrait(
             image=picture.image,
             alpha=picture.alpha,
             landmarks=arrays["landmarks"],
             eye_contours=arrays["eye_contours"],
             irises=arrays["irises"],
-            face_box=tuple(map(float, arrays["face_box"])),
+            face_box=(x0, y0, x1, y1),
             face_index=face_index,
             score=float(arrays["score"]),
             report=QualityReport(**{**report, "advice": tuple(report["advice"])}),

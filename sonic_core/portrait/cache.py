@@ -59,9 +59,9 @@ def default_cache_dir() -> Path:
 def content_digest(image: NDArray[np.uint8], alpha: NDArray[np.uint8] | None = None) -> str:
     """sha256 of the picture's size and pixels, as hexadecimal."""
     digest = hashlib.sha256(repr((image.shape, alpha is not None)).encode())
-    digest.update(np.ascontiguousarray(image))
+    digest.update(np.ascontiguousarray(image).data)
     if alpha is not None:
-        digest.update(np.ascontiguousarray(alpha))
+        digest.update(np.ascontiguousarray(alpha).data)
     return digest.hexdigest()
 
 
@@ -95,7 +95,7 @@ class ArrayCache:
             handle, temporary = tempfile.mkstemp(suffix=".tmp", dir=self.folder)
             try:
                 with os.fdopen(handle, "wb") as file:
-                    np.savez(file, **arrays)
+                    np.savez(file, allow_pickle=False, **arrays)
                 os.replace(temporary, self._path(key))
             except BaseException:
                 os.unlink(temporary)

@@ -42,7 +42,9 @@ class Detection:
         return float(np.arctan2(dy, dx))
 
     def moved(self, x: float, y: float) -> Detection:
-        return Detection(self.score, self.box + np.float32([x, y, x, y]), self.key_points + np.float32([x, y]))
+        return Detection(
+            self.score, self.box + np.array([x, y, x, y], np.float32), self.key_points + np.array([x, y], np.float32)
+        )
 
 
 def search_faces(network: FaceDetector, image: NDArray[np.uint8]) -> Iterator[list[Detection]]:

@@ -88,12 +88,13 @@ def _readable_formats() -> list[str]:
 
 
 def _from_file(source: str | os.PathLike | bytes) -> Picture:
+    stream: Path | io.BytesIO
     if isinstance(source, bytes):
         name, stream = "picture", io.BytesIO(source)
     elif isinstance(source, (str, os.PathLike)):
-        stream = Path(source).expanduser()
-        name = stream.name
-        check_regular(stream, PortraitError, "Give the path of a picture (PNG, JPEG, WebP, TIFF, BMP).")
+        path = Path(source).expanduser()
+        name, stream = path.name, path
+        check_regular(path, PortraitError, "Give the path of a picture (PNG, JPEG, WebP, TIFF, BMP).")
     else:
         raise PortraitError(f"a picture was given as {type(source).__name__}; expected a path, bytes or a NumPy array.")
     try:
@@ -157,7 +158,7 @@ def _decoded(opened: Image.Image, name: str) -> Picture:
     opened.draft(None, tuple(round(side * (MAX_PIXELS / (width * height)) ** 0.5) for side in (width, height)))
     notes = []
     if getattr(opened, "n_frames", 1) > 1:
-        notes.append(f"{name} has {opened.n_frames} pictures; the first is used.")
+        notes.append(f"{name} has {getattr(opened, 'n_frames', 1)} pictures; the first is used.")
         opened.seek(0)
     profile = opened.info.get("icc_profile")
     upright = ImageOps.exif_transpose(opened)
@@ -188,7 +189,9 @@ def _in_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     if profile and image.mode in ("RGB", "RGBA", "CMYK", "L"):
         try:
             source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-            return ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode=target)
+            converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode=target)
+            if converted is not None:
+                return converted
         except (ImageCms.PyCMSError, OSError):
             pass
     return image.convert(target)

@@ -49,7 +49,8 @@ def portrait_with_mask(source: Source, mask: Source) -> tuple[Portrait, NDArray[
         raise PortraitError(f"the mask {painted.name} has no white in it; paint white over what shall speak.")
     scale = width / weights.shape[1], height / weights.shape[0]
     box = (columns[0] * scale[0], rows[0] * scale[1], (columns[-1] + 1) * scale[0], (rows[-1] + 1) * scale[1])
-    return _portrait(picture, tuple(map(float, box)), ()), weights
+    x0, y0, x1, y1 = map(float, box)
+    return _portrait(picture, (x0, y0, x1, y1), ()), weights
 
 
 def whole_picture(source: Source) -> Portrait:

@@ -75,7 +75,8 @@ class PasteBack:
         x0, y0, x1, y1 = self.box
         height, width = self.image.shape[:2]
         feather = round(FEATHER * min(x1 - x0, y1 - y0))
-        return tuple(feather * inside for inside in (x0 > 0, y0 > 0, x1 < width, y1 < height))
+        left, top, right, bottom = (feather * inside for inside in (x0 > 0, y0 > 0, x1 < width, y1 < height))
+        return left, top, right, bottom
 
     @cached_property
     def _inside(self) -> tuple[slice, slice]:

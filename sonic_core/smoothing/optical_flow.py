@@ -26,8 +26,8 @@ class OpticalFlow:
         scale = min(1.0, _WORKING_SIDE / min(height, width))
         size = max(16, round(width * scale)), max(16, round(height * scale))
         flow = self._search.calc(_small(here, size), _small(there, size), None)
-        flow = cv2.resize(flow, (width, height), interpolation=cv2.INTER_LINEAR) * np.float32(
-            (width / size[0], height / size[1])
+        flow = cv2.resize(flow, (width, height), interpolation=cv2.INTER_LINEAR) * np.array(
+            (width / size[0], height / size[1]), np.float32
         )
         flow[np.hypot(flow[..., 0], flow[..., 1]) < _STILL_PX] = 0
         if self._grid is None or self._grid.shape[:2] != here.shape:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -37,7 +38,7 @@ class MotionDenoiser(nn.Module):
 
     @property
     def space(self) -> MotionSpace:
-        return MotionSpace(self.mean, self.scale)
+        return MotionSpace(cast(Tensor, self.mean), cast(Tensor, self.scale))
 
     def forward(self, x: Tensor, sigma: Tensor, heard: Tensor | None, known: Tensor, is_known: Tensor) -> Tensor:
         """x: [B, W, C] noisy latents.  sigma: [B] in 0..1.  heard: [B, W, CONDITIONS], None = nothing.

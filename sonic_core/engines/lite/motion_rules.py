@@ -153,7 +153,9 @@ def scaled(track: Track, dynamic_scale: float, motion_scale: float) -> Track:
 
 def _gaze_against_head(track: Track) -> Track:
     """Gaze [T, 2] that makes up for yaw and pitch."""
-    return track[:, [PARAMETER_INDEX["yaw"], PARAMETER_INDEX["pitch"]]] * np.float32([GAZE_PER_YAW, GAZE_PER_PITCH])
+    return track[:, [PARAMETER_INDEX["yaw"], PARAMETER_INDEX["pitch"]]] * np.array(
+        [GAZE_PER_YAW, GAZE_PER_PITCH], np.float32
+    )
 
 
 def _pauses(heard: Articulation, frame_count: int, fps: float) -> NDArray[np.bool_]:

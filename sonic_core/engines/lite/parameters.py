@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import namedtuple
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,8 +55,32 @@ PARAMETERS: tuple[Parameter, ...] = (
 PARAMETER_NAMES: tuple[str, ...] = tuple(p.name for p in PARAMETERS)
 PARAMETER_INDEX: dict[str, int] = {name: i for i, name in enumerate(PARAMETER_NAMES)}
 
-Pose = namedtuple("Pose", PARAMETER_NAMES)
-Pose.__doc__ = "The parameters of one frame by name, as Python floats."
+
+class Pose(NamedTuple):
+    """The parameters of one frame by name, in the order of PARAMETERS."""
+
+    jaw: float
+    close: float
+    rest: float
+    press: float
+    pucker: float
+    stretch: float
+    smile: float
+    upraise: float
+    lowdep: float
+    fv: float
+    tongue: float
+    blink_l: float
+    blink_r: float
+    brow: float
+    gaze_x: float
+    gaze_y: float
+    yaw: float
+    pitch: float
+    roll: float
+    tx: float
+    ty: float
+
 
 _LOW = np.array([p.low for p in PARAMETERS], np.float32)
 _HIGH = np.array([p.high for p in PARAMETERS], np.float32)

@@ -72,7 +72,7 @@ class SonicDenoiser:
         return self._denoised(self.unet.forward_shallow(*inputs, self._deep[0]), x, sigma)[0]
 
     def _predict(self, x: Tensor, sigma: float, frames: Tensor, branches: Sequence[int]) -> list[Tensor]:
-        keep = [] if self.keep_deep and ALL in branches else None
+        keep: list[Tensor] | None = [] if self.keep_deep and ALL in branches else None
         v = self.unet(*self._inputs(x, sigma, frames, branches), keep)
         if keep:
             self._deep[:] = [keep[0].chunk(len(branches))[list(branches).index(ALL)].clone()]
@@ -106,7 +106,7 @@ class SonicDenoiser:
             audio=[self.conditions.silence.to(*there)],
             mask=self.conditions.mask,
             frames=1,
-            size=tuple(self.conditions.image_latent.shape[-2:]),
+            size=(self.conditions.image_latent.shape[-2], self.conditions.image_latent.shape[-1]),
         )
 
     def _context(self, frames: Tensor, branches: Sequence[int]) -> AttentionContext:

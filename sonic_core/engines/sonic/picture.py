@@ -88,7 +88,8 @@ def square_crop(box: Sequence[float], width: int, height: int, expand: float) ->
     else:
         centre_y += _towards((y0 + y1) / 2 - centre_y, slack)
     corners = centre_x - side / 2, centre_y - side / 2, centre_x + side / 2, centre_y + side / 2
-    return tuple(round(corner) for corner in corners)
+    x0, y0, x1, y1 = (round(corner) for corner in corners)
+    return x0, y0, x1, y1
 
 
 def _towards(distance: float, limit: float) -> float:

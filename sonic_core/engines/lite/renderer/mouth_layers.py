@@ -68,8 +68,8 @@ class MouthLayers:
         base = pixel_grid(*box)
         upper_map = grid.upsample(warp.upper_back, box) + base
         lower_map = grid.upsample(warp.lower_back, box, fields.lower.origin) + base
-        above = remap(self.edge_distance[..., 0], upper_map - np.float32(self.origin))
-        below = remap(self.edge_distance[..., 1], lower_map - np.float32(self.origin))
+        above = remap(self.edge_distance[..., 0], upper_map - np.array(self.origin, np.float32))
+        below = remap(self.edge_distance[..., 1], lower_map - np.array(self.origin, np.float32))
         gap = below - above  # local opening in px, smooth everywhere
 
         cut_upper, cut_lower = mouth.contact

@@ -38,7 +38,7 @@ class SkinChange:
     def applied(self, sampled: NDArray[np.uint8], positions: NDArray[np.float32]) -> NDArray[np.uint8]:
         """RGB [h, w, 3] sampled from the source at `positions` [h, w, 2], px: changed in place and returned."""
         if self.difference is not None:
-            local = positions - np.float32(self.box[:2])
+            local = positions - np.array(self.box[:2], np.float32)
             moved = cv2.remap(self.difference, local, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
             cv2.add(sampled, moved, dst=sampled, dtype=cv2.CV_8U)
         return sampled
@@ -159,4 +159,4 @@ def _without_dark_corners(patch: NDArray[np.float32], x: NDArray, y: NDArray, mo
         total = total + share * cv2.GaussianBlur(patch * weight[..., None], (0, 0), sigma * iod)
         mass = mass + share * cv2.GaussianBlur(weight, (0, 0), sigma * iod)
     share = zone * np.maximum(dark, between)
-    return patch + np.float32(share[..., None]) * (total / mass[..., None] - patch)
+    return patch + np.asarray(share[..., None], np.float32) * (total / np.asarray(mass)[..., None] - patch)

@@ -69,15 +69,15 @@ def warp_for(pose: Pose, weights: NDArray[np.float32], fields: Fields, head: Hea
     chosen = back[0].copy()
     region = fields.lower.region
     chosen[region] = np.where(side[..., None] < 0, back[1], back[0][region])
-    return Warp(*forward, *back, chosen)
+    return Warp(forward[0], forward[1], back[0], back[1], chosen)
 
 
 def displacement(layer: FieldLayer, pose: Pose, weights: NDArray[np.float32], head: HeadFrame) -> NDArray[np.float32]:
     """Forward displacement [rows, columns, 2] of a layer's nodes, px."""
-    shape = np.zeros(layer.basis.shape[1], np.float32)
+    flat = np.zeros(layer.basis.shape[1], np.float32)
     for k in np.flatnonzero(weights):
-        shape += weights[k] * layer.basis[k]
-    shape = shape.reshape(-1, 3)
+        flat += weights[k] * layer.basis[k]
+    shape = flat.reshape(-1, 3)
     moved = shape[:, :2]
     turn = (head.rotation(pose.yaw, pose.pitch, pose.roll) - np.eye(3))[:2].astype(np.float32)
     shift = np.array([pose.tx, pose.ty], np.float32) * np.float32(head.iod)
