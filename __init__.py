@@ -18,4 +18,10 @@ async def comfy_entrypoint():
             f"sonic-portrait needs the Python package {package!r}, which is not installed. "
             f"Run, with ComfyUI's own Python: python -m pip install -r {requirements}"
         ) from error
+    except ImportError as error:
+        from .sonic_core.system_libraries import cure
+
+        if (sentence := cure(error)) is None:
+            raise
+        raise ImportError(f"sonic-portrait: {sentence}") from error
     return SonicPortraitExtension()

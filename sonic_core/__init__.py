@@ -66,7 +66,13 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import a public name when it is first used: `--help` and a node pack's start need no torch model code."""
+    """Import a public name when it is first used: `--help` and a node pack's start need no torch model code.
+
+    Raises MissingLibraryError where the system lacks a library that the import needs.
+    """
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOME[name], __name__), name)
+    from .system_libraries import plain_import_errors
+
+    with plain_import_errors():
+        return getattr(import_module(_HOME[name], __name__), name)

@@ -18,6 +18,7 @@ from .commands.console import BarsAndWarnings, Console
 from .commands.signals import INTERRUPTED, signals_interrupt
 from .commands.streams import unbreakable_streams
 from .errors import SettingsError, SonicError
+from .system_libraries import plain_import_errors
 
 OK, ERROR, USAGE = 0, 1, 2
 EXIT_CODES = "exit codes: 0 done, 1 an error that the message explains, 2 wrong usage, 130 interrupted"
@@ -53,7 +54,8 @@ def prepare_process() -> None:
 def run(command: ModuleType, args: argparse.Namespace, console: Console) -> int:
     """Exit code of one command; with --debug errors come as tracebacks."""
     try:
-        report = command.run(args, console)
+        with plain_import_errors():
+            report = command.run(args, console)
         exit_code = report.pop("exit_code", OK)
         console.report({"command": args.command, **report})
         return exit_code

@@ -31,3 +31,7 @@ class OutputError(SonicError):
 
 class SettingsError(SonicError, ValueError):
     """A setting lies outside its range or contradicts another one."""
+
+
+class MissingLibraryError(SonicError, ImportError):
+    """A library of the operating system or a Python package, which the work needs, is not installed."""

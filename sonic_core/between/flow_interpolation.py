@@ -82,7 +82,7 @@ def dense_flow(here: NDArray[np.uint8], there: NDArray[np.uint8]) -> Flow:
     size = max(16, round(width * scale)), max(16, round(height * scale))
     if size != (width, height):
         here, there = (cv2.resize(picture, size, interpolation=cv2.INTER_AREA) for picture in (here, there))
-    flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc(here, there, None)
+    flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc(here, there, None)
     flow = cv2.GaussianBlur(flow, (0, 0), _FLOW_SIGMA)
     if size != (width, height):
         flow = cv2.resize(flow, (width, height)) * np.array((width / size[0], height / size[1]), np.float32)

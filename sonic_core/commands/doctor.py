@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from .. import __version__
 from ..engines.declaration import Declaration
 from ..engines.registry import DEFAULT_ENGINE, declaration, declarations
+from ..system_libraries import cure
 from .demo import PORTRAIT, SPEECH
 
 if TYPE_CHECKING:
@@ -48,9 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, console: Console) -> dict[str, Any]:
     failures = import_failures()
     files = bundled_files()
-    problems = [
-        f"{name} cannot be imported ({why}). Install it: pip install -U {name}" for name, why in failures.items()
-    ]
+    problems = list(failures.values())
     problems += [f"{name} is missing. Install sonic-portrait again." for name, size in files.items() if not size]
     if "av" not in failures and not has_h264():
         problems.append("This build of PyAV has no H.264 encoder. Install PyAV from PyPI: pip install -U av")
@@ -80,13 +79,13 @@ def run(args: argparse.Namespace, console: Console) -> dict[str, Any]:
 
 
 def import_failures() -> dict[str, str]:
-    """Why each package that does not import does not."""
+    """For each package that does not import, why and what to do."""
     failures = {}
     for name, module in MODULES.items():
         try:
             importlib.import_module(module)
         except (ImportError, OSError) as error:  # OSError: a shared library that does not load
-            failures[name] = str(error)
+            failures[name] = cure(error) or f"{name} cannot be imported ({error}). Install it: pip install -U {name}"
     return failures
 
 

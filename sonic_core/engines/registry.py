@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..credit import Credit
 from ..errors import SettingsError
+from ..system_libraries import plain_import_errors
 from .declaration import Declaration, Option
 
 if TYPE_CHECKING:
@@ -60,4 +61,5 @@ def credits_of(name: str) -> tuple[Credit, ...]:
 
 def _imported(place: str) -> Any:
     module, _, attribute = place.partition(":")
-    return getattr(import_module(module, __package__), attribute)
+    with plain_import_errors():
+        return getattr(import_module(module, __package__), attribute)

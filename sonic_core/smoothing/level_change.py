@@ -43,7 +43,7 @@ class LevelChange:
     """Measures the change of level from one small picture to the next; what moves is followed, what changes its shape is left out."""
 
     def __init__(self) -> None:
-        self._flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+        self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
         self._flow.setFinestScale(1)  # the usual 2 is too coarse for so small a picture
         self._grid = np.stack(np.meshgrid(np.arange(SIDE), np.arange(SIDE)), axis=-1).astype(np.float32)
 

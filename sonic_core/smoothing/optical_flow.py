@@ -16,7 +16,7 @@ class OpticalFlow:
     """Makes lookup maps between pictures of one size."""
 
     def __init__(self) -> None:
-        self._search = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+        self._search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
         self._search.setFinestScale(1)  # the usual 2 is too coarse for strands of hair
         self._grid: NDArray[np.float32] | None = None
 

@@ -187,4 +187,4 @@ def test_doctor_tells_that_the_lite_engine_works(capsys):
 def test_doctor_tells_a_missing_package(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "pydub", None)
     assert cli.main(["doctor"]) == 1
-    assert "pydub cannot be imported" in capsys.readouterr().out
+    assert "pip install pydub" in capsys.readouterr().out

@@ -88,7 +88,9 @@ def test_a_lost_signature_and_further_tracks_are_told(tmp_path, capsys):
     source = marked_as_signed(clip(tmp_path))
     both = tmp_path / "both.mkv"
     with av.open(str(source)) as one, av.open(str(both), "w") as out:
-        picture, *sounds = (out.add_stream_from_template(s) for s in (one.streams.video[0], *one.streams.audio * 2))
+        picture, *sounds = (
+            out.add_stream_from_template(s, opaque=True) for s in (one.streams.video[0], *one.streams.audio * 2)
+        )
         for packet in one.demux(one.streams.audio[0], one.streams.video[0]):
             if packet.dts is not None:
                 packet.stream = picture if packet.stream.type == "video" else sounds[0]
@@ -107,7 +109,8 @@ def test_sound_that_is_left_out_is_told(tmp_path):
     picture = write_video(moving_picture(0.8), None, tmp_path / "a.mp4")
     sound = aac_file(tmp_path / "sound.m4a", chirp(2.0))
     with av.open(str(picture)) as one, av.open(str(sound)) as two, av.open(str(source), "w") as out:
-        pairs = [(s, out.add_stream_from_template(s)) for s in (one.streams.video[0], two.streams.audio[0])]
+        streams = (one.streams.video[0], two.streams.audio[0])
+        pairs = [(s, out.add_stream_from_template(s, opaque=True)) for s in streams]
         for (stream, target), container in zip(pairs, (one, two), strict=True):
             for packet in container.demux(stream):
                 if packet.dts is not None:

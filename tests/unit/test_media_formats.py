@@ -44,11 +44,14 @@ def test_colours_survive_the_round_trip_in_every_codec(tmp_path, name, codec):
 @pytest.mark.parametrize(("name", "codec"), VIDEOS)
 def test_every_codec_is_tagged_and_ends_with_the_sound(tmp_path, name, codec):
     choice = encoding(codec)
-    video = probe(write_video(moving_picture(1.337), chirp(1.337, 44_100, 2), tmp_path / name, choice))
+    path = write_video(moving_picture(1.337), chirp(1.337, 44_100, 2), tmp_path / name, choice)
+    video = probe(path)
     tags = (video.colour_space, video.colour_primaries, video.colour_transfer, video.colour_range)
     assert tags == ("bt709", "bt709", "bt709", "limited")
     assert (video.frames, video.pixel_format) == (33, "yuv420p")
-    assert abs(video.duration - video.audio_duration) <= HALF_A_FRAME
+    # In a WebM what is heard: FFmpeg before 8.1 reads the last Opus packet's length in full, and decodes what belongs to it.
+    heard = decoded_samples(path).shape[1] / video.sample_rate if name == "a.webm" else video.audio_duration
+    assert abs(video.duration - heard) <= HALF_A_FRAME
 
 
 @pytest.mark.parametrize(("name", "codec"), VIDEOS)

@@ -91,7 +91,8 @@ def test_picture_and_sound_end_together_at_any_length_and_rate(tmp_path, fps, co
         path = write_video(frames, clip, tmp_path / "a.mp4", overwrite=True)
         video = probe(path)
         assert video.frames == round(clip.duration * fps)
-        assert abs(video.duration - video.audio_duration) <= 0.5 / fps + 1e-4, (seconds, clip.rate)
+        # 1 ms: FFmpeg before 8 reads the sound's end as an mp4's edit list names it, in whole milliseconds.
+        assert abs(video.duration - video.audio_duration) <= 0.5 / fps + 1e-3, (seconds, clip.rate)
         heard = decoded_samples(path).shape[1] / clip.rate
         assert abs(heard - video.duration) <= 0.5 / fps + 1024 / clip.rate, (
             seconds,

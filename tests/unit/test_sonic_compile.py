@@ -27,7 +27,9 @@ def test_every_shape_of_a_block_is_compiled_and_computes_the_same(monkeypatch):
 
     expected = predictions()
     unet.compile_blocks()
-    with torch._dynamo.config.patch(fail_on_recompile_limit_hit=True), unet.room_for_every_shape():
+    # torch 2.6 has no such setting; there the number of graphs below tells alone.
+    told = {name: True for name in ("fail_on_recompile_limit_hit",) if hasattr(torch._dynamo.config, name)}
+    with torch._dynamo.config.patch(told), unet.room_for_every_shape():
         compiled = predictions()
         before = torch._dynamo.utils.counters["stats"]["unique_graphs"]
         again = predictions()
