@@ -13,7 +13,7 @@ from sonic_core.cli import prepare_process
 
 prepare_process()
 
-from . import curves, faces, page, pictures, video  # noqa: E402  (after the process is set up)
+from . import curves, faces, figures, page, pictures, video  # noqa: E402  (after the process is set up)
 
 
 def main() -> None:
@@ -21,9 +21,10 @@ def main() -> None:
     parser.add_argument("what", choices=("renew", "page"))
     parser.add_argument("--page", type=Path, default=Path("golden_changes.html"), help="Where the page goes.")
     args = parser.parse_args()
-    sections = _pictures(args.what == "renew") + _curves(args.what == "renew") + _understood(args.what == "renew")
+    keep = args.what == "renew"
+    sections = _pictures(keep) + _curves(keep) + _figures(keep) + _understood(keep)
     args.page.write_text(page.page(sections), encoding="utf-8")
-    print(f"Look at {args.page} before you commit." if args.what == "renew" else f"Look at {args.page}.")
+    print(f"Look at {args.page} before you commit." if keep else f"Look at {args.page}.")
 
 
 def _pictures(keep: bool) -> list[str]:
@@ -63,6 +64,15 @@ def _curves(keep: bool) -> list[str]:
     if keep and changed:
         curves.save(new)
     return sections
+
+
+def _figures(keep: bool) -> list[str]:
+    old, changed = figures.golden(), figures.changed()
+    print(f"{len(changed)} figures changed", *changed, sep="\n  ")
+    section = page.table_section("Figures", old, {name: figure.value for name, figure in figures.figures().items()})
+    if keep and changed:
+        figures.save()
+    return [section]
 
 
 def _understood(keep: bool) -> list[str]:

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from sonic_core.audio.clip import AudioClip
 from sonic_core.audio.loading import load_audio
 from sonic_core.engines.lite.motion import SpeechMotion
-from sonic_core.engines.lite.parameters import PARAMETERS
+from sonic_core.engines.lite.motion_rules import closed_on_bilabials
+from sonic_core.engines.lite.parameters import PARAMETERS, parameters
 from sonic_core.samples import SPEECH
 from sonic_core.settings import Settings
 
@@ -24,6 +25,8 @@ TYPICAL, WORST = 0.002, 0.02
 Other processors came to 0.00001."""
 SPANS = {"yaw": 8.0, "pitch": 8.0, "roll": 8.0, "tx": 0.05, "ty": 0.05}
 """Degrees and IOD that speech really moves the head by; the ranges of the parameters are far wider."""
+
+LAZY = "lips that a network would keep half closed"
 
 Curves = dict[str, NDArray[np.float32]]
 
@@ -69,10 +72,10 @@ def recordings() -> dict[str, tuple[AudioClip, Settings]]:
 def tracks() -> Curves:
     """Name of a recording -> motion track [T, P]."""
     motion = SpeechMotion.load()
-    return {
-        name: motion.move(motion.listen(clip, clip.frame_count(FPS)), settings)
-        for name, (clip, settings) in recordings().items()
-    }
+    heard = {name: motion.listen(clip, clip.frame_count(FPS)) for name, (clip, _) in recordings().items()}
+    made = {name: motion.move(heard[name], settings) for name, (_, settings) in recordings().items()}
+    half_closed = np.tile(parameters(close=0.6), (len(made["speech"]), 1))
+    return made | {LAZY: closed_on_bilabials(half_closed, heard["speech"].articulation, FPS)}
 
 
 def save(curves: Curves) -> None:
