@@ -219,16 +219,23 @@ class Wav2Vec2Encoder:
             )
         from transformers import Wav2Vec2Model
 
-        self.model = Wav2Vec2Model.from_pretrained(folder, local_files_only=True).float().eval().requires_grad_(False)
+        preprocessor = Path(folder) / "preprocessor_config.json"
+        try:
+            model = Wav2Vec2Model.from_pretrained(folder, local_files_only=True)
+            given = json.loads(preprocessor.read_text(encoding="utf-8")) if preprocessor.is_file() else {}
+            self._normalized = bool(given.get("do_normalize", True))
+        except Exception as error:  # whatever transformers runs into in a damaged folder
+            why = " ".join(str(error).split())[:200]
+            raise ModelMissingError(
+                f"{folder} holds no Wav2Vec2 model that can be read ({type(error).__name__}: {why}); download it again."
+            ) from error
+        self.model = model.float().eval().requires_grad_(False)
         config = self.model.config
         stride = math.prod(config.conv_stride)
         if stride != HOP:
             raise ModelMissingError(
                 f"{folder}: one state every {stride} samples; expected {HOP}. Use a Wav2Vec2 with the usual strides."
             )
-        preprocessor = Path(folder) / "preprocessor_config.json"
-        given = json.loads(preprocessor.read_text()) if preprocessor.is_file() else {}
-        self._normalized = given.get("do_normalize", True)
         self._margin = receptive_field(config.conv_kernel, config.conv_stride) // 2
         self.name, self.layers, self.width = Path(folder).name, config.num_hidden_layers + 1, config.hidden_size
 

@@ -117,6 +117,8 @@ def read_any_timeline(path: Path) -> Timeline:
             rate, channels, layout = sound.sample_rate, sound.layout.nb_channels, sound.layout.name
         coded = video.codec_context
         width, height = coded.width, coded.height
+        if not (width and height):
+            raise OutputError(f"{path.name} has a picture of {width} x {height} pixels; it is damaged.")
         named_rate = float(as_fraction(video.average_rate) or 25)
     mean = (times[-1] - times[0]) / (len(times) - 1) if len(times) > 1 else 1 / named_rate
     end = picture_end if picture_end > times[-1] else times[-1] + mean

@@ -102,7 +102,7 @@ def write_record(folder: Path, fetched: dict[str, Fetched]) -> Path:
     path = folder / RECORD
     try:
         entries = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         entries = {}
     if not isinstance(entries, dict):
         entries = {}

@@ -52,7 +52,7 @@ def read_sidecar(weights: Path) -> dict:
         return {}
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ModelMissingError(f"{path} cannot be read as JSON ({error}); restore or remove it.") from error
     if not isinstance(config, dict):
         raise ModelMissingError(f"{path} holds a {type(config).__name__}; a JSON object was expected.")
@@ -76,7 +76,9 @@ def _read_pickle(path: Path) -> dict[str, Tensor]:
         raise ModelMissingError(
             f"{path} holds more than tensors, so loading it could run code; it is refused. Take the file from its official source."
         ) from error
-    except (EOFError, RuntimeError, OSError, ValueError, LookupError) as error:
+    except (
+        Exception
+    ) as error:  # whatever PyTorch runs into on damaged files: AssertionError, MemoryError, AttributeError, ...
         raise ModelMissingError(f"{path} is truncated or no PyTorch file ({error}); download it again.") from error
     if isinstance(weights, dict) and isinstance(weights.get("state_dict"), dict):
         weights = weights["state_dict"]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from diffusers import AutoencoderKLTemporalDecoder
 from torch import nn
 
+from ...errors import ModelMissingError
 from ...models.filling import Weights, filled
 from . import architecture
 from .audio_nets import AudioToBucket, AudioToToken
@@ -18,21 +20,40 @@ from .unet import SonicUNet
 Sidecar = Mapping[str, Any] | None
 
 
+@contextmanager
+def _as_described(network: str) -> Iterator[None]:
+    """ModelMissingError for whatever the libraries say of a config.json, or of shapes, of which no network can be made."""
+    try:
+        yield
+    except (ModelMissingError, ImportError):
+        raise
+    except Exception as error:
+        why = " ".join(str(error).split())[:200]
+        raise ModelMissingError(
+            f"no {network} can be made as the weights and the config.json beside them say ({type(error).__name__}: {why}); "
+            "restore both from their source."
+        ) from error
+
+
+@_as_described("UNet")
 def build_unet(weights: Weights, sidecar: Sidecar = None, dtype: torch.dtype = torch.float32) -> SonicUNet:
     """Sonic's UNet from the weights of `unet.pth`."""
     return filled(lambda: SonicUNet(**architecture.unet_config(weights, sidecar)), weights, dtype)
 
 
+@_as_described("audio2token network")
 def build_token_net(weights: Weights, dtype: torch.dtype = torch.float32) -> AudioToToken:
     """The network of `audio2token.pth`."""
     return filled(lambda: AudioToToken(**architecture.token_net_config(weights)), weights, dtype)
 
 
+@_as_described("audio2bucket network")
 def build_bucket_net(weights: Weights, dtype: torch.dtype = torch.float32) -> AudioToBucket:
     """The network of `audio2bucket.pth`."""
     return filled(lambda: AudioToBucket(**architecture.bucket_net_config(weights)), weights, dtype)
 
 
+@_as_described("VAE")
 def build_vae(
     weights: Weights, sidecar: Sidecar = None, dtype: torch.dtype = torch.float32
 ) -> AutoencoderKLTemporalDecoder:
@@ -42,6 +63,7 @@ def build_vae(
     return vae
 
 
+@_as_described("CLIP vision encoder")
 def build_clip(weights: Weights, sidecar: Sidecar = None, dtype: torch.dtype = torch.float32) -> nn.Module:
     """SVD's CLIP vision encoder, `CLIPVisionModelWithProjection`."""
     from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
@@ -71,6 +93,7 @@ def published_vae_and_clip(dtype: torch.dtype = torch.float32) -> tuple[Autoenco
     return nn.Module.to(vae, dtype), CLIPVisionModelWithProjection(clip).to(dtype)
 
 
+@_as_described("Whisper encoder")
 def build_whisper(weights: Weights, sidecar: Sidecar = None, dtype: torch.dtype = torch.float32) -> nn.Module:
     """The encoder half of Whisper; the decoder's weights are passed over."""
     from transformers import WhisperConfig
