@@ -6,7 +6,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -34,6 +34,7 @@ from .portrait.choosing import choose_portrait
 from .portrait.portrait import Portrait
 from .progress import Progress, ignore
 from .settings import Settings
+from .threads import one_thread
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +63,8 @@ def load(job: Job, progress: Progress = ignore) -> Loaded:
             raise SettingsError(f"The job names no {name}. Give its file, or hand over what is in memory as `loaded`.")
     engine = load_engine(job.engine, **job.options)
     audio = load_audio(job.recording, trim_silence=job.trim_silence)
-    portrait, mask = portrait_for(job, progress)
+    with one_thread():
+        portrait, mask = portrait_for(job, progress)
     return Loaded(engine, portrait, audio, mask)
 
 
@@ -131,25 +133,31 @@ def generate(
     if engine.name != job.engine:
         raise SettingsError(f"The job is for the engine {job.engine!r}, but {engine.name!r} is loaded. Use the same.")
     between = _between(job, loaded)
-    conditioning = engine.prepare(portrait, audio, settings, progress, mask)
-    conditioning = replace(conditioning, origin=Origin(portrait.digest, audio_digest(audio)))
-    origin = _origin(engine, portrait, audio, settings, mask) if kept else {}
-    latents, kept = _sampled(engine, conditioning, settings, kept, origin, progress)
-    provenance = job.provenance(conditioning.origin)
-    with _kept_until_done(kept):
-        frames = _frames(engine, conditioning, latents, job, between, progress)
-        frames = with_visible_label(frames, labels.visible)
-        path = write_video(
-            frames,
-            conditioning.audio,
-            job.output,
-            job.encoding,
-            {**job.tags, **provenance.tags()},
-            job.overwrite,
-            progress,
-            finish=partial(sign, signing=labels.signing, title=job.output.name) if labels.signing else None,
-        )
+    with _threads_for(engine, between):
+        conditioning = engine.prepare(portrait, audio, settings, progress, mask)
+        conditioning = replace(conditioning, origin=Origin(portrait.digest, audio_digest(audio)))
+        origin = _origin(engine, portrait, audio, settings, mask) if kept else {}
+        latents, kept = _sampled(engine, conditioning, settings, kept, origin, progress)
+        provenance = job.provenance(conditioning.origin)
+        with _kept_until_done(kept):
+            frames = _frames(engine, conditioning, latents, job, between, progress)
+            frames = with_visible_label(frames, labels.visible)
+            path = write_video(
+                frames,
+                conditioning.audio,
+                job.output,
+                job.encoding,
+                {**job.tags, **provenance.tags()},
+                job.overwrite,
+                progress,
+                finish=partial(sign, signing=labels.signing, title=job.output.name) if labels.signing else None,
+            )
     return Generated(path, len(frames), frames.duration, conditioning.notes)
+
+
+def _threads_for(engine: Engine, between: Between[Frame] | None) -> AbstractContextManager[None]:
+    """One thread for engines of small networks, unless a network between their frames can use more."""
+    return one_thread() if engine.declaration.cheap_trial and between is None else nullcontext()
 
 
 def _between(job: Job, loaded: Loaded) -> Between[Frame] | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, Protocol
 
 import numpy as np
@@ -13,6 +12,7 @@ from ...audio.clip import AudioClip
 from ...audio.fit import fit_duration
 from ...errors import PortraitError
 from ...frames import Frame, FrameStream, exact_rate
+from ...frames_ahead import drawn_ahead
 from ...hearing.encoder_choice import DEFAULT_ENCODER, load_encoder
 from ...portrait.framing import frame_portrait
 from ...portrait.portrait import Portrait
@@ -97,10 +97,9 @@ class LiteEngine(Engine):
         track = latents.samples.numpy()
         paste = conditioning.paste
 
-        def render() -> Iterator[Frame]:
-            for parameters in track:
-                frame = renderer.render(parameters)
-                yield paste.apply(frame) if paste else frame
+        def draw(parameters: NDArray[np.float32]) -> Frame:
+            frame = renderer.render(parameters)
+            return paste.apply(frame) if paste else frame
 
         height, width = (paste.image if paste else conditioning.portrait.image).shape[:2]
-        return FrameStream(len(track), width, height, latents.fps, render)
+        return FrameStream(len(track), width, height, latents.fps, lambda: drawn_ahead(draw, track))

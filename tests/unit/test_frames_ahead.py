@@ -1,0 +1,59 @@
+"""Frames drawn ahead: in order, bounded, and with errors and endings where they belong."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import numpy as np
+import pytest
+from renderer_samples import renderer, speech_track
+
+from sonic_core.frames_ahead import SPARE, drawn_ahead
+
+
+def test_results_come_in_the_order_of_what_was_given():
+    def slow_first(number: int) -> int:
+        time.sleep(0.02 if number % 3 == 0 else 0)
+        return number
+
+    assert list(drawn_ahead(slow_first, range(20), workers=3)) == list(range(20))
+
+
+def test_two_are_drawn_at_the_same_time():
+    both = threading.Barrier(2, timeout=10)
+    assert list(drawn_ahead(lambda _: both.wait() >= 0, range(4), workers=2)) == [True] * 4
+
+
+def test_no_more_are_drawn_than_may_wait():
+    begun = []
+    results = drawn_ahead(lambda number: begun.append(number), range(100), workers=2)
+    next(results)
+    time.sleep(0.05)
+    assert len(begun) <= 2 + SPARE
+    results.close()
+
+
+def test_an_error_comes_where_the_result_would_have_come():
+    def draw(number: int) -> int:
+        if number == 3:
+            raise ValueError("the fourth")
+        return number
+
+    results = drawn_ahead(draw, range(10), workers=2)
+    assert [next(results) for _ in range(3)] == [0, 1, 2]
+    with pytest.raises(ValueError, match="the fourth"):
+        next(results)
+
+
+def test_closing_leaves_no_thread_behind():
+    results = drawn_ahead(lambda number: number, range(1000), workers=2)
+    next(results)
+    results.close()
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("frames")]
+
+
+def test_portraits_are_drawn_alike_by_two_threads_and_by_one():
+    draw, track = renderer().render, speech_track(6)
+    for alone, together in zip(map(draw, track), drawn_ahead(draw, track, workers=2), strict=True):
+        assert np.array_equal(alone, together)
