@@ -1,18 +1,13 @@
-"""Resampling: both ways against scipy's polyphase filter, and what they must keep."""
+"""Resampling: one result with and without torchaudio, against other people's filters, and what it must keep."""
 
+import av
 import numpy as np
 import pytest
 from scipy.signal import resample_poly
 
+from sonic_core.audio import resampling
 from sonic_core.audio.clip import AudioClip
-from sonic_core.audio.resampling import (
-    convert_with_pyav,
-    convert_with_torchaudio,
-    loadable_torchaudio,
-    resample,
-    source_of,
-    to_mono_16k,
-)
+from sonic_core.audio.resampling import loadable_torchaudio, resample, to_mono_16k
 
 RATES = [8_000, 11_025, 22_050, 44_100, 48_000]
 
@@ -26,12 +21,24 @@ def voice_band_noise(rate, seconds=1.3, channels=1):
     return (0.5 * sound / np.abs(sound).max()).astype(np.float32)
 
 
-def resample_with_pyav(sound, rate, new_rate):
-    return convert_with_pyav(source_of(sound, rate), new_rate)
+def resample_with_ffmpeg(sound, rate, new_rate):
+    frame = av.AudioFrame.from_ndarray(sound, format="flt", layout="mono")
+    frame.sample_rate = rate
+    resampler = av.AudioResampler(format="flt", layout="mono", rate=new_rate)
+    made = [*resampler.resample(frame), *resampler.resample(None)]
+    return np.concatenate([piece.to_ndarray() for piece in made], axis=1)[:, : -(-sound.shape[1] * new_rate // rate)]
 
 
-def resample_with_torchaudio(torchaudio, sound, rate, new_rate):
-    return convert_with_torchaudio(torchaudio, source_of(sound, rate), new_rate)
+def as_defined(sound, rate, new_rate):
+    """Every value by the definition of torchaudio's "sinc_interp_hann": the sum over all samples of a sinc under a Hann window."""
+    cut_off, times = 0.99 * min(rate, new_rate), np.arange(-(-sound.shape[1] * new_rate // rate)) / new_rate
+    t = np.clip((np.arange(sound.shape[1])[:, None] / rate - times) * cut_off, -64, 64)
+    return sound.astype(np.float64) @ (np.sinc(t) * np.cos(t * np.pi / 128) ** 2 * (cut_off / rate))
+
+
+@pytest.fixture
+def without_torchaudio(monkeypatch):
+    monkeypatch.setattr(resampling, "loadable_torchaudio", lambda: None)
 
 
 def decibel_of_difference(a, b):
@@ -40,39 +47,48 @@ def decibel_of_difference(a, b):
 
 
 @pytest.mark.parametrize("rate", RATES)
-def test_pyav_agrees_with_scipy(rate):
+def test_agrees_with_scipys_own_design(rate):
     sound = voice_band_noise(rate)
     reference = resample_poly(sound, 16_000, rate, axis=1, window=("kaiser", 8.0))
-    ours = resample_with_pyav(sound, rate, 16_000)
+    ours = resample(sound, rate, 16_000)
     assert ours.shape == reference.shape
     assert decibel_of_difference(ours, reference) < -50
 
 
 @pytest.mark.parametrize("rate", RATES)
-def test_torchaudio_agrees_with_pyav(rate):
-    torchaudio = loadable_torchaudio()
-    if torchaudio is None:
-        pytest.skip("torchaudio is not installed here or does not fit this build of torch")
+def test_agrees_with_ffmpeg(rate):
     sound = voice_band_noise(rate)
-    ours = resample_with_torchaudio(torchaudio, sound, rate, 16_000)
-    assert decibel_of_difference(ours, resample_with_pyav(sound, rate, 16_000)) < -50
+    assert decibel_of_difference(resample(sound, rate, 16_000), resample_with_ffmpeg(sound, rate, 16_000)) < -50
 
 
-def test_torchaudio_blocks_leave_no_seams(monkeypatch):
+@pytest.mark.parametrize(
+    ("rate", "new_rate"), [*((rate, 16_000) for rate in RATES), (44_100, 48_000), (16_000, 22_050)]
+)
+def test_with_and_without_torchaudio_every_value_is_the_same(rate, new_rate, monkeypatch):
     torchaudio = loadable_torchaudio()
     if torchaudio is None:
         pytest.skip("torchaudio is not installed here or does not fit this build of torch")
-    sound = voice_band_noise(22_050, seconds=3)
-    whole = resample_with_torchaudio(torchaudio, sound, 22_050, 16_000)
-    monkeypatch.setattr("sonic_core.audio.resampling.BLOCK_SECONDS", 1)
-    np.testing.assert_allclose(resample_with_torchaudio(torchaudio, sound, 22_050, 16_000), whole, atol=1e-5)
+    sound = (
+        np.random.default_rng(rate).uniform(-1, 1, (2, rate * 9 // 2)).astype(np.float32)
+    )  # all frequencies, two blocks
+    by_torchaudio = resample(sound, rate, new_rate)
+    monkeypatch.setattr(resampling, "loadable_torchaudio", lambda: None)
+    np.testing.assert_allclose(resample(sound, rate, new_rate), by_torchaudio, rtol=0, atol=1e-6)
 
 
-def test_pyav_blocks_leave_no_seams(monkeypatch):
-    sound = voice_band_noise(22_050, seconds=3)
-    whole = resample_with_pyav(sound, 22_050, 16_000)
-    monkeypatch.setattr("sonic_core.audio.resampling.BLOCK_SECONDS", 1)
-    np.testing.assert_allclose(resample_with_pyav(sound, 22_050, 16_000), whole, atol=1e-6)
+@pytest.mark.parametrize(("rate", "new_rate"), [*((rate, 16_000) for rate in (*RATES, 44_099)), (16_000, 22_050)])
+def test_every_value_without_torchaudio_is_what_its_definition_says(rate, new_rate, without_torchaudio):
+    sound = np.random.default_rng(rate).uniform(-1, 1, (1, 1500)).astype(np.float32)
+    made = resample(sound, rate, new_rate)
+    np.testing.assert_allclose(made, as_defined(sound, rate, new_rate), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("rate", [22_050, 48_000])
+def test_blocks_leave_no_seams(rate, monkeypatch):
+    sound = voice_band_noise(rate, seconds=3)
+    whole = resample(sound, rate, 16_000)
+    monkeypatch.setattr(resampling, "BLOCK_SECONDS", 1)
+    np.testing.assert_allclose(resample(sound, rate, 16_000), whole, atol=1e-6)
 
 
 def test_downsampling_removes_what_would_fold_back():
@@ -94,9 +110,9 @@ def test_odd_rates_are_no_trouble():
 
 def test_stereo_channels_stay_apart():
     sound = voice_band_noise(22_050, channels=2)
-    both = resample_with_pyav(sound, 22_050, 16_000)
+    both = resample(sound, 22_050, 16_000)
     for channel in range(2):
-        np.testing.assert_array_equal(both[channel], resample_with_pyav(sound[[channel]], 22_050, 16_000)[0])
+        np.testing.assert_array_equal(both[channel], resample(sound[[channel]], 22_050, 16_000)[0])
 
 
 def test_mono_at_16k_is_the_resampled_mean():
