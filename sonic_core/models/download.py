@@ -11,6 +11,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from huggingface_hub import get_hf_file_metadata, hf_hub_url
 from huggingface_hub.errors import GatedRepoError, HfHubHTTPError
@@ -29,6 +30,7 @@ from .manifest import ModelFile, RemoteFile
 
 RECORD = "downloads.json"
 MEGABYTE = 10**6
+THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 SHA256 = re.compile("[0-9a-f]{64}")
 # What the hub's transport raises has another base class in other releases of huggingface_hub.
 NETWORK_ERRORS: tuple[type[Exception], ...] = (OSError, *HfHubHTTPError.__bases__)  # type: ignore[assignment]  # all are exceptions
@@ -76,7 +78,7 @@ def fetch(download: Download, progress: Progress = ignore) -> Fetched:
     source, remote, target = download.file.source, download.remote, download.target
     try:
         url = _url(download, source.revision)
-        announced = get_hf_file_metadata(url)
+        announced = get_hf_file_metadata(url, token=_token_for(url))
         if not announced.commit_hash or not announced.etag or announced.size is None:
             raise ModelMissingError(
                 f"{url} does not answer as a hub does; set HF_ENDPOINT to the hub or a mirror of it."
@@ -145,6 +147,12 @@ def _url(download: Download, revision: str | None) -> str:
     return hf_hub_url(download.file.source.repository, download.remote.path, revision=revision, endpoint=endpoint)
 
 
+def _token_for(url: str) -> bool | None:
+    """huggingface_hub's `token`: None = the user's, where there is one; False = none, to servers that would get it in clear text."""
+    address = urlsplit(url)
+    return None if address.scheme == "https" or address.hostname in THIS_MACHINE else False
+
+
 def _fetch_rest(url: str, part: Path, size: int, progress: Progress) -> None:
     """Bring `part` to `size` bytes."""
     total = -(-size // MEGABYTE)
@@ -155,7 +163,13 @@ def _fetch_rest(url: str, part: Path, size: int, progress: Progress) -> None:
             if file.tell() > size:
                 file.truncate(0)
             if file.tell() < size:
-                http_get(url, file, resume_size=file.tell(), headers=build_hf_headers(), expected_size=size)
+                http_get(
+                    url,
+                    file,
+                    resume_size=file.tell(),
+                    headers=build_hf_headers(token=_token_for(url)),
+                    expected_size=size,
+                )
     finally:
         if shown:
             enable_progress_bars()

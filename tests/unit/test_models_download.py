@@ -207,3 +207,22 @@ def test_what_is_there_under_another_name_is_not_fetched_and_half_a_folder_is_co
         "sonic/whisper-tiny/model.safetensors",
         "sonic/RIFE/flownet.pkl",
     ]
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "told"),
+    [("https://mirror.example", True), ("http://mirror.example", False), ("http://localhost:80", True)],
+)
+def test_a_token_is_not_sent_in_clear_text(monkeypatch, tmp_path, endpoint, told):
+    monkeypatch.setenv("HF_ENDPOINT", endpoint)
+    monkeypatch.setenv("HF_TOKEN", "hf_secret")
+    seen = []
+
+    def asked(url, token=None):
+        seen.append("authorization" in download.build_hf_headers(token=token))
+        raise OSError("no network in this test")
+
+    monkeypatch.setattr(download, "get_hf_file_metadata", asked)
+    with pytest.raises(ModelMissingError):
+        fetch(only("unet", tmp_path)[0])
+    assert seen == [told]
