@@ -45,13 +45,13 @@ class Cavity:
         box: tuple[int, int, int, int],
         above: NDArray[np.float32],
         below: NDArray[np.float32],
-        gap: NDArray[np.float32],
+        widest: float,
         from_corner: NDArray[np.float32],
         strength: float,
     ) -> NDArray[np.float32]:
         """Linear RGB [h, w, 3] of the box x0, y0, x1, y1.
 
-        above, below: signed px from the upper and lower lip edge (+ above).  gap: opening, px.
+        above, below: signed px from the upper and lower lip edge (+ above).  widest: largest opening, px.
         from_corner: px from the nearer end of the mouth, along it.
         strength: largest mouth coefficient.
         """
@@ -100,7 +100,7 @@ class Cavity:
                 teeth_light,
             )
         if self.photo is not None:
-            canvas = self._over_photo(canvas, pose, box, float(gap.max()), strength)
+            canvas = self._over_photo(canvas, pose, box, widest, strength)
         return canvas
 
     @property

@@ -53,12 +53,16 @@ MOUTH_FIELDS = FIELDS.index("fv") + 1  # the first so many move the mouth
 class FieldLayer:
     """One side of the tear on a rectangle of the grid.
 
-    basis: [fields, nodes * 3] px per unit.  origin: column and row of the rectangle.  shape: rows, columns.
-    lever: [nodes, 3] positions from the head's pivot, px.  weight, taper: [nodes, 1] share of head motion and of all motion.
+    origin: column and row of the rectangle.  shape: rows, columns.
+    changing: rows and columns of the layer outside which every field is 0.  basis: [fields, 3 * nodes of it] px per unit: all x, all y,
+    all z.
+    lever: [4, nodes] positions from the head's pivot (px) and 1, both times `weight`.
+    weight, taper: [rows, columns] share of head motion (tapered) and of all motion.
     nodes: [rows, columns, 2] the nodes' own (column, row), for remapping.
     """
 
     basis: NDArray[np.float32]
+    changing: tuple[slice, slice]
     origin: tuple[int, int]
     shape: tuple[int, int]
     lever: NDArray[np.float32]
@@ -149,13 +153,18 @@ def build_fields(
             **gaze_fields(x, y, eyes, head),
         }
         rows, columns = x.shape
+        basis = np.stack([fields[name] for name in FIELDS]).astype(np.float32)
+        changing = _changing(basis)
+        share = (weight[region] * taper[region]).astype(np.float32)
+        from_pivot = np.append(lever[region].reshape(-1, 3).T, np.ones((1, x.size), np.float32), 0)
         return FieldLayer(
-            basis=np.stack([fields[name] for name in FIELDS]).reshape(len(FIELDS), -1).astype(np.float32),
+            basis=np.moveaxis(basis[(slice(None), *changing)], -1, 1).reshape(len(FIELDS), -1),
+            changing=changing,
             origin=(region[1].start or 0, region[0].start or 0),
             shape=(rows, columns),
-            lever=np.ascontiguousarray(lever[region].reshape(-1, 3)),
-            weight=np.ascontiguousarray(weight[region].reshape(-1, 1)),
-            taper=np.ascontiguousarray(taper[region].reshape(-1, 1), np.float32),
+            lever=from_pivot * share.reshape(1, -1),
+            weight=share,
+            taper=np.ascontiguousarray(taper[region], np.float32),
             nodes=np.stack(np.meshgrid(np.arange(columns, dtype=np.float32), np.arange(rows, dtype=np.float32)), -1),
         )
 
@@ -168,6 +177,13 @@ def build_fields(
         lip_side=np.ascontiguousarray(lip_side, np.float32),
         inside_face=inside,
     )
+
+
+def _changing(basis: NDArray[np.float32]) -> tuple[slice, slice]:
+    """Rows and columns of the smallest rectangle outside which every field [fields, rows, columns, 3] is 0."""
+    used = basis.any((0, 3))
+    rows, columns = np.flatnonzero(used.any(1)), np.flatnonzero(used.any(0))
+    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
 
 
 def _inside_face(oval: NDArray, head: HeadFrame, grid: Grid) -> NDArray[np.float32]:

@@ -17,8 +17,10 @@ class LocalFrame:
     down: NDArray[np.float64]
 
     def to_local(self, x: NDArray, y: NDArray) -> tuple[NDArray, NDArray]:
-        dx, dy = x - self.origin[0], y - self.origin[1]
-        return dx * self.along[0] + dy * self.along[1], dx * self.down[0] + dy * self.down[1]
+        # Plain numbers, so that float32 stays float32.
+        (x0, y0), (along_x, along_y), (down_x, down_y) = (v.tolist() for v in (self.origin, self.along, self.down))
+        dx, dy = x - x0, y - y0
+        return dx * along_x + dy * along_y, dx * down_x + dy * down_y
 
     def to_image(self, a: NDArray, b: NDArray) -> tuple[NDArray, NDArray]:
         return (

@@ -90,8 +90,12 @@ class MouthLayers:
 
         upper_lip, lower_lip = (to_linear(skin.applied(self.source.sample(m), m)) for m in (upper_map, lower_map))
         inside: NDArray | float = 0.0
-        if ((1 - upper_cover) * (1 - lower_cover) * free).max() > 0.004:
-            inside = self.cavity.paint(pose, box, above, below, gap, to_end, strength)
+        uncovered = (1 - upper_cover) * (1 - lower_cover)
+        if (uncovered * free).max() > 0.004:
+            inside = np.zeros((*above.shape, 3), np.float32)
+            seen = _extent(uncovered > 0)
+            part = (x0 + seen[1].start, y0 + seen[0].start, x0 + seen[1].stop, y0 + seen[0].stop)
+            inside[seen] = self.cavity.paint(pose, part, above[seen], below[seen], widest, to_end[seen], strength)
         if widest > 3 * (cut_upper + cut_lower) and (free < 1).any():
             web = self._corner_web(upper_map, lower_map, above, below, skin)
             inside = inside * free[..., None] + web * (1 - free)[..., None]
@@ -147,6 +151,12 @@ class MouthLayers:
             for edge in (from_upper.astype(np.float32), from_lower.astype(np.float32))
         )
         return np.float32(0.36) * sum(edges)
+
+
+def _extent(mask: NDArray[np.bool_]) -> tuple[slice, slice]:
+    """Rows and columns of the smallest rectangle that holds all of a mask [h, w], which must not be empty."""
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
 
 
 def mouth_box(mouth: MouthShape) -> tuple[int, int, int, int]:

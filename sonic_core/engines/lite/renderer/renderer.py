@@ -119,7 +119,8 @@ class PortraitRenderer:
         m = self._model
         weights = coefficients(pose, moves_gaze=self._eyes_move, lids_drag=not m.coverings.glasses)
         warp = warp_for(pose, weights, m.fields, m.head, m.grid)
-        positions = cv2.resize(warp.back, (m.grid.width, m.grid.height), interpolation=cv2.INTER_LINEAR) + m.pixels
+        positions = cv2.resize(warp.back, (m.grid.width, m.grid.height), interpolation=cv2.INTER_LINEAR)
+        cv2.add(positions, m.pixels, dst=positions)
         box = _moving_box(warp, m.grid)
         if box is not None:
             x0, y0, x1, y1 = box
@@ -214,8 +215,9 @@ def _work_box(portrait: Portrait) -> tuple[int, int, int, int]:
 
 def _moving_box(warp: Warp, grid: Grid) -> tuple[int, int, int, int] | None:
     """Pixels that move visibly; everything else is left as it is."""
-    moving = np.abs(warp.back).max(2) > VISIBLE
-    rows, columns = np.flatnonzero(moving.any(1)), np.flatnonzero(moving.any(0))
+    motion = np.abs(warp.back.reshape(grid.rows, -1))  # x and y in turn
+    rows = np.flatnonzero(motion.max(1) > VISIBLE)
+    columns = np.flatnonzero(motion.max(0).reshape(-1, 2).max(1) > VISIBLE)
     if not len(rows):
         return None
     return (

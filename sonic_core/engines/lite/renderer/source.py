@@ -13,10 +13,11 @@ from .geometry import remap
 
 @dataclass(frozen=True)
 class SourcePicture:
-    """image: RGB uint8 [H, W, 3].  doubled: twice the size by Lanczos, the original samples at the even positions.
+    """image: RGB uint8 [H, W, 3].  doubled: RGBX, twice the size by Lanczos, the original samples at the even positions.
 
     Bilinear samples of `doubled` reproduce the image exactly at whole positions and come close to Lanczos quality between
     (a quarter-pixel shift: 44.1 dB against 39.5 of plain bilinear), at the price of bilinear.
+    The fourth channel is empty: `cv2.remap` takes half the time for four channels that it takes for three.
     """
 
     image: NDArray[np.uint8]
@@ -29,7 +30,7 @@ class SourcePicture:
         matrix = np.array([[0.5, 0, 0], [0, 0.5, 0]])
         flags = cv2.INTER_LANCZOS4 | cv2.WARP_INVERSE_MAP
         doubled = cv2.warpAffine(image, matrix, (2 * width, 2 * height), flags=flags, borderMode=cv2.BORDER_REPLICATE)
-        return cls(image, doubled)
+        return cls(image, cv2.cvtColor(doubled, cv2.COLOR_RGB2RGBA))
 
     @property
     def height(self) -> int:
@@ -41,4 +42,4 @@ class SourcePicture:
 
     def sample(self, positions: NDArray[np.float32]) -> NDArray[np.uint8]:
         """RGB uint8 at positions [h, w, 2], px of the image."""
-        return remap(self.doubled, positions * np.float32(2))
+        return cv2.cvtColor(remap(self.doubled, positions * np.float32(2)), cv2.COLOR_RGBA2RGB)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -68,33 +69,37 @@ def warp_for(pose: Pose, weights: NDArray[np.float32], fields: Fields, head: Hea
     side = remap(fields.lip_side, fields.lower.nodes + back[1] * grid.per_px)
     chosen = back[0].copy()
     region = fields.lower.region
-    chosen[region] = np.where(side[..., None] < 0, back[1], back[0][region])
+    np.copyto(chosen[region], back[1], where=(side < 0)[..., None])
     return Warp(forward[0], forward[1], back[0], back[1], chosen)
 
 
 def displacement(layer: FieldLayer, pose: Pose, weights: NDArray[np.float32], head: HeadFrame) -> NDArray[np.float32]:
     """Forward displacement [rows, columns, 2] of a layer's nodes, px."""
-    flat = np.zeros(layer.basis.shape[1], np.float32)
-    for k in np.flatnonzero(weights):
-        flat += weights[k] * layer.basis[k]
-    shape = flat.reshape(-1, 3)
-    moved = shape[:, :2]
+    rows, columns = layer.changing
+    shape = (weights @ layer.basis).reshape(3, rows.stop - rows.start, columns.stop - columns.start)
+    moved = shape[:2] * layer.taper[rows, columns]
     turn = (head.rotation(pose.yaw, pose.pitch, pose.roll) - np.eye(3))[:2].astype(np.float32)
     shift = np.array([pose.tx, pose.ty], np.float32) * np.float32(head.iod)
     if turn.any() or shift.any():
-        moved = moved + layer.weight * ((layer.lever + shape) @ np.ascontiguousarray(turn.T) + shift)
-    return np.ascontiguousarray((moved * layer.taper).reshape(*layer.shape, 2), np.float32)
+        whole = (np.c_[turn, shift] @ layer.lever).reshape(2, *layer.shape)
+        moved += layer.weight[rows, columns] * np.tensordot(turn, shape, 1)
+    else:
+        whole = np.zeros((2, *layer.shape), np.float32)
+    whole[:, rows, columns] += moved
+    return cv2.merge([whole[0], whole[1]])
 
 
 def _inverse(shift: NDArray[np.float32], nodes: NDArray[np.float32], grid: Grid) -> NDArray[np.float32]:
     """Source minus output position of every node: damped fixed point of s = y - shift(s)."""
     if not shift.any():
         return np.zeros_like(shift)
-    back = -shift
+    opposite = -shift * grid.per_px  # in nodes, as the positions that are looked up
+    back, places = opposite, np.empty_like(shift)
     for step in range(INVERSE_STEPS):
-        update = -remap(shift, nodes + back * grid.per_px)
-        back = update if step == 0 else back + np.float32(DAMPING) * (update - back)
-    return back
+        cv2.add(nodes, back, dst=places)
+        update = remap(opposite, places)
+        back = update if step == 0 else cv2.addWeighted(update, DAMPING, back, 1 - DAMPING, 0, dst=back)
+    return back / grid.per_px
 
 
 def head_limits(fields: Fields, head: HeadFrame, grid: Grid) -> HeadLimits:
