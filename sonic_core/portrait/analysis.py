@@ -19,7 +19,7 @@ from .networks import FaceNetworks, load_networks
 from .portrait import Portrait, QualityReport
 from .quality import check_quality
 
-ANALYSIS_VERSION = 2  # raise it whenever the same picture would be measured differently
+ANALYSIS_VERSION = 3  # raise it whenever the same picture would be measured differently
 MESH_ACCEPT = 0.5  # under this the mesh says: not a face
 FACE_ACCEPT = 0.45  # the same for mesh and detector together
 UPSIDE_DOWN_COST = 0.1

@@ -24,6 +24,7 @@ SMALL_FACE = 128  # px
 TINY_EYE_DISTANCE = 22  # px
 COVERED_MOUTH = 0.8
 OPEN_MOUTH = 0.07  # of the eye distance
+WIDE_OPEN_MOUTH = 0.17  # faces up to 0.13 closed, at 0.21 and 0.25 they did not
 NEAR_EDGE = 0.12  # of the face
 BLURRED = 0.35  # what a blur of a fiftieth of the eye distance leaves is 0.25
 
@@ -113,8 +114,13 @@ def _advice(report: QualityReport, short_side: int) -> Iterator[str]:
         )
     if report.mouth_clarity < COVERED_MOUTH:
         yield (
-            f"The lips cannot be seen clearly (clarity {report.mouth_clarity:.1f}, {COVERED_MOUTH} is needed): "
+            f"The mouth may NOT move: the lips cannot be seen clearly (clarity {report.mouth_clarity:.1f}, {COVERED_MOUTH} is needed): "
             "covered by a mask, hand, microphone or beard? Use a picture in which the whole mouth is visible."
+        )
+    elif report.mouth_open > WIDE_OPEN_MOUTH:
+        yield (
+            f"The mouth is wide open in the picture (by {report.mouth_open:.2f} of the eye distance; up to {WIDE_OPEN_MOUTH} can be "
+            "closed): it will not shut on m, b and p, and its corners may tear. Use a picture with lips closed or just touching."
         )
     elif report.mouth_open > OPEN_MOUTH:
         yield "The mouth is open in the picture; a picture with lips closed or just touching gives the best speech."

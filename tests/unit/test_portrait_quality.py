@@ -113,6 +113,21 @@ def test_a_poor_picture_does_not_count_as_covered(portrait, change):
     assert clarity(portrait, change(sample())) > COVERED_MOUTH
 
 
+@pytest.mark.parametrize("tint", [(1.0, 0.55, 0.1), (0.4, 0.7, 1.0)], ids=["orange", "blue"])
+def test_a_strong_lip_line_is_believed_whatever_the_colour_of_the_chin(portrait, tint):
+    image = sample().astype(np.float32)
+    x0, y0, x1, y1 = np.round(portrait.face_box).astype(int)
+    low = y0 + int(0.6 * (y1 - y0))
+    image[low:y1, x0:x1] *= tint
+    assert clarity(portrait, image.astype(np.uint8)) > COVERED_MOUTH
+
+
+@pytest.mark.parametrize("stops", [-1.5, 1, 1.5])
+def test_an_exposure_does_not_cover_the_mouth(portrait, stops):
+    exposed = 255 * np.clip((sample() / 255.0) ** 2.2 * 2**stops, 0, 1) ** (1 / 2.2)
+    assert clarity(portrait, exposed.astype(np.uint8)) > COVERED_MOUTH
+
+
 def test_sharpness_falls_with_blur(portrait, cache):
     values = [portrait.report.sharpness]
     for sigma in (1.2, 3):

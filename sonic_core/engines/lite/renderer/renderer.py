@@ -135,7 +135,7 @@ class PortraitRenderer:
         notes = []
         if not self._mouth_moves:
             notes.append(
-                "The mouth looks covered (mask, hand, microphone, dense beard): the lips stay as they are, head and eyes move."
+                "The mouth will NOT move: it looks covered (mask, hand, microphone, dense beard). Head and eyes move."
             )
         if self._model.coverings.glasses:
             notes.append("Glasses: the brows move less, so that the frame does not bend.")
