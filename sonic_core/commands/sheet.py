@@ -35,12 +35,14 @@ def run(args: argparse.Namespace, console: Console) -> dict[str, Any]:
     from ..errors import OutputError
     from ..media.pending_file import write_complete
     from ..portrait.analysis import load_portrait
+    from ..portrait.framing import frame_portrait
 
     if args.output.suffix.lower() not in (".png", ".jpg", ".jpeg"):
         raise OutputError(f"Cannot write {args.output}: the sheet is a picture. Give a name that ends in .png or .jpg.")
     portrait = load_portrait(args.image, args.face_index, progress=console)
     for line in describe_portrait(portrait):
         console.say(line)
+    portrait = frame_portrait(portrait, "full", 0, 0.0).portrait  # as large as `generate` makes it, and not larger
     sheet = contact_sheet(portrait, args.style, progress=console)
     # Not cv2.imwrite: on Windows it knows no name outside the system's code page.
     _, content = cv2.imencode(args.output.suffix, cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
