@@ -19,7 +19,7 @@ from .photo_interior import PhotoInterior
 
 REST_PICTURE = 0.30  # mouth coefficient over which the untouched resting pixels give way to the speaking cut-out
 
-FLESH = np.array([0.14, -0.04, -0.10], np.float32)  # light in the mouth's shade has passed through or come off flesh
+FLESH = np.array([0.30, -0.06, -0.26], np.float32)  # light in the mouth's shade has passed through or come off flesh
 LIP_OVER_TEETH = 0.85  # of the pictured opening's height, when the lips are fully rounded
 
 

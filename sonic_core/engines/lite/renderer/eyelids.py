@@ -168,7 +168,7 @@ class Eyelids:
             skin += (streaks + (bare - streaks) * filled - skin) * painted
 
         cover = np.clip((lid.edge - b) / (0.5 + 0.004 * iod) + 0.5, 0, 1)
-        cover *= smoothstep((np.where(outer, 1.55, 1.14) - side) / 0.18)
+        cover *= smoothstep((np.where(outer, 1.55, 1.18) - side) / np.where(outer, 0.18, 0.34))
         bulge = np.exp(-(((b - lid.skin_end + 0.27 * (lid.skin_end - top)) / (0.35 * eye.height + 1)) ** 2))
         skin *= (1 + 0.07 * amount * bulge * smoothstep((1 - side) / 0.6))[..., None]
         ball = to_linear(self.source.sample(eyeball)) * self._lid_shadow(eye, view, lid, amount)[..., None]

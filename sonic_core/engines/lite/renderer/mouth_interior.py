@@ -16,6 +16,7 @@ UPPER_WIDTHS, UPPER_EDGES = (0.335, 0.255, 0.25, 0.19, 0.16), (0.0, -0.028, -0.0
 LOWER_WIDTHS, LOWER_EDGES = (0.21, 0.225, 0.25, 0.20, 0.18), (0.0, 0.0, 0.008, 0.04, 0.07)
 UPPER_CROWN, LOWER_CROWN = 0.40, 0.34
 LOWER_BRIGHTNESS = 0.78
+SHADE_OF_FLESH = np.array([0.85, 1.0, 1.12])  # exponents of the shade in linear R, G, B
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,10 @@ def _teeth(
         corridor = 1 - 0.75 * smoothstep((canvas.side - 0.50) / 0.6)
         shade = (0.80 + 0.20 * separation) * (1 - 0.10 * across**2) * arch * corridor
     shade = shade * (0.90 + 0.10 * smoothstep(up / 0.35)) * brightness
-    color = palette.teeth * shade[..., None]
+    # In the mouth's shade enamel is lit by flesh: grey shadows look blue beside warm skin.
+    color = palette.teeth * np.maximum(shade, 0)[..., None] ** (
+        1.0 if palette.gray or palette.statue else SHADE_OF_FLESH
+    )
     if palette.style == "photo":
         color = color * (1 - (1 - np.array([1.0, 0.98, 0.93])) * up[..., None])  # yellower towards the gum
     gum = smoothstep((from_edge - crown - 0.03 * np.cos(np.clip(across, 0, 1) * np.pi)) / 0.05)[..., None]

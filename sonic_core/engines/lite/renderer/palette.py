@@ -120,7 +120,7 @@ def _illuminant(skin: NDArray, sclera: NDArray) -> NDArray:
     """Colour of the light, luminance 1: the eye white and the skin pulled to neutral, clamped to warm."""
     white = sclera / max(float(luminance(sclera)), 1e-3)
     tint = (
-        0.35 * white / max(white[1], 1e-3) + 0.35 + 0.30 * np.clip(skin / max(skin[1], 1e-3) / NEUTRAL_SKIN, 0.35, 1.6)
+        0.25 * white / max(white[1], 1e-3) + 0.20 + 0.55 * np.clip(skin / max(skin[1], 1e-3) / NEUTRAL_SKIN, 0.35, 1.6)
     )
     tint = np.clip(tint / tint[1], [1.0, 1.0, 0.50], [1.50, 1.0, 0.98])
     return tint / luminance(tint)

@@ -65,7 +65,7 @@ def _filled(
     iod: float,
     skin_lab: NDArray,
 ) -> NDArray[np.uint8]:
-    """Normalised convolution, at three widths, of the pixels that look like the skin round the eye.  hidden: behind glasses."""
+    """Normalised convolution, at four widths, of the pixels that look like the skin round the eye.  hidden: behind glasses."""
     lab = to_lab(image, blur=0.012 * iod + 0.3)
     upper, lower = eye.lids_at(a)
     across = np.abs(a - eye.a.mean()) / (eye.width / 2)
@@ -74,18 +74,22 @@ def _filled(
     brow_gap = eye.brow + 0.3 * (eye.upper.min() - eye.brow)
     ring = ~inside & (across < 1.6) & (b > brow_gap) & (b < lower + 0.45 * iod)
     reference = np.median(lab[ring], 0) if ring.sum() > 20 else skin_lab
-    distance = np.sqrt((((lab - reference) * [0.5, 1, 1]) ** 2).sum(2))
-    weight = (np.exp(-((distance / 14) ** 2)) * ~inside + 1e-5).astype(np.float32)
+    # A shadow in the socket is skin as well: a lid filled from the lit skin alone would stand in it like a box.
+    # Behind glasses what is dark and near is a rim.
+    worn = hidden.any()
+    of_light, tolerance, nearest = (0.5, 14, 0.0) if worn else (0.3, 16, 1.0)
+    distance = np.sqrt((((lab - reference) * [of_light, 1, 1]) ** 2).sum(2))
+    weight = (np.exp(-((distance / tolerance) ** 2)) * ~inside + 1e-5).astype(np.float32)
     weighted = image.astype(np.float32) * weight[..., None]
     total, mass = 0.0, 0.0
-    for sigma, share in ((0.10, 1.0), (0.20, 0.15), (0.45, 0.01)):
+    for sigma, share in ((0.045, nearest), (0.10, 0.35), (0.20, 0.05), (0.45, 0.004)):
         total = total + share * cv2.GaussianBlur(weighted, (0, 0), sigma * iod)
         mass = mass + share * cv2.GaussianBlur(weight, (0, 0), sigma * iod)
     filled = total / mass[..., None] + 0.5
     if eye.cartoon:
         return np.clip(filled, 0, 255).astype(np.uint8)
     # Bare fill is too smooth for skin: borrow the fine texture of the cheek below.
-    finest = 4 if hidden.any() else 14  # behind glasses the cheek shows the edge of their lower rim
+    finest = 4 if worn else 14  # behind glasses the cheek shows the edge of their lower rim
     fine = np.clip(image - cv2.GaussianBlur(image, (0, 0), 0.025 * iod + 0.5).astype(np.float32), -finest, finest)
     down = np.rint(0.62 * iod * eye.frame.down).astype(int)
     shift = np.array([[1.0, 0, -down[0]], [0, 1.0, -down[1]]])
