@@ -1,33 +1,65 @@
-"""`python -m tests.benchmarks [NAME ...]`: run the benchmarks of this folder and print their tables.
+"""`python -m tests.benchmarks [NAME ...]`: run the benchmarks of this folder and print their tables, and how long each took.
 
 A benchmark is a module with TITLE and measure() -> list[Row].  The exit code is 1 when a target was missed.
 """
 
 from __future__ import annotations
 
+import argparse
+import ast
 import os
 import platform
 import sys
+import time
 from importlib import import_module
 from pathlib import Path
 
 from .table import markdown
 
-OTHERS = {"__init__", "__main__", "table", "clips"}
+FOLDER = Path(__file__).parent
 
 
-def main(wanted: list[str]) -> int:
-    names = wanted or sorted(file.stem for file in Path(__file__).parent.glob("*.py") if file.stem not in OTHERS)
+def main(arguments: list[str] | None = None) -> int:
+    titles = benchmarks()
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.benchmarks",
+        description="Run benchmarks and print their tables; 1 is returned when a target was missed.",
+        epilog="benchmarks:\n" + "\n".join(f"  {name:20} {title}" for name, title in titles.items()),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help="Which, by name; all of them when none is given.")
+    names = parser.parse_args(arguments).names
+    if unknown := [name for name in names if name not in titles]:
+        parser.error(f"no benchmark is called {', '.join(unknown)}; there are {', '.join(titles)}")
     print(describe_machine(), flush=True)
     missed = 0
-    for name in names:
+    for name in names or titles:
         benchmark = import_module(f".{name}", __package__)
-        if not hasattr(benchmark, "measure"):
-            continue
+        start = time.perf_counter()
         rows = benchmark.measure()
         missed += sum(not row.met for row in rows)
         print(markdown(benchmark.TITLE, rows), flush=True)
+        print(f"{name} took {time.perf_counter() - start:.0f} s\n", flush=True)
     return 1 if missed else 0
+
+
+def benchmarks() -> dict[str, str]:
+    """Name -> title of every module with TITLE and measure, read without importing what they need."""
+    found = {}
+    for file in sorted(FOLDER.glob("*.py")):
+        body = ast.parse(file.read_text(encoding="utf-8")).body
+        if any(isinstance(part, ast.FunctionDef) and part.name == "measure" for part in body):
+            for part in body:
+                if isinstance(part, ast.Assign) and getattr(part.targets[0], "id", None) == "TITLE":
+                    found[file.stem] = _title(part.value)
+    return found
+
+
+def _title(value: ast.expr) -> str:
+    """A title as text; what is worked out when the benchmark runs shows as dots."""
+    if isinstance(value, ast.JoinedStr):
+        return "".join(part.value if isinstance(part, ast.Constant) else "..." for part in value.values)
+    return str(ast.literal_eval(value))
 
 
 def describe_machine() -> str:
@@ -37,4 +69,4 @@ def describe_machine() -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

@@ -66,7 +66,7 @@ class Relight:
         if not weights.any():
             return
         layer = fields.lower
-        gain = np.tensordot(weights, self.gains, 1)
+        gain = np.einsum("k,krc->rc", weights, self.gains)
         gain = remap(gain, layer.nodes + warp.back[layer.region] * grid.per_px)
         seen = np.abs(gain) > VISIBLE
         rows, columns = np.flatnonzero(seen.any(1)), np.flatnonzero(seen.any(0))

@@ -75,14 +75,15 @@ def warp_for(pose: Pose, weights: NDArray[np.float32], fields: Fields, head: Hea
 
 def displacement(layer: FieldLayer, pose: Pose, weights: NDArray[np.float32], head: HeadFrame) -> NDArray[np.float32]:
     """Forward displacement [rows, columns, 2] of a layer's nodes, px."""
+    # Not `@`: the threads of BLAS wait for each other, and cost more than the product, where frames are drawn side by side.
     rows, columns = layer.changing
-    shape = (weights @ layer.basis).reshape(3, rows.stop - rows.start, columns.stop - columns.start)
+    shape = np.einsum("k,kn->n", weights, layer.basis).reshape(3, rows.stop - rows.start, columns.stop - columns.start)
     moved = shape[:2] * layer.taper[rows, columns]
     turn = (head.rotation(pose.yaw, pose.pitch, pose.roll) - np.eye(3))[:2].astype(np.float32)
     shift = np.array([pose.tx, pose.ty], np.float32) * np.float32(head.iod)
     if turn.any() or shift.any():
-        whole = (np.c_[turn, shift] @ layer.lever).reshape(2, *layer.shape)
-        moved += layer.weight[rows, columns] * np.tensordot(turn, shape, 1)
+        whole = np.einsum("ij,jn->in", np.c_[turn, shift], layer.lever).reshape(2, *layer.shape)
+        moved += layer.weight[rows, columns] * np.einsum("ij,jrc->irc", turn, shape)
     else:
         whole = np.zeros((2, *layer.shape), np.float32)
     whole[:, rows, columns] += moved
