@@ -12,8 +12,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from sonic_core.curves import gaussian
 from sonic_core.engines.lite.motion_space import BEHAVIOUR
-from sonic_core.engines.lite.prosody import Prosody, smooth
+from sonic_core.engines.lite.prosody import Prosody
 
 FPS = 25.0
 BLINK = np.array([0.35, 1.0, 0.92, 0.6, 0.28, 0.08], np.float32)
@@ -23,7 +24,7 @@ BLINK = np.array([0.35, 1.0, 0.92, 0.6, 0.28, 0.08], np.float32)
 def behaviour(prosody: Prosody, rng: np.random.Generator) -> NDArray[np.float32]:
     """Parameters `[T, len(BEHAVIOUR)]` for one clip."""
     count = len(prosody.loudness)
-    speaking = smooth((prosody.loudness > 0.35).astype(np.float32), 8)
+    speaking = gaussian((prosody.loudness > 0.35).astype(np.float32), 8)
     accents = _accents(prosody)
     energy = np.exp(rng.normal(0, 0.25))  # some people move more
     amount = (0.4 + 0.6 * speaking) * energy
@@ -33,10 +34,10 @@ def behaviour(prosody: Prosody, rng: np.random.Generator) -> NDArray[np.float32]
     pitch = (
         1.4 * amount * _wander(count, 0.3, rng)
         + 0.6 * lively * _wander(count, 1.0, rng)
-        + 3.0 * smooth(prosody.pitch, 5) * energy
+        + 3.0 * gaussian(prosody.pitch, 5) * energy
     )
     roll = 1.0 * amount * _wander(count, 0.25, rng) + 0.4 * lively * _wander(count, 0.8, rng)
-    brow = 0.05 * _wander(count, 0.2, rng) + 0.25 * np.clip(smooth(prosody.pitch, 3), 0, None)
+    brow = 0.05 * _wander(count, 0.2, rng) + 0.25 * np.clip(gaussian(prosody.pitch, 3), 0, None)
     for frame, strength in accents:
         if rng.random() < 0.45:
             length = rng.uniform(0.3, 0.6)
@@ -59,7 +60,7 @@ def behaviour(prosody: Prosody, rng: np.random.Generator) -> NDArray[np.float32]
 def effort(prosody: Prosody, rng: np.random.Generator) -> NDArray[np.float32]:
     """How widely somebody articulates, `[T]` around 1: more when louder and on accents (Schulman 1989), and by mood."""
     count = len(prosody.loudness)
-    loud = smooth(prosody.loudness, 2) - 0.75
+    loud = gaussian(prosody.loudness, 2) - 0.75
     return np.clip(1 + 0.25 * loud + 0.1 * prosody.prominence + 0.06 * _wander(count, 0.3, rng), 0.6, 1.35).astype(
         np.float32
     )
@@ -69,7 +70,7 @@ def _wander(count: int, hertz: float, rng: np.random.Generator) -> NDArray:
     """Smooth random process of unit variance with its power below `hertz`."""
     margin = int(4 * FPS / hertz)
     noise = rng.standard_normal(count + 2 * margin)
-    slow = smooth(noise, FPS / (2 * np.pi * hertz))
+    slow = gaussian(noise, FPS / (2 * np.pi * hertz))
     return (slow / slow.std())[margin : margin + count]
 
 
@@ -123,4 +124,4 @@ def _gaze(
                 x[step:stop], y[step:stop] = rng.normal(0, 0.07), rng.normal(0, 0.05)
                 step = max(stop, step + 1)
         frame, away = end, not away
-    return np.clip(smooth(x, 0.6) - yaw / 14, -1, 1), np.clip(smooth(y, 0.6) + pitch / 18, -1, 1)
+    return np.clip(gaussian(x, 0.6) - yaw / 14, -1, 1), np.clip(gaussian(y, 0.6) + pitch / 18, -1, 1)

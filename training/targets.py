@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from sonic_core.curves import gaussian
 from sonic_core.hearing.lip_reader import PHONES
 from training.phones import Phone
 
@@ -71,7 +72,7 @@ def curve(phones: Sequence[Phone], duration: float, table: Table, sigma: float =
         along = np.clip((t - p.start) / max(end - p.start, 1e-3), 0, 1)
         weighted[low:high] += weight * (first + (last - first) * along)
         total[low:high] += weight
-    return smooth(weighted / total, sigma * RATE).astype(np.float32)
+    return gaussian(weighted / total, sigma * RATE, reach=4).astype(np.float32)
 
 
 def closure(phones: Sequence[Phone], duration: float) -> NDArray[np.float32]:
@@ -87,13 +88,6 @@ def phone_ids(phones: Sequence[Phone], duration: float) -> NDArray[np.int64]:
     for p in phones:
         ids[round(p.start * RATE) : round(p.end * RATE)] = PHONES.index(p.phone)
     return ids
-
-
-def smooth(values: NDArray, sigma: float) -> NDArray:
-    """Gaussian of `sigma` values along the first axis, edges held."""
-    half = int(4 * sigma) + 1
-    kernel = np.exp(-0.5 * (np.arange(-half, half + 1) / sigma) ** 2)
-    return np.convolve(np.pad(values, half, mode="edge"), kernel / kernel.sum(), "valid")
 
 
 def _spans(spans: list[tuple[float, float]], duration: float) -> NDArray[np.float32]:

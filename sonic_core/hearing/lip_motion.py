@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ..curves import gaussian
 from .lip_reader import PHONES, Articulation
 
 Curve = NDArray[np.float32]
@@ -53,8 +54,8 @@ def lip_motion(heard: Articulation, frame_count: int, fps: float = 25.0) -> NDAr
     place = np.arange(frame_count) * RATE / fps
     close = closures(heard, frame_count, fps)
     close = np.maximum(close, _at(np.where(heard.closure > 0.5, shut, 0), place))
-    round_ = _at(_smooth(heard.round, ROUNDING_SMOOTHED) * speech, place)
-    bite = _at(_smooth(_neighbours(heard.labiodental, np.maximum), 0.8) * speech, place) * (1 - close)
+    round_ = _at(gaussian(heard.round, ROUNDING_SMOOTHED) * speech, place)
+    bite = _at(gaussian(_neighbours(heard.labiodental, np.maximum), 0.8) * speech, place) * (1 - close)
     columns = {
         "jaw": JAW_RANGE * _at(opening, place),
         "close": close,
@@ -72,7 +73,7 @@ def lip_motion(heard: Articulation, frame_count: int, fps: float = 25.0) -> NDAr
 
 def rest_of_the_picture(heard: Articulation, frame_count: int, fps: float = 25.0) -> Curve:
     """How much of the picture's own opening is taken away, `[frame_count]`: its smile comes back in long pauses only."""
-    talking = _smooth(speech_activity(heard, BREATHING_PAUSE), 4)
+    talking = gaussian(speech_activity(heard, BREATHING_PAUSE), 4)
     rest = REST_IN_SPEECH * np.interp(np.arange(frame_count) * RATE / fps, np.arange(len(heard)), talking, right=0.0)
     return rest
 
@@ -84,7 +85,7 @@ def speech_activity(heard: Articulation, shortest_pause: float = SHORTEST_REST) 
     for start, end in runs(~active):
         if end - start >= shortest_pause * RATE or end - start == len(active):
             result[start:end] = 0
-    return _smooth(_neighbours(result, np.maximum), 1.2)
+    return gaussian(_neighbours(result, np.maximum), 1.2)
 
 
 def closures(heard: Articulation, frame_count: int, fps: float) -> Curve:
@@ -121,12 +122,12 @@ def _press(heard: Articulation, place: NDArray) -> Curve:
     """Plosives press the lips together harder than m does."""
     plosive = heard.phones[:, PHONES.index("P")] + heard.phones[:, PHONES.index("B")]
     nasal = heard.phones[:, PHONES.index("M")]
-    return _at(_smooth(0.6 * plosive + 0.4 * nasal, 1.0), place)
+    return _at(gaussian(0.6 * plosive + 0.4 * nasal, 1.0), place)
 
 
 def _expected(heard: Articulation, targets: dict[str, float], place: NDArray) -> Curve:
     weights = np.array([targets.get(p, 0.0) for p in PHONES], np.float32)
-    return _at(_smooth(heard.phones @ weights, 1.2), place)
+    return _at(gaussian(heard.phones @ weights, 1.2), place)
 
 
 def _neighbours(curve: Curve, of: np.ufunc) -> Curve:
@@ -137,9 +138,3 @@ def _neighbours(curve: Curve, of: np.ufunc) -> Curve:
 
 def _at(curve: Curve, place: NDArray) -> Curve:
     return np.interp(place, np.arange(len(curve)), curve).astype(np.float32)
-
-
-def _smooth(curve: Curve, sigma: float) -> Curve:
-    half = int(3 * sigma) + 1
-    kernel = np.exp(-0.5 * (np.arange(-half, half + 1) / sigma) ** 2)
-    return np.convolve(np.pad(curve, half, mode="edge"), kernel / kernel.sum(), "valid").astype(np.float32)

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..audio.clip import AudioClip
+from ..curves import gaussian
 
 CURVE_RATE = 100
 """Values per second of every curve that is compared with another one; value i belongs to time i / CURVE_RATE."""
@@ -59,13 +60,6 @@ def band_levels(audio: AudioClip, count: int) -> dict[str, NDArray[np.float64]]:
         for name, mask in masks.items():
             out[name][times] = 10 * np.log10(power[:, mask].sum(axis=1) + 1e-10)
     return out
-
-
-def gaussian(values: NDArray, sigma: float) -> NDArray:
-    """Gaussian smoothing of a curve, edges held; sigma in values."""
-    radius = max(1, int(np.ceil(3 * sigma)))
-    kernel = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2)
-    return np.convolve(np.pad(values, radius, mode="edge"), kernel / kernel.sum(), "valid")
 
 
 def _sigmoid(x: NDArray) -> NDArray:

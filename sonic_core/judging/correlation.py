@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from .audio_opening import CURVE_RATE, gaussian
+from ..curves import gaussian
+from .audio_opening import CURVE_RATE
 from .mouth_track import MouthTrack
 
 MAX_LAG_MS = 500

@@ -27,13 +27,14 @@ from numpy.typing import NDArray
 from sonic_core.audio.clip import AudioClip
 from sonic_core.audio.loading import load_audio
 from sonic_core.commands.demo import PORTRAIT
+from sonic_core.curves import gaussian
 from sonic_core.engines.registry import load_engine
 from sonic_core.hearing.encoders import WhisperEncoder
 from sonic_core.hearing.heard_opening import heard_opening
 from sonic_core.hearing.lip_reader import LipReader
 from sonic_core.job import Job
 from sonic_core.judging.alignment import DEFAULT_TOLERANCE_MS, MIN_CONFIDENCE, compare, shift_audio
-from sonic_core.judging.audio_opening import CURVE_RATE, gaussian, predict_opening
+from sonic_core.judging.audio_opening import CURVE_RATE, predict_opening
 from sonic_core.judging.clip_alignment import align_clip, watch
 from sonic_core.judging.mouth_track import MouthTrack
 from sonic_core.media.remux import replace_sound

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ...curves import gaussian
 from ...errors import SettingsError
 from ...settings import EMOTIONS
-from .curve_filters import smooth
 from .parameters import PARAMETER_INDEX
 from .prosody import Prosody
 
@@ -53,7 +53,9 @@ def with_emotion(track: NDArray[np.float32], emotion: Emotion, prosody: Prosody,
     time = np.arange(len(track)) / fps
     ease = np.clip(time / EASE_IN, 0, 1)
     ease = ease * ease * (3 - 2 * ease)
-    swell = ease * (0.8 + 0.2 * smooth(prosody.loudness[: len(track)], 0.4, fps))  # grows a little with the voice
+    swell = ease * (
+        0.8 + 0.2 * gaussian(prosody.loudness[: len(track)], 0.4 * fps, reach=3.5)
+    )  # grows a little with the voice
     closed = track[:, PARAMETER_INDEX["close"]]
     for name, share in mixture.items():
         amount = emotion.strength * share

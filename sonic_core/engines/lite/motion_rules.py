@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ...curves import gaussian
 from ...hearing.lip_motion import MOUTH, closures, rest_of_the_picture, speech_activity
 from ...hearing.lip_reader import PHONES, Articulation
 from .blinks import BLINK_CLOSE, BLINK_HOLD, BLINK_INTERVAL, BLINK_OPEN, SHORT_CLIP, blink_shape
-from .curve_filters import smooth
 from .parameters import PARAMETER_INDEX
 
 Curve = NDArray[np.float32]
@@ -37,9 +37,12 @@ _CLOSED, _LIDS_FALLING = 0.45, BLINK_CLOSE  # a blink of the network counts from
 
 def closed_on_bilabials(track: Track, heard: Articulation, fps: float) -> Track:
     """Lips shut for at least two frames at every bilabial, and nowhere else more than a little."""
+    from scipy.ndimage import maximum_filter1d
+
     track = track.copy()
     wanted = closures(heard, len(track), fps)
-    heard_near = np.interp(_places(len(track), fps), np.arange(len(heard)), _widened(heard.closure))
+    widely = maximum_filter1d(heard.closure, 7, mode="nearest")  # three states to either side
+    heard_near = np.interp(_places(len(track), fps), np.arange(len(heard)), widely)
     close = track[:, PARAMETER_INDEX["close"]]
     track[:, PARAMETER_INDEX["close"]] = np.maximum(np.minimum(close, heard_near + CLOSURE_TOLERANCE), wanted)
     return track
@@ -134,7 +137,7 @@ def moving_smoothly(track: Track, fps: float) -> Track:
     ease = np.clip(time / EASE_IN, 0, 1) ** 2 * (3 - 2 * np.clip(time / EASE_IN, 0, 1))
     for name, sigma in SMOOTHING.items():
         column = PARAMETER_INDEX[name]
-        track[:, column] = smooth(track[:, column], sigma, fps) * ease
+        track[:, column] = gaussian(track[:, column], sigma * fps, reach=3.5) * ease
     return track
 
 
@@ -166,9 +169,3 @@ def _pauses(heard: Articulation, frame_count: int, fps: float) -> NDArray[np.boo
 def _places(frame_count: int, fps: float) -> NDArray[np.float64]:
     """Index of the 50 Hz state that every frame shows."""
     return np.arange(frame_count) * (50 / fps)
-
-
-def _widened(curve: Curve, states: int = 3) -> Curve:
-    """Maximum over `states` neighbours to either side."""
-    padded = np.pad(curve, states, mode="edge")
-    return np.lib.stride_tricks.sliding_window_view(padded, 2 * states + 1).max(1)

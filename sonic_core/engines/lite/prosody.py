@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ...curves import gaussian
+
 Curve = NDArray[np.float32]
 
 RATE = 16_000
@@ -32,6 +34,8 @@ class Prosody:
 
 def read_prosody(waveform: NDArray[np.float32], frame_count: int, fps: float = 25.0) -> Prosody:
     """waveform: `[samples]` at 16 kHz.  Pitch by normalised autocorrelation, smoothed by a median of five frames."""
+    from scipy.ndimage import median_filter
+
     energy, hertz, clarity = _measured(waveform, frame_count, fps)
     decibel = 10 * np.log10(energy + 1e-9)
     loud = max(float(np.percentile(decibel, 95)), -60.0)
@@ -41,18 +45,11 @@ def read_prosody(waveform: NDArray[np.float32], frame_count: int, fps: float = 2
     if voiced.sum() > 3:
         octave = np.log2(np.maximum(hertz, 1))
         octave = np.where(voiced, octave - np.median(octave[voiced]), 0)
-        pitch = np.clip(_median5(octave), -0.8, 0.8).astype(np.float32) * voiced
-    syllable = smooth(loudness, 0.06 * fps) + 0.5 * smooth(pitch, 0.06 * fps)
-    phrase = smooth(loudness, 0.35 * fps) + 0.5 * smooth(pitch, 0.35 * fps)
-    prominence = np.clip(3.0 * (syllable - phrase), 0, 1) * (smooth(loudness, 0.06 * fps) > 0.5)
+        pitch = np.clip(median_filter(octave, 5, mode="nearest"), -0.8, 0.8).astype(np.float32) * voiced
+    syllable = gaussian(loudness, 0.06 * fps) + 0.5 * gaussian(pitch, 0.06 * fps)
+    phrase = gaussian(loudness, 0.35 * fps) + 0.5 * gaussian(pitch, 0.35 * fps)
+    prominence = np.clip(3.0 * (syllable - phrase), 0, 1) * (gaussian(loudness, 0.06 * fps) > 0.5)
     return Prosody(loudness, pitch, voiced.astype(np.float32), prominence.astype(np.float32))
-
-
-def smooth(curve: NDArray, sigma: float) -> Curve:
-    """Gaussian of `sigma` frames, edges held."""
-    half = max(1, int(3 * sigma + 0.5))
-    kernel = np.exp(-0.5 * (np.arange(-half, half + 1) / max(sigma, 1e-3)) ** 2)
-    return np.convolve(np.pad(curve, half, mode="edge"), kernel / kernel.sum(), "valid").astype(np.float32)
 
 
 def _measured(waveform: NDArray[np.float32], frame_count: int, fps: float) -> tuple[NDArray, NDArray, NDArray]:
@@ -80,8 +77,3 @@ def _measured(waveform: NDArray[np.float32], frame_count: int, fps: float) -> tu
         hertz[index] = RATE / (shortest + best)
         clarity[index] = np.take_along_axis(correlation[:, shortest:longest], best[:, None], 1)[:, 0]
     return energy, hertz, clarity
-
-
-def _median5(curve: NDArray) -> NDArray:
-    padded = np.pad(curve, 2, mode="edge")
-    return np.median(np.lib.stride_tricks.sliding_window_view(padded, 5), axis=1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from sonic_core.engines.lite.curve_filters import smooth as smooth_at
+from sonic_core.curves import gaussian
 
 from .features import FRAME_RATE
 
@@ -14,7 +14,7 @@ Curve = NDArray[np.float32]
 
 def smooth(curve: Curve, sigma: float, rate: float = FRAME_RATE) -> Curve:
     """Gaussian of `sigma` seconds; the ends continue as they are."""
-    return smooth_at(curve, sigma, rate)
+    return gaussian(curve, sigma * rate, reach=3.5).astype(np.float32)
 
 
 def moving_mean(curve: Curve, width: int) -> Curve:

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from sonic_core.curves import smoothstep
 from sonic_core.engines.lite.blinks import BLINK_CLOSE, BLINK_HOLD, BLINK_INTERVAL, BLINK_OPEN, SHORT_CLIP, blink_shape
-from sonic_core.engines.lite.curve_filters import smooth
 from sonic_core.engines.lite.parameters import PARAMETER_INDEX, PARAMETERS
+
+from .filters import smooth
 
 Curve = NDArray[np.float32]
 
