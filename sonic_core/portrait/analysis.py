@@ -63,6 +63,14 @@ def analyse(
 ) -> Portrait:
     """Measure face `face_index` of a picture; the same errors as `load_portrait`.  The notes of `picture` are not in the report."""
     faces = _faces(networks, picture)
+    # What the first look took for a face, and a closer one does not (a helmet, a pattern), is no face to choose.
+    while 0 <= face_index < len(faces):
+        fit = refine_mesh(networks.mesh, picture.image, faces[face_index])
+        if fit.score >= MESH_ACCEPT:
+            break
+        faces = [*faces[:face_index], *faces[face_index + 1 :]]
+    if not faces:
+        raise _no_face(picture)
     if not 0 <= face_index < len(faces):
         found = "1 face was" if len(faces) == 1 else f"{len(faces)} faces were"
         raise PortraitError(
@@ -70,9 +78,6 @@ def analyse(
             f"{'Choose 0' if len(faces) == 1 else f'Choose 0 to {len(faces) - 1}'}; 0 is the largest face."
         )
     progress("portrait", 2, STEPS)
-    fit = refine_mesh(networks.mesh, picture.image, faces[face_index])
-    if fit.score < MESH_ACCEPT:
-        raise _no_face(picture)
     contours, irises = fit_eyes(networks.iris, picture.image, fit)
     progress("portrait", 3, STEPS)
     low, high = fit.landmarks[:, :2].min(0), fit.landmarks[:, :2].max(0)
