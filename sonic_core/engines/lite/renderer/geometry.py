@@ -17,27 +17,25 @@ def smooth_curve(y: NDArray, sigma: float) -> NDArray:
     return np.convolve(padded, kernel / kernel.sum(), "valid")
 
 
-def running(y: NDArray, radius: int, reduce) -> NDArray:
-    """`reduce` (np.median, np.max ...) over windows of 2 radius + 1 samples, shorter at the ends."""
-    return np.array([reduce(y[max(0, i - radius) : i + radius + 1]) for i in range(len(y))])
+def running_median(y: NDArray, radius: int) -> NDArray:
+    """Medians over windows of 2 radius + 1 samples, mirrored at the ends."""
+    from scipy.ndimage import median_filter
+
+    return median_filter(y, 2 * radius + 1, mode="reflect")
+
+
+def running_maximum(y: NDArray, radius: int) -> NDArray:
+    """Maxima over windows of 2 radius + 1 samples, shorter at the ends."""
+    from scipy.ndimage import maximum_filter1d
+
+    return maximum_filter1d(y, 2 * radius + 1, mode="nearest")
 
 
 def thin_plate_spline(points: NDArray, values: NDArray, query: NDArray, smoothing: float) -> NDArray:
     """Thin-plate spline through `values` [N] at `points` [N, 2], evaluated at `query` [M, 2]; scale points to about 1."""
+    from scipy.interpolate import RBFInterpolator
 
-    def kernel(a: NDArray, b: NDArray) -> NDArray:
-        r2 = (a[:, None, 0] - b[None, :, 0]) ** 2 + (a[:, None, 1] - b[None, :, 1]) ** 2
-        return 0.5 * r2 * np.log(r2 + 1e-12)
-
-    n = len(points)
-    system = np.zeros((n + 3, n + 3))
-    affine = np.c_[np.ones(n), points]
-    system[:n, :n] = kernel(points, points) + smoothing * np.eye(n)
-    system[:n, n:] = affine
-    system[n:, :n] = affine.T
-    weights = np.linalg.solve(system, np.r_[values, np.zeros(3)])
-    bent = kernel(query.astype(np.float32), points.astype(np.float32)) @ weights[:n].astype(np.float32)
-    return bent + np.c_[np.ones(len(query)), query] @ weights[n:]
+    return RBFInterpolator(points, values, kernel="thin_plate_spline", smoothing=smoothing)(query)
 
 
 def sample_linear(image: NDArray, x: NDArray, y: NDArray) -> NDArray:

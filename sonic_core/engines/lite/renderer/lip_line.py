@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ....curves import cheapest_path, smoothstep
-from .geometry import running, smooth_curve
+from .geometry import running_maximum, running_median, smooth_curve
 
 CLEAR_LIP_LINE = 0.8  # clarity below this: the mouth is covered.  Uncovered mouths measured 1.36 to 3.2, a mask 0.0.
 EDGE_PRIOR = 0.055  # IOD; how far the edges of an open mouth are looked for from the mesh
@@ -120,7 +120,7 @@ def _teeth_beside(strip: LipStrip, seam: NDArray, lip: NDArray, sign: int) -> ND
     end *= np.abs(np.linspace(-1, 1, strip.columns)) < 0.85
     if (end > 0).mean() < 0.08:
         return np.zeros(strip.columns)
-    return smooth_curve(running(running(end, 6, np.median), 6, np.max), 9)
+    return smooth_curve(running_maximum(running_median(end, 6), 6), 9)
 
 
 def open_lip_edges(

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ....curves import smoothstep
-from .geometry import remap, running, sample_linear, smooth_curve
+from .geometry import remap, running_median, sample_linear, smooth_curve
 from .linear_light import lab_of, to_linear
 from .mouth_shape import SAMPLES, MouthShape
 
@@ -78,7 +78,7 @@ def _lower_teeth(image: NDArray[np.uint8], mouth: MouthShape) -> NDArray[np.floa
     if found[middle].mean() < 0.5:
         return None
     share = np.interp(np.arange(SAMPLES), np.flatnonzero(found), shares[darkest[found]])
-    return mouth.upper + smooth_curve(running(share, 8, np.median), 6) * mouth.gap
+    return mouth.upper + smooth_curve(running_median(share, 8), 6) * mouth.gap
 
 
 def _premultiplied(color: NDArray, cover: NDArray) -> NDArray[np.float32]:
