@@ -26,6 +26,7 @@ STAGES = {
     "decoding": "Decoding",
     "downloading": "Downloading",
     "converting": "Converting",
+    "clips": "Making clips",
 }
 UNITS = {
     "encoding": " frames",
@@ -36,6 +37,7 @@ UNITS = {
     "decoding": " frames",
     "downloading": " MB",
     "converting": " files",
+    "clips": " clips",
 }
 # A bar that goes into a log file is drawn anew on each line: seldom is enough there.
 SECONDS_BETWEEN_LOGGED_BARS = 5.0

@@ -1,0 +1,356 @@
+"""Ledger: what became of every clip of an output folder, in SQLite, so that each is made exactly once whoever dies on the way.
+
+A clip is waiting, working (claimed by one owner), finishing (its file is complete in its owner's hidden folder), done, or failed.  A claim
+ends with its owner: a process of this machine that is gone, or one that has not been heard of for LEASE seconds.  The step from finishing
+to done is one rename: whoever finds it half done can tell from the files which half.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import socket
+import sqlite3
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import wraps
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+from ..errors import OutputError
+from .owners import is_dead
+
+NAME = ".sonic-batch.sqlite"
+WORK = ".sonic-batch.work"
+"""Folder of clips that are not complete yet, with a folder per owner."""
+BEAT = 5.0  # s between two reports of an owner
+WAIT_FOR_LOCK = 30.0  # s
+WAIT_FOR_ROOM = 600.0
+"""Seconds for which a full disk is waited for."""
+LAYOUT = 1
+WAITING, WORKING, FINISHING, DONE, FAILED = "waiting", "working", "finishing", "done", "failed"
+TABLES = """
+create table if not exists clips (
+    output text primary key, row integer, key text, job text, state text, attempts integer default 0, owner text,
+    error text, figures text, seconds real, changed real) without rowid;
+create index if not exists by_state on clips (state, attempts, row);
+create table if not exists members (run text, output text, row integer, primary key (run, output)) without rowid;
+create table if not exists owners (id text primary key, host text, pid integer, beat real) without rowid;
+create table if not exists files (
+    path text primary key, size integer, mtime integer, digest text, facts text) without rowid;
+"""
+OF_RUN = "output in (select output from members where run = ?)"
+P, R = ParamSpec("P"), TypeVar("R")
+
+
+def patient(method: Callable[P, R]) -> Callable[P, R]:
+    """Try again for WAIT_FOR_ROOM while the disk is full: what SQLite could not write it has rolled back."""
+
+    @wraps(method)
+    def patiently(*args: P.args, **kwargs: P.kwargs) -> R:
+        end = time.monotonic() + WAIT_FOR_ROOM
+        while True:
+            try:
+                return method(*args, **kwargs)
+            except sqlite3.OperationalError as error:
+                if "full" not in str(error) or time.monotonic() > end:
+                    raise OutputError(
+                        f"The ledger cannot be written: {error}. Free some space and run the same again."
+                    ) from error
+                time.sleep(1.0)
+
+    return patiently
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A clip to be made.  output: relative to the ledger's folder.  key: digest of all that it is made from.  job: JSON text."""
+
+    output: str
+    row: int
+    key: str
+    job: str
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A clip as the ledger knows it; figures: what was measured of a finished one."""
+
+    output: str
+    row: int
+    key: str
+    job: str
+    state: str
+    attempts: int
+    error: str
+    figures: dict[str, Any]
+    seconds: float
+
+
+class Ledger:
+    """One connection; every process and thread opens its own.  Raises OutputError where the folder takes no ledger."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self.db = sqlite3.connect(folder / NAME, timeout=WAIT_FOR_LOCK, isolation_level=None)
+            self.db.execute("pragma synchronous = normal")
+            version = self.db.execute("pragma user_version").fetchone()[0]
+            if version not in (0, LAYOUT):
+                raise OutputError(
+                    f"{folder / NAME} was written by another version of this program. Choose a new folder."
+                )
+            if version == 0:
+                with self._writing():
+                    for statement in TABLES.split(";"):
+                        self.db.execute(statement)
+                    self.db.execute(f"pragma user_version = {LAYOUT}")
+        except (sqlite3.Error, OSError) as error:
+            raise OutputError(
+                f"The ledger {folder / NAME} cannot be used ({error}). Choose another folder; or remove that file and give --overwrite: "
+                "every clip is then made again."
+            ) from error
+
+    def close(self) -> None:
+        self.db.close()
+
+    # -- planning
+
+    @patient
+    def plan(self, run: str, clips: Iterable[Planned]) -> None:
+        """Note the clips of a run (an owner).  What is done, unchanged and still there stays done; what failed is tried anew.
+
+        A clip that another run is making from the same things stays that run's; one that it makes from others is taken from it.
+        """
+        with self._writing():
+            for clip in clips:
+                self.db.execute("insert or replace into members values (?,?,?)", (run, clip.output, clip.row))
+                if self.is_kept(clip):
+                    self.db.execute("update clips set row = ? where output = ?", (clip.row, clip.output))
+                else:
+                    self.db.execute(
+                        "insert or replace into clips (output, row, key, job, state, attempts, changed) values (?,?,?,?,?,0,?)",
+                        (clip.output, clip.row, clip.key, clip.job, WAITING, time.time()),
+                    )
+
+    def is_kept(self, clip: Planned) -> bool:
+        """Whether what the ledger knows of a clip stands: it is done and there, or in work or waiting for the same."""
+        known = self.db.execute("select key, state, attempts from clips where output = ?", (clip.output,)).fetchone()
+        if known is None or known[0] != clip.key or known[1] == FAILED:
+            return False
+        if known[1] == DONE:
+            return (self.folder / clip.output).exists()
+        return known[1] != WAITING or known[2] == 0
+
+    def knows(self, output: str) -> bool:
+        """Whether a file of that name is this folder's own, made or being made by a batch."""
+        return self.db.execute("select 1 from clips where output = ?", (output,)).fetchone() is not None
+
+    def remembered(self, path: Path) -> tuple[str, dict[str, Any]] | None:
+        """Digest and facts of a file that has not changed since they were noted."""
+        found = self.db.execute("select size, mtime, digest, facts from files where path = ?", (str(path),)).fetchone()
+        if found is None:
+            return None
+        status = path.stat()
+        return (found[2], json.loads(found[3])) if (status.st_size, status.st_mtime_ns) == tuple(found[:2]) else None
+
+    @patient
+    def remember(self, path: Path, digest: str, facts: dict[str, Any]) -> None:
+        status = path.stat()
+        values = (str(path), status.st_size, status.st_mtime_ns, digest, json.dumps(facts))
+        with self._writing():
+            self.db.execute("insert or replace into files values (?,?,?,?,?)", values)
+
+    # -- working
+
+    @patient
+    def enlist(self) -> str:
+        """A new owner of claims: this process."""
+        owner = f"{os.getpid()}-{secrets.token_hex(6)}"
+        with self._writing():
+            self.db.execute(
+                "insert into owners values (?,?,?,?)", (owner, socket.gethostname(), os.getpid(), time.time())
+            )
+        return owner
+
+    def work_folder(self, owner: str) -> Path:
+        """Where an owner's clip grows: beside the finished ones, on the same disk, so that a rename finishes it."""
+        return self.folder / WORK / owner
+
+    @patient
+    def beat(self, owner: str) -> None:
+        with self._writing():
+            self.db.execute("update owners set beat = ? where id = ?", (time.time(), owner))
+
+    @patient
+    def claim(self, run: str, owner: str) -> Entry | None:
+        """The next waiting clip of a run, now this owner's; None when nothing waits (others may still work)."""
+        with self._writing():
+            found = self.db.execute(
+                f"select output from clips where state = ? and {OF_RUN} order by attempts, row limit 1", (WAITING, run)
+            ).fetchone()
+            if found is None:
+                return None
+            self.db.execute(
+                "update clips set state = ?, owner = ?, attempts = attempts + 1, changed = ? where output = ?",
+                (WORKING, owner, time.time(), found[0]),
+            )
+        return self.entry(found[0])
+
+    def finish(self, clip: Entry, owner: str, complete: Path, figures: dict[str, Any], seconds: float) -> bool:
+        """Give a complete file, in the owner's folder, its name and note it; False when the claim was lost, and the file is removed."""
+        if not self._finishing(clip, owner, figures, seconds):
+            remove(complete)
+            return False
+        try:
+            put_in_place(complete, self.folder / clip.output)
+        except FileNotFoundError:  # taken for dead, and finished by another process
+            if not (self.folder / clip.output).exists():
+                raise
+        self._done(clip.output, owner)
+        return True
+
+    @patient
+    def fail(self, clip: Entry, owner: str, error: str, again: bool) -> None:
+        """Note why a clip was not made; again: it waits for another try."""
+        with self._writing():
+            self.db.execute(
+                "update clips set state = ?, error = ?, owner = null, changed = ? where output = ? and owner = ?",
+                (WAITING if again else FAILED, error, time.time(), clip.output, owner),
+            )
+
+    @patient
+    def give_back(self, owner: str) -> None:
+        """What an owner that stops on purpose had claimed waits again, as if it had not been tried."""
+        remove(self.work_folder(owner))
+        with self._writing():
+            self.db.execute(
+                "update clips set state = ?, owner = null, attempts = attempts - 1 where owner = ? and state = ?",
+                (WAITING, owner, WORKING),
+            )
+            self._forget(owner)
+
+    @patient
+    def recover(self, tries: int) -> list[str]:
+        """Take the clips of dead owners back: finish what was finishing, let the rest wait or, tried `tries` times, fail.
+
+        Returns the outputs whose owner had died while working on them.
+        """
+        dead = [owner for owner, host, pid, beat in self.db.execute("select * from owners") if is_dead(host, pid, beat)]
+        lost: list[str] = []
+        for owner in dead:
+            taken = self.db.execute("select output, state, attempts from clips where owner = ?", (owner,)).fetchall()
+            for output, state, attempts in taken:
+                if state == FINISHING:
+                    self._finish_for(owner, output)
+                elif state == WORKING:
+                    lost.append(output)
+                    error = (
+                        f"the process that made it ended {attempts} time(s) before it was done (killed? out of memory?)"
+                    )
+                    with self._writing():
+                        self.db.execute(
+                            "update clips set state = ?, error = ?, owner = null where output = ? and owner = ?",
+                            (FAILED if attempts >= tries else WAITING, error, output, owner),
+                        )
+            remove(self.work_folder(owner))
+            with self._writing():
+                self._forget(owner)
+        with suppress(OSError):
+            (self.folder / WORK).rmdir()
+        return lost
+
+    # -- reading
+
+    def entry(self, output: str) -> Entry:
+        return next(self._entries("output = ?", (output,)))
+
+    def entries(self, run: str) -> Iterator[Entry]:
+        """The clips of a run in the order of their rows."""
+        return self._entries(f"{OF_RUN} order by row", (run,))
+
+    def working(self, run: str) -> list[str]:
+        """Outputs that are being made."""
+        found = self.db.execute(f"select output from clips where state = ? and {OF_RUN} order by row", (WORKING, run))
+        return [output for (output,) in found]
+
+    def counts(self, run: str) -> dict[str, int]:
+        """Clips of a run by state."""
+        found = dict(
+            self.db.execute(f"select state, count(*) from clips where {OF_RUN} group by state", (run,)).fetchall()
+        )
+        return {state: found.get(state, 0) for state in (WAITING, WORKING, FINISHING, DONE, FAILED)}
+
+    def _entries(self, where: str, values: tuple[Any, ...]) -> Iterator[Entry]:
+        names = "output, row, key, job, state, attempts, error, figures, seconds"
+        for row in self.db.execute(f"select {names} from clips where {where}", values):
+            yield Entry(*row[:6], row[6] or "", json.loads(row[7] or "{}"), row[8] or 0.0)
+
+    # -- steps
+
+    @patient
+    def _finishing(self, clip: Entry, owner: str, figures: dict[str, Any], seconds: float) -> bool:
+        noted = (FINISHING, json.dumps(figures), seconds, time.time())
+        with self._writing():
+            changed = self.db.execute(
+                "update clips set state = ?, figures = ?, seconds = ?, changed = ? where output = ? and owner = ? and state = ?",
+                (*noted, clip.output, owner, WORKING),
+            ).rowcount
+        return bool(changed)
+
+    @patient
+    def _done(self, output: str, owner: str, state: str = DONE) -> None:
+        with self._writing():
+            self.db.execute(
+                "update clips set state = ?, owner = null, error = null, changed = ? where output = ? and owner = ? and state = ?",
+                (state, time.time(), output, owner, FINISHING),
+            )
+
+    def _finish_for(self, owner: str, output: str) -> None:
+        """The rename that a dead owner may have done or not."""
+        target = self.folder / output
+        complete = self.work_folder(owner) / target.name
+        if complete.exists():
+            with suppress(FileNotFoundError):  # a second batch recovers at this moment too
+                put_in_place(complete, target)
+        self._done(output, owner, DONE if target.exists() else WAITING)
+
+    def _forget(self, owner: str) -> None:
+        self.db.execute("delete from owners where id = ?", (owner,))
+        self.db.execute("delete from members where run = ?", (owner,))
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        self.db.execute("begin immediate")
+        try:
+            yield
+            self.db.execute("commit")
+        except BaseException:
+            with suppress(sqlite3.OperationalError):  # SQLite has rolled back by itself
+                self.db.execute("rollback")
+            raise
+
+
+def put_in_place(complete: Path, target: Path) -> None:
+    """Rename a file, or a folder of pictures, over what stands there."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if not target.is_dir():
+        complete.replace(target)
+        return
+    old = complete.with_name(f".{secrets.token_hex(6)}.old")
+    target.rename(old)
+    complete.rename(target)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def remove(path: Path) -> None:
+    """A file or a folder, if it is there."""
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
