@@ -43,7 +43,7 @@ create table if not exists owners (id text primary key, host text, pid integer, 
 create table if not exists files (
     path text primary key, size integer, mtime integer, digest text, facts text) without rowid;
 """
-OF_RUN = "output in (select output from members where run = ?)"
+OF_RUN = "exists (select 1 from members where run = ? and members.output = clips.output)"
 P, R = ParamSpec("P"), TypeVar("R")
 
 

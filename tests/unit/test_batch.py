@@ -1,0 +1,184 @@
+"""Batches for real, with clips of half a second: nothing done twice, nothing lost, whoever is killed."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from sonic_core.commands.demo import PORTRAIT, SPEECH
+from sonic_core.jobs.ledger import NAME, WORK, Ledger
+
+ROOT = Path(__file__).parents[2]
+SHORT = ("--duration", "0.4", "--length-policy", "trim", "--min-resolution", "256", "--skip-measuring")
+POSIX = pytest.mark.skipif(sys.platform == "win32", reason="kills processes by signals")
+LIMIT = 120  # s that nothing here should come near
+
+
+def table(folder: Path, *rows: str, columns: str = "image,audio,output,seed") -> Path:
+    path = folder / "jobs.csv"
+    path.write_text("\n".join((columns, *rows)) + "\n", encoding="utf-8")
+    return path
+
+
+def clips(count: int) -> list[str]:
+    return [f"{PORTRAIT},{SPEECH},clip{i}.mp4,{i}" for i in range(count)]
+
+
+def started(*args: object) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "sonic_core", "batch", *map(str, args), "--json"]
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT, encoding="utf-8"
+    )
+
+
+def ended(process: subprocess.Popen[str]) -> tuple[int, dict]:
+    answer, words = process.communicate(timeout=LIMIT)
+    assert answer, words
+    return process.returncode, json.loads(answer.splitlines()[-1])
+
+
+def batch(*args: object) -> tuple[int, dict]:
+    return ended(started(*args))
+
+
+def states(out: Path) -> dict[str, tuple[str, int]]:
+    """State and attempts of every clip, by name."""
+    ledger = Ledger(out)
+    found = ledger.db.execute("select output, state, attempts from clips").fetchall()
+    ledger.close()
+    return {output: (state, attempts) for output, state, attempts in found}
+
+
+def working(out: Path) -> int:
+    """Process id of a worker that has a clip's file open; waits for one."""
+    end = time.monotonic() + LIMIT
+    while time.monotonic() < end:
+        if (out / NAME).exists() and list(out.glob(f"{WORK}/*/.sonic-*.tmp.mp4")):
+            ledger = Ledger(out)
+            found = ledger.db.execute(
+                "select pid from owners join clips on owner = id where state = 'working' limit 1"
+            ).fetchone()
+            ledger.close()
+            if found:
+                return found[0]
+        time.sleep(0.01)
+    raise AssertionError("no worker began")
+
+
+def rest(out: Path) -> set[str]:
+    """What stands in the folder besides clips."""
+    return {path.name for path in out.iterdir() if path.suffix != ".mp4"}
+
+
+TIDY = {NAME, "report.csv", "report.html"}
+
+
+def test_a_second_run_does_nothing_and_a_third_only_what_changed(tmp_path):
+    out, jobs = tmp_path / "out", table(tmp_path, *clips(2))
+    assert batch(jobs, "--output", out, *SHORT)[0] == 0
+    first = {path.name: path.stat().st_mtime_ns for path in out.glob("*.mp4")}
+    assert set(first) == {"clip0.mp4", "clip1.mp4"}
+    code, answer = batch(jobs, "--output", out, *SHORT)
+    assert (code, answer["kept"], answer["done"]) == (0, 2, 2)
+    assert {path.name: path.stat().st_mtime_ns for path in out.glob("*.mp4")} == first
+    table(tmp_path, clips(1)[0], f"{PORTRAIT},{SPEECH},clip1.mp4,7")
+    code, answer = batch(jobs, "--output", out, *SHORT)
+    assert (code, answer["kept"], answer["done"]) == (0, 1, 2)
+    changed = {path.name for path in out.glob("*.mp4") if path.stat().st_mtime_ns != first[path.name]}
+    assert changed == {"clip1.mp4"}
+    assert rest(out) == TIDY
+
+
+def test_a_row_that_fails_does_not_stop_the_others_and_its_reason_is_reported(tmp_path):
+    noise = tmp_path / "grey.png"
+    from PIL import Image
+
+    Image.new("RGB", (300, 300), "grey").save(noise)
+    jobs = table(tmp_path, f"{noise},{SPEECH},=bad.mp4,0", clips(1)[0])
+    out = tmp_path / "out"
+    code, answer = batch(jobs, "--output", out, "--reject-confidence", "1", *SHORT[:-1])
+    assert (code, answer["done"], answer["failed"], answer["rejected"]) == (1, 1, 1, 1)
+    with (out / "report.csv").open(encoding="utf-8-sig", newline="") as file:
+        bad, good = csv.DictReader(file)
+    assert (bad["state"], bad["attempts"], bad["output"]) == ("failed", "1", "'=bad.mp4")
+    assert "face" in bad["error"]
+    assert good["state"] == "rejected"
+    assert good["duration_s"] == "0.4"
+    page = (out / "report.html").read_text(encoding="utf-8")
+    assert page.index("=bad.mp4") < page.index("clip0.mp4")
+    assert 'data-src="clip0.mp4"' in page
+    assert "data:image/jpeg;base64," in page
+
+
+@POSIX
+def test_a_worker_that_is_killed_loses_no_clip(tmp_path):
+    out, jobs = tmp_path / "out", table(tmp_path, *clips(3))
+    process = started(jobs, "--output", out, *SHORT)
+    os.kill(working(out), signal.SIGKILL)
+    code, answer = ended(process)
+    assert (code, answer["done"]) == (0, 3)
+    assert sorted(states(out).values()) == [("done", 1), ("done", 1), ("done", 2)]
+    assert rest(out) == TIDY
+
+
+@POSIX
+def test_a_batch_that_is_killed_goes_on_with_the_same_command(tmp_path):
+    out, jobs = tmp_path / "out", table(tmp_path, *clips(3))
+    process = started(jobs, "--output", out, *SHORT)
+    working(out)
+    process.kill()
+    process.communicate()
+    code, answer = batch(jobs, "--output", out, *SHORT)
+    assert (code, answer["done"]) == (0, 3)
+    assert {state for state, _ in states(out).values()} == {"done"}
+    assert rest(out) == TIDY
+
+
+@POSIX
+def test_ctrl_c_drops_the_clip_in_work_and_the_same_command_goes_on(tmp_path):
+    out, jobs = tmp_path / "out", table(tmp_path, *clips(2))
+    process = started(jobs, "--output", out, *SHORT)
+    working(out)
+    process.send_signal(signal.SIGINT)
+    assert ended(process)[0] == 130
+    assert {state for state, _ in states(out).values()} <= {"done", "waiting"}
+    assert rest(out) == TIDY
+    assert batch(jobs, "--output", out, *SHORT)[0] == 0
+
+
+def test_two_batches_on_one_folder_make_each_clip_once(tmp_path):
+    out, jobs = tmp_path / "out", table(tmp_path, *clips(4))
+    processes = [started(jobs, "--output", out, *SHORT) for _ in range(2)]
+    for process in processes:
+        code, answer = ended(process)
+        assert (code, answer["done"]) == (0, 4)
+    assert states(out) == {f"clip{i}.mp4": ("done", 1) for i in range(4)}
+    assert rest(out) == TIDY
+
+
+def test_check_makes_a_plan_from_a_trial_and_no_video(tmp_path):
+    out = tmp_path / "out"
+    code, answer = batch(table(tmp_path, *clips(3)), "--output", out, "--check", *SHORT)
+    assert code == 0
+    assert answer["clips"] == 3
+    assert answer["seconds_of_video"] == pytest.approx(1.2)
+    assert answer["seconds_estimated"] == pytest.approx(1.2 * answer["seconds_per_second"])
+    assert rest(out) == {NAME}
+    assert not list(out.glob("*.mp4"))
+
+
+def test_problems_stop_the_batch_before_the_first_frame(tmp_path):
+    out = tmp_path / "out"
+    code, answer = batch(table(tmp_path, *clips(1), *clips(1), "x.png,y.wav,z.mp4,1"), "--output", out, *SHORT)
+    assert code == 2
+    assert "row 3: the output clip0.mp4 is row 2's too" in answer["message"]
+    assert "x.png: it does not exist" in answer["message"]
+    assert not list(out.glob("*.mp4"))

@@ -1,0 +1,138 @@
+"""A plan: all problems at once with their rows, keys that tell what a clip is made from, and very long tables."""
+
+import json
+import subprocess
+import sys
+import tracemalloc
+from pathlib import Path
+
+import pytest
+
+from sonic_core.commands.demo import PORTRAIT, SPEECH
+from sonic_core.errors import SettingsError
+from sonic_core.jobs.ledger import Ledger
+from sonic_core.jobs.plan import check, planned
+from sonic_core.jobs.table import Row, read_rows
+
+GOOD = {"image": str(PORTRAIT), "audio": str(SPEECH)}
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    ledger = Ledger(tmp_path / "out")
+    yield ledger
+    ledger.close()
+
+
+def plan_of(ledger, *rows, base=None, overwrite=False):
+    return check((Row(i, row) for i, row in enumerate(rows, 2)), ledger, base or {}, Path(), overwrite)
+
+
+def keys(ledger):
+    return {clip.output: clip.key for clip in planned(ledger)}
+
+
+def test_all_problems_are_told_at_once_with_their_rows(ledger):
+    plan = plan_of(
+        ledger,
+        {**GOOD, "output": "a.mp4", "sead": "3"},
+        {**GOOD, "output": "../a.mp4"},
+        {**GOOD, "output": "A.mp4"},
+        {**GOOD, "output": "b.mp4", "seed": "many"},
+        {**GOOD, "output": "c.mp4", "min_resolution": "10"},
+        {"image": "nowhere.png", "audio": str(PORTRAIT), "output": "d.mp4"},
+        {"image": str(PORTRAIT), "output": "e.mp4"},
+        {**GOOD, "output": "f.avi"},
+        {**GOOD, "output": "g.mp4", "visible_label": "sometimes"},
+    )
+    with pytest.raises(SettingsError) as told:
+        plan.raise_problems()
+    expected = {
+        2: "the column 'sead' is unknown; did you mean seed?",
+        3: "lies outside the output folder",
+        4: "the output A.mp4 is row 2's too",
+        5: "seed is 'many'; expected a whole number",
+        6: "min_resolution is 10",
+        7: "nowhere.png: it does not exist",
+        8: "audio not given",
+        9: "the output f.avi is of no known kind",
+        10: "sometimes",
+    }
+    for number, text in expected.items():
+        assert any(f"row {number}: " in line and text in line for line in str(told.value).splitlines()), text
+    assert "row 7: portrait.png has no sound" in str(told.value)
+    assert plan.problem_count == 10
+
+
+def test_text_means_what_its_column_says(ledger):
+    row = {
+        **GOOD,
+        "output": "a.webm",
+        "dynamic_scale": "1,15",
+        "loopable": "yes",
+        "crf": "20",
+        "visible_label": "always",
+    }
+    plan_of(ledger, {**row, "audio_kbps": "96", "label_language": "zh", "smooth": "ema"}).raise_problems()
+    (clip,) = planned(ledger)
+    values = json.loads(clip.job)
+    assert values["settings"] == {"dynamic_scale": 1.15, "loopable": True}
+    assert values["encoding"] == {"crf": 20, "audio_bitrate": 96_000}
+    assert values["labels"] == {"visible": {"span": "always", "language": "zh"}}
+    assert values["smoothing"] == {"method": "ema"}
+
+
+def test_a_key_follows_contents_and_settings_and_not_places(ledger, tmp_path):
+    copy = tmp_path / "copy.wav"
+    copy.write_bytes(SPEECH.read_bytes())
+    other = tmp_path / "other.wav"
+    other.write_bytes(SPEECH.read_bytes()[:-200])
+    rows = [{}, {"audio": str(copy)}, {"audio": str(other)}, {"seed": "1"}, {"crf": "30"}]
+    plan = plan_of(ledger, *({**GOOD, "title": "t", **row, "output": f"{i}.mp4"} for i, row in enumerate(rows)))
+    plan.raise_problems()
+    found = keys(ledger)
+    assert found["0.mp4"] == found["1.mp4"]
+    assert len({found[f"{i}.mp4"] for i in (0, 2, 3, 4)}) == 4
+
+
+def test_a_file_of_somebody_else_is_not_replaced_unasked(ledger):
+    (ledger.folder / "a.mp4").write_bytes(b"mine")
+    with pytest.raises(SettingsError, match=r"a\.mp4 exists and was not made by a batch"):
+        plan_of(ledger, {**GOOD, "output": "a.mp4"}).raise_problems()
+    plan_of(ledger, {**GOOD, "output": "a.mp4"}, overwrite=True).raise_problems()
+
+
+def test_clips_that_the_disk_cannot_hold_are_told(ledger):
+    rows = [{**GOOD, "output": f"{i}.mp4", "duration": 36000, "length_policy": "pad"} for i in range(1000)]
+    with pytest.raises(SettingsError, match="GB free"):
+        plan_of(ledger, *rows, base={"encoding": {"audio_bitrate": 512_000}}).raise_problems()
+
+
+def test_memory_does_not_grow_with_the_number_of_rows(ledger, tmp_path):
+    table = tmp_path / "jobs.csv"
+
+    def peak(count):
+        with table.open("w") as file:
+            file.write("image,audio,output,seed\n")
+            file.writelines(f"{PORTRAIT},{SPEECH},c{i}.mp4,{i}\n" for i in range(count))
+        tracemalloc.start()
+        plan = check(read_rows(table), ledger, {}, tmp_path)
+        held = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert (plan.clips, plan.problem_count) == (count, 0)
+        return held
+
+    few = peak(200)
+    assert peak(2000) < few + 100_000  # 55 bytes for each further row: less than a row is
+
+
+def test_planning_loads_no_torch(tmp_path):
+    (tmp_path / "jobs.csv").write_text(f"image,audio\n{PORTRAIT},{SPEECH}\n")
+    code = (
+        "import sys; from pathlib import Path; import sonic_core.jobs.batch, sonic_core.jobs.report, sonic_core.commands.batch\n"
+        "from sonic_core.jobs.ledger import Ledger; from sonic_core.jobs.plan import check; from sonic_core.jobs.table import read_rows\n"
+        "check(read_rows(Path('jobs.csv')), Ledger(Path('out')), {}, Path().absolute()).raise_problems()\n"
+        "assert 'torch' not in sys.modules"
+    )
+    environment = {"PYTHONPATH": str(Path(__file__).parents[2]), "PATH": ""}
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, env=environment)
