@@ -92,7 +92,9 @@ def job_values(row: Mapping[str, Any], base: Mapping[str, Any], folder: Path) ->
 
     Raises SettingsError for text of another kind than the column's.
     """
-    values = {name: dict(value) if isinstance(value, Mapping) else value for name, value in base.items()}
+    values: dict[str, Any] = {
+        name: dict(value) if isinstance(value, Mapping) else value for name, value in base.items()
+    }
     for name, value in row.items():
         if column := columns().get(name):
             try:
@@ -105,7 +107,7 @@ def job_values(row: Mapping[str, Any], base: Mapping[str, Any], folder: Path) ->
             values[name] = value
     labels = values.get("labels")
     if (
-        isinstance(labels, Mapping)
+        isinstance(labels, dict)
         and isinstance(labels.get("visible"), Mapping)
         and labels["visible"].get("span") == "off"
     ):
@@ -114,7 +116,7 @@ def job_values(row: Mapping[str, Any], base: Mapping[str, Any], folder: Path) ->
         if isinstance(values.get(name), str):
             values[name] = str(folder / Path(values[name]).expanduser())
     face = values.get("face")
-    if isinstance(face, Mapping) and isinstance(face.get("mask"), str):
+    if isinstance(face, dict) and isinstance(face.get("mask"), str):
         face["mask"] = str(folder / Path(face["mask"]).expanduser())
     return values
 

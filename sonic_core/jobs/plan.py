@@ -31,7 +31,7 @@ NOT_IN_KEY = ("picture", "recording", "output", "overwrite")
 # Measured on the sample at 256 and 512 px, crf 18: 0.04 to 0.07 bits per pixel and frame in an mp4, 15 in a PNG sequence, 6 in a GIF.
 BITS_PER_PIXEL = {".png": 16.0, ".gif": 7.0}
 USUAL_BITS_PER_PIXEL = 0.12
-SPARE_ROOM = 100e6  # bytes that a disk keeps free
+SPARE_ROOM, SPARE_SHARE = 100e6, 0.02  # bytes that a disk keeps free, of a small one a share
 FORBIDDEN = '<>:"|?*\\'  # what Windows and shared folders cannot hold, and the backslash
 PLANNING = """
 create temp table planned (output text primary key, folded text unique, row integer, key text, job text, seconds real) without rowid
@@ -79,8 +79,9 @@ def check(rows: Iterable[Row], ledger: Ledger, base: Mapping[str, Any], folder: 
             checker(row, plan)
     except SettingsError as error:  # of the table itself: reading cannot go on
         plan.problem(str(error))
-    free = shutil.disk_usage(ledger.folder).free
-    if plan.room > free - SPARE_ROOM:
+    disk = shutil.disk_usage(ledger.folder)
+    free = disk.free
+    if plan.room > free - min(SPARE_ROOM, SPARE_SHARE * disk.total):
         plan.problem(
             f"the clips need about {plan.room / 1e9:.1f} GB, but {ledger.folder} has {free / 1e9:.1f} GB free. Free some space or choose "
             "another folder."
