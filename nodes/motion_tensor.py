@@ -28,5 +28,5 @@ class MotionTensor(torch.Tensor):
     """Motion `[T, P]`; an ordinary tensor but for the words with which it refuses to be a picture."""
 
     @property
-    def shape(self) -> MotionShape:
+    def shape(self) -> MotionShape:  # type: ignore[override]  # torch.Size, with words
         return MotionShape(super().shape)

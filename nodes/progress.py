@@ -41,10 +41,11 @@ class WholeNodeProgress:
         start, width = self.spans.get(stage, (self.share, 0.0))
         self.share = max(self.share, min(1.0, start + width * done / max(1, total)))
         now = time.monotonic()
-        pictured = self.wants_preview and preview is not None and now - self.pictured_at >= PREVIEW_INTERVAL
-        if not pictured and now - self.shown_at < BAR_INTERVAL and self.share < 1.0 - 1e-9:
+        due = self.wants_preview and now - self.pictured_at >= PREVIEW_INTERVAL
+        pictured = preview if due else None
+        if pictured is None and now - self.shown_at < BAR_INTERVAL and self.share < 1.0 - 1e-9:
             return
         self.shown_at = now
-        if pictured:
+        if pictured is not None:
             self.pictured_at = now
-        self.show(self.share, preview() if pictured else None)
+        self.show(self.share, pictured() if pictured is not None else None)

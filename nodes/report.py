@@ -79,7 +79,7 @@ def captioned(picture: NDArray[np.uint8], lines: Sequence[str]) -> NDArray[np.ui
     return np.asarray(sheet)
 
 
-def wrapped(line: str, font: ImageFont.FreeTypeFont, width: int) -> list[str]:
+def wrapped(line: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> list[str]:
     """The line in rows of at most `width` px, broken between words."""
     rows = [""]
     for word in line.split():

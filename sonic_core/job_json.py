@@ -71,7 +71,7 @@ def _read(kind: Any, value: Any, name: str) -> Any:
         if not isinstance(value, Sequence) or isinstance(value, str) or len(value) != len(parts):
             raise SettingsError(f"{name} is {value!r}; expected a list of {len(parts)} values.")
         return tuple(_read(part, item, name) for part, item in zip(parts, value, strict=True))
-    if is_dataclass(kind):
+    if isinstance(kind, type) and is_dataclass(kind):
         return _read_dataclass(kind, value, name)
     if kind in KINDS:
         return _read_plain(kind, value, name)
@@ -81,7 +81,7 @@ def _read(kind: Any, value: Any, name: str) -> Any:
 
 
 def _read_plain(kind: type, value: Any, name: str) -> Any:
-    accepted = {float: (int, float), Path: str}.get(kind, kind)
+    accepted: Any = {float: (int, float), Path: str}.get(kind, kind)
     if not isinstance(value, accepted) or (isinstance(value, bool) and kind is not bool):
         raise SettingsError(f"{name} is {value!r}; expected {KINDS[kind]}.")
     return Path(value) if kind is Path else value

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,7 +62,7 @@ def load(job: Job, progress: Progress = ignore) -> Loaded:
         if path is None:
             raise SettingsError(f"The job names no {name}. Give its file, or hand over what is in memory as `loaded`.")
     engine = load_engine(job.engine, **job.options)
-    audio = load_audio(job.recording, trim_silence=job.trim_silence)
+    audio = load_audio(cast(Path, job.recording), trim_silence=job.trim_silence)
     with one_thread():
         portrait, mask = portrait_for(job, progress)
     return Loaded(engine, portrait, audio, mask)
@@ -72,7 +72,13 @@ def portrait_for(job: Job, progress: Progress = ignore) -> tuple[Portrait, NDArr
     """The portrait of a job, and the user's mask if there is one."""
     face = job.face
     return choose_portrait(
-        job.picture, job.settings.face_index, face.box, face.mask, face.whole_image, progress, frame=job.picture_frame
+        cast(Path, job.picture),
+        job.settings.face_index,
+        face.box,
+        face.mask,
+        face.whole_image,
+        progress,
+        frame=job.picture_frame,
     )
 
 

@@ -83,9 +83,8 @@ class Settings:
 
     def __post_init__(self) -> None:
         for item in fields(self):
-            value: Any
-            value, low, high, choices = (
-                getattr(self, item.name),
+            value: Any = getattr(self, item.name)
+            low, high, choices = (
                 item.metadata["low"],
                 item.metadata["high"],
                 item.metadata["choices"],
@@ -98,7 +97,7 @@ class Settings:
                 )
             if choices and value not in choices:
                 raise SettingsError(f"{item.name} is {value!r}; expected one of {', '.join(choices)}.")
-            if item.name == "min_resolution" and 0 < value < LEAST_RESOLUTION:
+            if item.name == "min_resolution" and 0 < self.min_resolution < LEAST_RESOLUTION:
                 raise SettingsError(
                     f"min_resolution is {value}; expected {LEAST_RESOLUTION} to {high:g}, or 0. {item.metadata['help']}"
                 )

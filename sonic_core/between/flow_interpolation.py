@@ -67,7 +67,7 @@ def flow_between(first: Frame, second: Frame) -> _FlowFrames:
 class _FlowFrames(FlowBetween):
     """FlowBetween in uint8."""
 
-    def __call__(self, time: float) -> Frame:
+    def __call__(self, time: float) -> Frame:  # type: ignore[override]  # the same picture in another number format
         return np.rint(np.clip(super().__call__(time), 0, 255)).astype(np.uint8)
 
 

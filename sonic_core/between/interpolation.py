@@ -66,8 +66,9 @@ def resampled(pictures: Iterable[Picture], step: Fraction, length: int, between:
         whole, part = divmod(i * step, 1)
         while index < whole + (part > 0) and not ended:
             following = next(row, None)
-            ended = following is None
-            if not ended:
+            if following is None:
+                ended = True
+            else:
                 before, last, index, at = last, following, index + 1, None
         if part == 0 or ended:
             yield last

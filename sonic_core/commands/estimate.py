@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 
 from ..errors import SettingsError
 
@@ -18,7 +19,7 @@ def tell_estimate(job: Job, console: Console) -> dict[str, Any]:
     from ..engines.registry import engine_class
     from ..pipeline import portrait_for
 
-    audio = load_audio(job.recording, trim_silence=job.trim_silence)
+    audio = load_audio(cast(Path, job.recording), trim_silence=job.trim_silence)
     portrait, mask = portrait_for(job, console)
     cost = engine_class(job.engine).cost_without_weights(job.options, portrait, audio, job.settings, mask)
     if cost is None:

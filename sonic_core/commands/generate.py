@@ -6,7 +6,7 @@ import argparse
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ..errors import SettingsError
 from .clip_report import add_report, check_report, write_report
@@ -79,13 +79,14 @@ def make_video(args: argparse.Namespace, console: Console) -> dict[str, Any]:
     check_report(args.report)
     if args.estimate:
         return tell_estimate(job, console)
-    check_output(job.output, job.encoding)
+    output = cast(Path, job.output)  # asked by whoever calls
+    check_output(output, job.encoding)
     loaded = load(job, console)
     engine, portrait, audio = loaded.engine, loaded.portrait, loaded.audio
     for line in [*describe_portrait(portrait), *describe_audio(audio)]:
         console.say(line)
     tell_plan(job, loaded, console)
-    kept = None if engine.declaration.cheap_trial else Kept(kept_latents(job.output), args.resume)
+    kept = None if engine.declaration.cheap_trial else Kept(kept_latents(output), args.resume)
     made = generate(job, loaded, console, kept)
     seconds = time.perf_counter() - start
     quality = write_report(made.path, args.report, args.overwrite, console) if args.report else None

@@ -69,7 +69,8 @@ class Latents:
 class Cost(Protocol):
     """What making a clip will cost, counted and not tried."""
 
-    notes: tuple[str, ...]
+    @property
+    def notes(self) -> tuple[str, ...]: ...
 
     def described(self) -> str:
         """Work, memory and time in a line."""

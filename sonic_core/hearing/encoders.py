@@ -35,9 +35,14 @@ WEIGHTS = Path(__file__).parent / "weights"
 class SpeechEncoder(Protocol):
     """name: for messages and the model card.  layers, width: of the states."""
 
-    name: str
-    layers: int
-    width: int
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def layers(self) -> int: ...
+
+    @property
+    def width(self) -> int: ...
 
     def states(self, waveform: Tensor) -> Tensor:
         """One block `[samples]` of up to 10 s -> `[samples // 320, layers, width]` float32."""
@@ -123,6 +128,9 @@ class WhisperEncoder(nn.Module):
     layers = 5
     width = 384
     heads = 6
+    positions: Tensor
+    window: Tensor
+    mel: Tensor
 
     def __init__(self, mel_bins: int = 80) -> None:
         super().__init__()

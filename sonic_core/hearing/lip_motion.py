@@ -75,7 +75,7 @@ def rest_of_the_picture(heard: Articulation, frame_count: int, fps: float = 25.0
     """How much of the picture's own opening is taken away, `[frame_count]`: its smile comes back in long pauses only."""
     talking = gaussian(speech_activity(heard, BREATHING_PAUSE), 4)
     rest = REST_IN_SPEECH * np.interp(np.arange(frame_count) * RATE / fps, np.arange(len(heard)), talking, right=0.0)
-    return rest
+    return rest.astype(np.float32)
 
 
 def speech_activity(heard: Articulation, shortest_pause: float = SHORTEST_REST) -> Curve:

@@ -64,7 +64,7 @@ class ClipWitness:
 
     def _seen(self, frame: Frame, landmarks: NDArray[np.float32]) -> None:
         steady, colour = landmarks[list(STEADY)], _cheek_colour(frame, landmarks)
-        if self._first is None:
+        if self._first is None or self._first_colour is None:
             self._first, self._first_colour = landmarks, colour
         scale = eye_distance(self._first[:, :2])
         self.shapes.append((_departure(self._first[list(STEADY)], steady) / scale).astype(np.float32))

@@ -11,7 +11,7 @@ from .mouth_track import MouthTrack
 
 MAX_LAG_MS = 500
 STEP_MS = 1000 // CURVE_RATE
-LAGS_MS = np.arange(-MAX_LAG_MS, MAX_LAG_MS + STEP_MS, STEP_MS)
+LAGS_MS: NDArray[np.int_] = np.arange(-MAX_LAG_MS, MAX_LAG_MS + STEP_MS, STEP_MS)
 _TREND_S = 0.6
 """Slower changes than this are taken away: pauses and phrases match at almost any shift."""
 _SLOPE_SIGMA_S = 0.02
@@ -29,7 +29,7 @@ def match(track: MouthTrack, predicted: NDArray[np.floating]) -> NDArray[np.floa
     """
     count = len(predicted)
     sound, slope = _detrended(predicted), _slope(predicted)
-    openings = [track.opening]
+    openings: list[NDArray[np.floating]] = [track.opening]
     if np.isfinite(track.pixels).sum() > 1:
         openings.append(_filled(track.pixels))
     moving = _at_curve_rate(track.motion, track.fps, count, delay=-0.5)
@@ -46,7 +46,7 @@ def correlate(seen: NDArray[np.floating], sound: NDArray[np.floating]) -> NDArra
     """Pearson correlation of seen(t) with sound(t + lag) over their overlap, for every lag of LAGS_MS; 0 where a curve is flat."""
     count = min(len(seen), len(sound))
     out = np.zeros(len(LAGS_MS))
-    for i, lag in enumerate(LAGS_MS // STEP_MS):
+    for i, lag in enumerate((LAGS_MS // STEP_MS).tolist()):
         a = seen[max(0, -lag) : count - max(0, lag)]
         b = sound[max(0, lag) : count - max(0, -lag)]
         if len(a) < CURVE_RATE // 2:

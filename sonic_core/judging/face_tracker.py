@@ -35,13 +35,17 @@ class MeshTracker:
         self._missed = 0
 
     def __call__(self, frame: Frame) -> NDArray[np.float32] | None:
-        if self._crop is None and not self._search(frame):
+        crop = self._crop
+        if crop is None:
+            self._search(frame)
+            crop = self._crop
+        if crop is None:
             return None
-        fit = self._read(frame, self._crop)
+        fit = self._read(frame, crop)
         if fit.score < MIN_SCORE:
             self._crop = None
             return None
-        self._crop = _followed(self._crop, fit.crop)
+        self._crop = _followed(crop, fit.crop)
         return fit.landmarks
 
     def _search(self, frame: Frame) -> bool:

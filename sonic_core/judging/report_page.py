@@ -148,7 +148,8 @@ def _summary(quality: ClipQuality) -> str:
                 names = (", ", "、")[language].join(figure.label[language] for figure in by_verdict[verdict])
                 text += f" {words}{names}{'.。'[language]}"
         said.append(text)
-    return _both(tuple(said))
+    english, chinese = said
+    return _both((english, chinese))
 
 
 def _row(figure: Figure, quality: ClipQuality) -> str:

@@ -53,7 +53,7 @@ def retimed_sound(
         if not correction.growth:
             yield source.between(start + round(first), start + round(first) + count)
             continue
-        positions = first + step * np.arange(start, start + count)
+        positions = np.asarray(first + step * np.arange(start, start + count), np.float64)
         low = int(np.floor(positions[0])) - _TAPS // 2 + 1
         high = int(np.floor(positions[-1])) + _TAPS // 2 + 1
         yield _read_between(source.between(low, high), positions - low)
@@ -91,7 +91,8 @@ def rearranged(frames: FrameStream, order: NDArray[np.int_]) -> FrameStream:
     """Frames in another order; `order` never falls."""
 
     def start() -> Iterator[Frame]:
-        source, at, frame = iter(frames), -1, None
+        source = iter(frames)
+        at, frame = 0, next(source)
         for index in order:
             while at < index:
                 frame, at = next(source), at + 1

@@ -39,11 +39,13 @@ def with_length(frames: FrameStream, count: int) -> FrameStream:
     """The first `count` frames; the last one is held when there are fewer."""
 
     def fitted() -> Iterator[Frame]:
-        frame, made = None, 0
+        made = 0
+        frame: Frame | None = None
         for frame in islice(frames, count):
             made += 1
             yield frame
         for _ in range(count - made):
+            assert frame is not None  # a stream has at least one
             yield frame
 
     return replace(frames, length=count, start=fitted)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -112,7 +113,7 @@ def read_any_timeline(path: Path) -> Timeline:
         kinds = [stream.type for stream in container.streams]
         pictures, sounds = kinds.count("video"), kinds.count("audio")
         sound_end, rate, channels, layout = times[0], 0, 0, ""
-        if sounded:
+        if audio is not None and sounded:
             sound, sound_end = audio.codec_context, ends[audio.index]
             rate, channels, layout = sound.sample_rate, sound.layout.nb_channels, sound.layout.name
         coded = video.codec_context
@@ -245,8 +246,8 @@ def _continuous_sound(timeline: Timeline) -> Iterator[NDArray[np.float32]]:
                 yield block
 
 
-def _tolerant(container: InputContainer, stream: AudioStream | VideoStream) -> Iterator[av.AudioFrame | av.VideoFrame]:
-    """Decoded frames; a warning counts what is damaged."""
+def _tolerant(container: InputContainer, stream: AudioStream | VideoStream) -> Iterator[Any]:
+    """Decoded frames, of the stream's kind; a warning counts what is damaged."""
     decoder = TolerantDecoder(container, stream)
     yield from decoder
     if faulty := decoder.faults:
@@ -271,7 +272,7 @@ def _upright(frame: av.VideoFrame, width: int, height: int) -> Frame:
     untagged = frame.colorspace == UNSPECIFIED and max(frame.height, frame.width) >= HD
     matrix = "ITU709" if untagged else None
     smaller = (frame.width, frame.height) != size
-    picture = frame.to_ndarray(
+    picture: Frame = frame.to_ndarray(  # type: ignore[assignment]  # rgb24 is uint8
         format="rgb24",
         width=size[0],
         height=size[1],

@@ -101,7 +101,7 @@ def _draw(label: VisibleLabel, width: int, height: int) -> _Stamp:
     _check_characters(label.words)
     capitals = ceil(label.size * min(width, height))
     font = _font_with_capitals(capitals)
-    left, top, right, bottom = font.getbbox(label.words, anchor="ls")
+    left, top, right, bottom = (round(side) for side in font.getbbox(label.words, anchor="ls"))
     margin, padding = ceil(MARGIN * capitals), ceil(PADDING * capitals)
     box_width, box_height = right - left + 2 * padding, bottom - top + 2 * padding
     if box_width + margin > width or box_height + margin > height:

@@ -40,11 +40,11 @@ GRAIN_SEED = 20_240_901
 class Correction:
     """What is done to each frame: Lab * gain + offset, then grain; None where there is nothing to do.
 
-    gain, offset: float32 [h, w, 3] at low resolution.  grain: int16 [H, W, 3], levels; it stands still like the photograph's own.
+    gain, offset: [h, w, 3] at low resolution.  grain: int16 [H, W, 3], levels; it stands still like the photograph's own.
     """
 
-    gain: NDArray[np.float32] | None
-    offset: NDArray[np.float32] | None
+    gain: NDArray[np.floating] | None
+    offset: NDArray[np.floating] | None
     grain: NDArray[np.int16] | None
 
     def recolour(self, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -69,12 +69,14 @@ def fit_correction(frame: NDArray[np.uint8], reference: NDArray[np.uint8]) -> Co
     """What turns the look of `frame` into that of `reference`, both RGB uint8 of one size and showing the same; None for nothing."""
     gain, offset = _colours(frame, reference)
     if np.abs(offset + (gain - 1) * 50).max() < NEGLIGIBLE_SHIFT and np.abs(gain - 1).max() < NEGLIGIBLE_GAIN:
-        gain = offset = None
-    grain = _grain(frame, reference)
-    return None if gain is None and grain is None else Correction(gain, offset, grain)
+        grain = _grain(frame, reference)
+        return None if grain is None else Correction(None, None, grain)
+    return Correction(gain, offset, _grain(frame, reference))
 
 
-def _colours(frame: NDArray[np.uint8], reference: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _colours(
+    frame: NDArray[np.uint8], reference: NDArray[np.uint8]
+) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
     """Gain and offset [h, w, 3] of Lab."""
     scale = min(1.0, WORKING_SIDE / min(frame.shape[:2]))
     size = (max(1, round(frame.shape[1] * scale)), max(1, round(frame.shape[0] * scale)))

@@ -50,7 +50,7 @@ class SquareCrop:
             image = cv2.GaussianBlur(image, (0, 0), BLUR * shrink, borderType=cv2.BORDER_REPLICATE)
         return cv2.warpAffine(image, matrix, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
-    def to_picture(self, points: NDArray[np.float32], side: int) -> NDArray[np.float32]:
+    def to_picture(self, points: NDArray[np.floating], side: int) -> NDArray[np.float32]:
         """Points [..., 2 or 3] in the crop's pixels, back in the picture; z keeps its zero and takes the picture's scale."""
         inverse = cv2.invertAffineTransform(self.to_pixels(side))
         xy = points[..., :2] @ inverse[:, :2].T + inverse[:, 2]

@@ -86,7 +86,8 @@ def _medians(frames: Iterator[Frame], strength: float) -> Iterator[Frame]:
         if len(window) == 2:
             yield window[0]
         elif len(window) == 3:
-            yield _median(*window, strength)
+            before, now, after = window
+            yield _median(before, now, after, strength)
     if window:
         yield window[-1]
 

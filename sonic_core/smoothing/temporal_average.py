@@ -83,8 +83,9 @@ def _moments(pictures: Iterator[Picture], flow: OpticalFlow | None) -> Iterator[
     for picture in pictures:
         last_luma, luma = luma, cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) if flow else None
         if before is not None:
-            yield _moment(before, back, flow.places(last_luma, luma) if flow else None)
-            back = flow.places(luma, last_luma) if flow else None
+            there = flow.places(last_luma, luma) if flow and last_luma is not None and luma is not None else None
+            yield _moment(before, back, there)
+            back = flow.places(luma, last_luma) if flow and last_luma is not None and luma is not None else None
         before = picture
     if before is not None:
         yield _moment(before, back, None)
@@ -119,7 +120,7 @@ def _brought(moment: _Moment, place: Picture | None, gathered: Picture, decay: f
     return cv2.multiply(gathered, cv2.merge([carry] * 4))
 
 
-def likeness(a: Picture, b: Picture, flat: NDArray[np.bool_]) -> Picture:
+def likeness(a: NDArray[np.floating], b: Picture, flat: NDArray[np.bool_]) -> Picture:
     """How far each pixel of two RGB pictures shows the same thing, 0-1, whatever the noise and small changes of brightness."""
     change = b - a
     level = cv2.blur(cv2.cvtColor(change, cv2.COLOR_RGB2GRAY), (_LEVEL, _LEVEL))

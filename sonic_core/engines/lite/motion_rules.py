@@ -168,4 +168,4 @@ def _pauses(heard: Articulation, frame_count: int, fps: float) -> NDArray[np.boo
 
 def _places(frame_count: int, fps: float) -> NDArray[np.float64]:
     """Index of the 50 Hz state that every frame shows."""
-    return np.arange(frame_count) * (50 / fps)
+    return np.asarray(np.arange(frame_count) * (50 / fps), np.float64)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -78,18 +79,29 @@ class AudioCrossAttention(nn.Module):
     `load` before every pass; the parameters' names are those of the published checkpoint.
     """
 
-    def __init__(self, attn: nn.Module, scale: float, level: int):
+    to_k_ip: nn.ModuleList
+    to_v_ip: nn.ModuleList
+
+    def __init__(self, attn: Any, scale: float, level: int):
         super().__init__()
         width, context_width = attn.to_k.out_features, attn.to_k.in_features
         self.scale, self.level = scale, level
         self.to_k_ip = nn.ModuleList([nn.Linear(context_width, width, bias=False)])
         self.to_v_ip = nn.ModuleList([nn.Linear(context_width, width, bias=False)])
-        self._key = self._value = self._clip = self._mask = None
+        self.unload()
+
+    def load(self, attn: Any, context: AttentionContext) -> None:
+        """Project what this pass attends to."""
+        raise NotImplementedError
 
     def unload(self) -> None:
-        self._key = self._value = self._clip = self._mask = None
+        """Let go of it."""
+        self._key: Tensor | None = None
+        self._value: Tensor | None = None
+        self._clip: Any = None
+        self._mask: Tensor | None = None
 
-    def _audio_attention(self, attn: nn.Module, hidden: Tensor) -> Tensor:
+    def _audio_attention(self, attn: Any, hidden: Tensor) -> Tensor:
         """[B', L, d] -> [B', L, d] where keys and values are [B', T, d]."""
         query, key, value = (_heads(x, attn.heads) for x in (attn.to_q(hidden), self._key, self._value))
         return F.scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2)
@@ -98,8 +110,8 @@ class AudioCrossAttention(nn.Module):
 class SpatialAudioAttention(AudioCrossAttention):
     """Every position of a frame asks that frame's audio; the answer counts inside the face mask only."""
 
-    def load(self, attn: nn.Module, context: AttentionContext) -> None:
-        def per_frame(linear: nn.Linear, parts: Sequence[Tensor]) -> Tensor:
+    def load(self, attn: Any, context: AttentionContext) -> None:
+        def per_frame(linear: Any, parts: Sequence[Tensor]) -> Tensor:
             return torch.cat(
                 [
                     context.projected(linear, part, len(part) == 1).expand(context.frames, *[-1] * (part.ndim - 1))
@@ -111,7 +123,7 @@ class SpatialAudioAttention(AudioCrossAttention):
         self._clip = per_frame(attn.to_v, context.clip)[:, None]
         self._mask = context.mask_at(self.level)
 
-    def forward(self, attn: nn.Module, hidden_states: Tensor, *_: object, **__: object) -> Tensor:
+    def forward(self, attn: Any, hidden_states: Tensor, *_: object, **__: object) -> Tensor:
         audio = self._audio_attention(attn, hidden_states)
         weighted = audio * self.scale if self._mask is None else audio * (self._mask * self.scale)
         return attn.to_out[0](self._clip + weighted)
@@ -120,21 +132,22 @@ class SpatialAudioAttention(AudioCrossAttention):
 class TemporalAudioAttention(AudioCrossAttention):
     """Every position asks the mean of the window's frames, unmasked; one set of keys and values per branch."""
 
-    def load(self, attn: nn.Module, context: AttentionContext) -> None:
-        def per_branch(linear: nn.Linear, means: Sequence[Tensor], parts: Sequence[Tensor]) -> Tensor:
+    def load(self, attn: Any, context: AttentionContext) -> None:
+        def per_branch(linear: Any, means: Sequence[Tensor], parts: Sequence[Tensor]) -> Tensor:
             return torch.cat([context.projected(linear, m, len(p) == 1) for m, p in zip(means, parts, strict=True)])
 
         audio = context.audio_means, context.audio
         self._key, self._value = (per_branch(p[0], *audio) for p in (self.to_k_ip, self.to_v_ip))
         self._clip = per_branch(attn.to_v, context.clip_means, context.clip)[:, None]
 
-    def forward(self, attn: nn.Module, hidden_states: Tensor, *_: object, **__: object) -> Tensor:
+    def forward(self, attn: Any, hidden_states: Tensor, *_: object, **__: object) -> Tensor:
+        assert self._key is not None  # load comes first
         branches = hidden_states.unflatten(0, (len(self._key), -1)).flatten(1, 2)
         audio = self._audio_attention(attn, branches) * self.scale
         return attn.to_out[0](self._clip + audio).view_as(hidden_states)
 
 
-def add_audio_attention(model: nn.Module, scale: float = 1.0) -> None:
+def add_audio_attention(model: Any, scale: float = 1.0) -> None:
     """Give every attn2 of a diffusers UNet its audio attention: masked in spatial blocks, pooled in temporal ones."""
     levels = len(model.down_blocks)
     for name, module in list(model.named_modules()):
@@ -147,12 +160,13 @@ def add_audio_attention(model: nn.Module, scale: float = 1.0) -> None:
         module.set_processor(kind(module, scale, level))
 
 
-def audio_attentions(model: nn.Module) -> list[tuple[nn.Module, AudioCrossAttention]]:
+def audio_attentions(model: nn.Module) -> list[tuple[Any, AudioCrossAttention]]:
     """The attn2 modules of a model with their processors."""
-    return [(m, m.processor) for name, m in model.named_modules() if name.endswith(".attn2")]
+    found: list[tuple[Any, Any]] = [(m, m) for name, m in model.named_modules() if name.endswith(".attn2")]
+    return [(attn, attn.processor) for attn, _ in found]
 
 
-def _heads(x: Tensor, heads: int) -> Tensor:
+def _heads(x: Any, heads: int) -> Tensor:
     return x.unflatten(-1, (heads, -1)).transpose(1, 2)
 
 

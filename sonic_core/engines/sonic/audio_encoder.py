@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,11 +25,11 @@ States = Tensor
 class WhisperStates:
     """Whisper's encoder as a feature extractor: the embedded input, every layer's output, the last one normalised."""
 
-    network: nn.Module
+    network: Any  # transformers.WhisperModel's encoder: its attributes are no part of nn.Module
     extract: Callable[..., dict]
 
     @classmethod
-    def around(cls, network: nn.Module) -> WhisperStates:
+    def around(cls, network: Any) -> WhisperStates:
         from transformers import WhisperFeatureExtractor
 
         return cls(network, WhisperFeatureExtractor(feature_size=network.config.num_mel_bins))
@@ -62,9 +63,9 @@ def independent_chunks(encode: Encoder, wave: NDArray[np.float32], positions: in
 
 def overlapping_chunks(encode: Encoder, wave: NDArray[np.float32], positions: int) -> States:
     """States of a waveform in 30-s pieces that overlap by 5 s and are blended there: no seam, and the same as one piece up to 30 s."""
-    blended: States | None = None
+    blended = torch.zeros(0)
     for start, chunk in _overlapping(encode, wave, positions):
-        if blended is None:
+        if not len(blended):
             blended = chunk.new_zeros(positions, *chunk.shape[1:])
         weights = _fade_in(len(chunk)) if start else torch.ones(len(chunk))
         end = min(start + len(chunk), positions)

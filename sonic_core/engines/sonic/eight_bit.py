@@ -20,6 +20,9 @@ class EightBit(nn.Module):
     under 2^-6.  A weight w of a channel whose largest is m comes back within max(|w| / 16, m * 2^-17, 2^-24).
     """
 
+    stored: Tensor
+    scale: Tensor
+
     def __init__(self, layer: nn.Linear | nn.Conv2d | nn.Conv3d):
         super().__init__()
         weight = layer.weight.detach().float()
@@ -27,7 +30,7 @@ class EightBit(nn.Module):
         scale = torch.exp2(torch.ceil(torch.log2(largest / LARGEST))).view(-1, *[1] * (weight.ndim - 1))
         self.register_buffer("stored", (weight / scale).to(STORAGE))
         self.register_buffer("scale", scale)
-        layer.weight = None
+        layer.weight = None  # type: ignore[assignment]  # the whole point
         self.layer = layer
 
     def weight(self, dtype: torch.dtype) -> Tensor:

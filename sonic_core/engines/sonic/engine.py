@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ...audio.clip import AudioClip
 from ...audio.resampling import to_mono_16k
-from ...diffusion.guidance import Denoise, three_branch, within
+from ...diffusion.guidance import Branches, Denoise, Scale, three_branch, within
 from ...diffusion.sampler import sample_euler
 from ...diffusion.schedule import karras_sigmas
 from ...diffusion.windows import Windows
@@ -183,13 +183,13 @@ class SonicEngine(Engine):
         log.info("sonic: %s", self.estimate(conditioning, settings).described())
         sigmas = karras_sigmas(self.preset.steps(settings.inference_steps))
         denoiser = self._denoiser(features, settings, plan)
-        image_scale, audio_scale = IMAGE_SCALE, AUDIO_SCALE
-        predict = denoiser
+        image_scale: Scale = IMAGE_SCALE
+        audio_scale: Scale = AUDIO_SCALE
+        predict: Branches = denoiser
         if self.preset.name != "exact":
             predict = PlannedPredictions(denoiser, plan_steps(sigmas, self.preset))
-            image_scale, audio_scale = (
-                within(s, self.preset.guidance_floor, float("inf")) for s in (image_scale, audio_scale)
-            )
+            image_scale = within(IMAGE_SCALE, self.preset.guidance_floor, float("inf"))
+            audio_scale = within(AUDIO_SCALE, self.preset.guidance_floor, float("inf"))
         denoise, levels = in_groups(three_branch(predict, image_scale, audio_scale), sigmas, self.preset.substeps)
 
         x = starting_latents(features.reference, self._noise(features, settings.seed), float(levels[0])).to(self.device)
@@ -229,8 +229,9 @@ class SonicEngine(Engine):
     def estimate(self, conditioning: Conditioning, settings: Settings) -> Estimate:
         """Work and memory of `sample` and `decode`, without running them."""
         features: SonicFeatures = conditioning.features
-        size, steps = tuple(features.reference.shape[-2:]), settings.inference_steps
-        return self.mode.estimate(len(features.tokens), size, steps, self.plan(conditioning))
+        height, width = features.reference.shape[-2:]
+        steps = settings.inference_steps
+        return self.mode.estimate(len(features.tokens), (height, width), steps, self.plan(conditioning))
 
     def expected_cost(
         self, portrait: Portrait, audio: AudioClip, settings: Settings, mask: NDArray[np.uint8] | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -141,5 +141,5 @@ def sizes_of(unet: nn.Module, vae: nn.Module, clip: nn.Module) -> ModelSizes:
         bytes_in_8_bits(unet),
         module_bytes(vae),
         module_bytes(clip),
-        unet.config.block_out_channels[0],
+        cast(Any, unet).config.block_out_channels[0],
     )

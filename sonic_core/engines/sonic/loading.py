@@ -97,7 +97,7 @@ def _named_encoder(paths: Mapping[str, Path]) -> dict[str, Path]:
     """The speech encoder that the config.json beside audio2token names (`audio_encoder`: a folder), if it names one."""
     tokens = paths.get("audio2token")
     name = read_sidecar(tokens).get("audio_encoder") if tokens else None
-    if not isinstance(name, str):
+    if tokens is None or not isinstance(name, str):
         return {}
     folder = tokens.parent / name
     if not folder.exists():

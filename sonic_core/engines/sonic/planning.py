@@ -93,6 +93,7 @@ def choose_plan(
             if plan.peak <= free:
                 return plan
             smallest = plan if smallest is None or plan.peak < smallest.peak else smallest
+    assert smallest is not None  # there is always a way
     raise SonicError(
         f"{free / GIB:.1f} GiB of memory are free; the smallest plan for {8 * latent_size[1]}x{8 * latent_size[0]} needs "
         f"{smallest.peak / GIB:.1f} GiB. Choose a smaller min_resolution, or free memory."

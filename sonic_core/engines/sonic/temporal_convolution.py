@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -11,7 +13,7 @@ class TemporalConv(nn.Conv3d):
 
     def _conv_forward(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         """[B, C, F, H, W] -> [B, C', F, H, W]; rows are times, columns are places."""
-        out = F.conv2d(x.flatten(3), weight.flatten(3), bias, padding=(self.padding[0], 0))
+        out = F.conv2d(x.flatten(3), weight.flatten(3), bias, padding=(int(self.padding[0]), 0))
         return out.unflatten(3, x.shape[3:])
 
 
@@ -24,6 +26,8 @@ def use_fast_temporal_convolutions(model: nn.Module) -> None:
 
 
 def _of_the_same_form(conv: nn.Conv3d) -> TemporalConv:
-    new = TemporalConv(conv.in_channels, conv.out_channels, conv.kernel_size, padding=conv.padding, device="meta")
+    kernel: Any = conv.kernel_size
+    padding: Any = conv.padding
+    new = TemporalConv(conv.in_channels, conv.out_channels, kernel, padding=padding, device="meta")
     new.weight, new.bias = conv.weight, conv.bias
     return new

@@ -76,7 +76,7 @@ class SonicUNet(UNetSpatioTemporalConditionModel):
         batch, frames = sample.shape[:2]
         hidden = sample.flatten(0, 1)
         shared = self._shared_inputs(hidden, batch, frames, timestep, added_time_ids)
-        skips = (self.conv_in(hidden),)
+        skips: tuple[Tensor, ...] = (self.conv_in(hidden),)
         first = self.down_blocks[0]
         for i in range(SHALLOW_LAYERS - 1):
             skips += (_layer(first, i, skips[-1], shared),)
@@ -148,7 +148,7 @@ class SonicUNet(UNetSpatioTemporalConditionModel):
         return self.conv_out(self.conv_act(self.conv_norm_out(hidden))).unflatten(0, (batch, -1))
 
 
-def _layer(block: nn.Module, index: int, hidden: Tensor, shared: dict[str, Tensor]) -> Tensor:
+def _layer(block: Any, index: int, hidden: Tensor, shared: dict[str, Tensor]) -> Tensor:
     """One resnet of a block and the attention that follows it."""
     hidden = block.resnets[index](hidden, shared["temb"], image_only_indicator=shared["image_only_indicator"])
     if not getattr(block, "has_cross_attention", False):

@@ -48,7 +48,7 @@ class Cavity:
         widest: float,
         from_corner: NDArray[np.float32],
         strength: float,
-    ) -> NDArray[np.float32]:
+    ) -> NDArray[np.floating]:
         """Linear RGB [h, w, 3] of the box x0, y0, x1, y1.
 
         above, below: signed px from the upper and lower lip edge (+ above).  widest: largest opening, px.
@@ -122,6 +122,7 @@ class Cavity:
         self, canvas: NDArray, pose: Pose, box: tuple[int, int, int, int], widest: float, strength: float
     ) -> NDArray:
         photo, head = self.photo, self.head
+        assert photo is not None  # asked by the caller
         x, y = self.mouth.frame.to_image(
             (self.mouth.a[0] + self.mouth.a[-1]) / 2, self.mouth.upper[len(self.mouth.a) // 2]
         )

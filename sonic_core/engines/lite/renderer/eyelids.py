@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,8 +76,11 @@ class Eyelids:
             view = self._view(eye, glasses, positions)
             if view is not None:
                 x0, y0, x1, y1 = view.box
-                draw = self._photo_lid if mask is None else self._cartoon_lid
-                lid = draw(eye, mask, view, amount)
+                lid = (
+                    self._photo_lid(eye, None, view, amount)
+                    if mask is None
+                    else self._cartoon_lid(eye, mask, view, amount)
+                )
                 if glasses is not None:
                     area = frame[y0:y1, x0:x1]
                     behind = 1 - remap(glasses.in_front, view.positions)[..., None] / np.float32(255)
@@ -103,7 +107,8 @@ class Eyelids:
         sample = (a - np.float32(eye.a[0])) * np.float32((count - 1) / eye.width)
         table = np.stack([eye.upper, eye.lower], -1)[None].astype(np.float32)
         lids = remap(table, np.stack([sample, np.zeros_like(sample)], -1))
-        skin_top, bare = self._skin_top(eye), 0.0
+        skin_top: Any = self._skin_top(eye)
+        bare: Any = 0.0
         if glasses is not None:
             clean = lids[..., 0] - np.float32(eye.skip)
             room = clean - glasses.rim_at(a)

@@ -32,8 +32,8 @@ def luminance(linear: NDArray[np.floating]) -> NDArray[np.floating]:
     return linear @ LUMINANCE
 
 
-def to_lab(srgb: NDArray[np.uint8], blur: float = 0.0) -> NDArray[np.float32]:
-    """sRGB uint8 picture -> CIE Lab float32 (L 0 to 100); blur: sigma in px of a Gaussian applied first."""
+def to_lab(srgb: NDArray[np.uint8] | NDArray[np.float32], blur: float = 0.0) -> NDArray[np.float32]:
+    """sRGB picture (0 to 255) -> CIE Lab float32 (L 0 to 100); blur: sigma in px of a Gaussian applied first."""
     if blur > 0:
         srgb = cv2.GaussianBlur(srgb, (0, 0), blur)
     return cv2.cvtColor(srgb.astype(np.float32) / np.float32(255), cv2.COLOR_RGB2LAB)

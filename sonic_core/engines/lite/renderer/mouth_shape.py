@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from ....curves import smoothstep
 from . import landmarks as lm
@@ -71,9 +71,9 @@ class MouthShape:
         """a as a share of that side's half width: -1 at the image-left end, +1 at the right one."""
         return np.where(a < 0, a / -self.a[0], a / self.a[-1])
 
-    def at(self, values: NDArray, a: NDArray) -> NDArray:
+    def at(self, values: NDArray, a: ArrayLike) -> NDArray:
         """Curve values at positions a, constant beyond the ends."""
-        return np.interp(a, self.a, values)
+        return np.asarray(np.interp(np.asarray(a), self.a, values))
 
     def rim(self, a: NDArray) -> NDArray:
         """1 where the picture's lips are apart, so that their edges show a rim of what lies between them; 0 where they touch."""
@@ -124,7 +124,7 @@ def mouth_shape(image: NDArray[np.uint8], points: NDArray[np.floating], head: He
         outer_upper = np.minimum(outer_upper + 0.6 * line.shift, seam - room)
         outer_lower = np.maximum(outer_lower + 0.6 * line.shift, seam + room)
     shows_inside = wide_open or line.parted
-    contact = tuple(w + 0.006 * iod * wide_open for w in contact_widths(strip, line.upper, line.lower))
+    above, below = (w + 0.006 * iod * wide_open for w in contact_widths(strip, line.upper, line.lower))
 
     middle = (line.upper + line.lower) / 2
     meeting = smoothstep((1 - np.abs(position)) / 0.08)  # both edges meet at the corners
@@ -144,7 +144,7 @@ def mouth_shape(image: NDArray[np.uint8], points: NDArray[np.floating], head: He
         lower=lower,
         outer_upper=np.minimum(smooth_curve(outer_upper, 3), upper - 0.01 * iod),
         outer_lower=np.maximum(smooth_curve(outer_lower, 3), lower + 0.01 * iod),
-        contact=contact,
+        contact=(above, below),
         shows_inside=shows_inside,
         wide_open=wide_open,
         clarity=line.clarity,

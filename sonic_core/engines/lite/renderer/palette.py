@@ -30,12 +30,12 @@ class Palette:
 
     style: str
     gray: bool
-    lip: NDArray[np.float64]
-    skin: NDArray[np.float64]
-    sclera: NDArray[np.float64]
-    teeth: NDArray[np.float64]
-    mucosa: NDArray[np.float64]
-    cavity: NDArray[np.float64]
+    lip: NDArray[np.floating]
+    skin: NDArray[np.floating]
+    sclera: NDArray[np.floating]
+    teeth: NDArray[np.floating]
+    mucosa: NDArray[np.floating]
+    cavity: NDArray[np.floating]
     teeth_seen: float
     blur: float
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import cv2
 import numpy as np
@@ -154,9 +155,10 @@ def _without_dark_corners(patch: NDArray[np.float32], x: NDArray, y: NDArray, mo
     usual = np.median(light[near])
     dark = smoothstep((usual - light - 5) / 14)
     weight = ((1 - dark) ** 2 * ~between * (from_end < 1.6 * CORNER_REACH * iod) + 1e-5).astype(np.float32)
-    total, mass = 0.0, 0.0
+    total: Any = 0.0
+    mass: Any = 0.0
     for sigma, share in ((0.025, 1.0), (0.05, 0.1), (0.12, 0.001)):
         total = total + share * cv2.GaussianBlur(patch * weight[..., None], (0, 0), sigma * iod)
         mass = mass + share * cv2.GaussianBlur(weight, (0, 0), sigma * iod)
     share = zone * np.maximum(dark, between)
-    return patch + np.asarray(share[..., None], np.float32) * (total / np.asarray(mass)[..., None] - patch)
+    return patch + np.asarray(share[..., None], np.float32) * (total / mass[..., None] - patch)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -81,7 +82,8 @@ def _filled(
     distance = np.sqrt((((lab - reference) * [of_light, 1, 1]) ** 2).sum(2))
     weight = (np.exp(-((distance / tolerance) ** 2)) * ~inside + 1e-5).astype(np.float32)
     weighted = image.astype(np.float32) * weight[..., None]
-    total, mass = 0.0, 0.0
+    total: Any = 0.0
+    mass: Any = 0.0
     for sigma, share in ((0.045, nearest), (0.10, 0.35), (0.20, 0.05), (0.45, 0.004)):
         total = total + share * cv2.GaussianBlur(weighted, (0, 0), sigma * iod)
         mass = mass + share * cv2.GaussianBlur(weight, (0, 0), sigma * iod)
@@ -113,6 +115,7 @@ def _cartoon_mask(
 ) -> NDArray[np.uint8]:
     """Soft mask of the whole drawn eye with its lashes."""
     x0, y0, x1, y1 = box
+    assert eye.cartoon is not None  # asked by the caller
     outline = np.stack(eye.frame.to_image(*eye.cartoon.outline.T), 1) - [x0, y0]
     mask = np.zeros((y1 - y0, x1 - x0), np.uint8)
     cv2.fillPoly(mask, [np.rint(outline * 16).astype(np.int32)], 255, shift=4)
