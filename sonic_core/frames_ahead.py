@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
-Given, Made = TypeVar("Given"), TypeVar("Made")
+Given = TypeVar("Given")
+Made = TypeVar("Made")
 
 MOST_WORKERS = 4  # numpy holds the GIL for a quarter of a frame: more would wait for each other
 SPARE = 1  # finished frames that may wait beside those in work: each costs memory
