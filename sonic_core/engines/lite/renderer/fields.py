@@ -158,7 +158,7 @@ def build_fields(
         share = (weight[region] * taper[region]).astype(np.float32)
         from_pivot = np.append(lever[region].reshape(-1, 3).T, np.ones((1, x.size), np.float32), 0)
         return FieldLayer(
-            basis=np.moveaxis(basis[(slice(None), *changing)], -1, 1).reshape(len(FIELDS), -1),
+            basis=np.moveaxis(basis[:, changing[0], changing[1]], -1, 1).reshape(len(FIELDS), -1),
             changing=changing,
             origin=(region[1].start or 0, region[0].start or 0),
             shape=(rows, columns),
@@ -181,7 +181,7 @@ def build_fields(
 
 def _changing(basis: NDArray[np.float32]) -> tuple[slice, slice]:
     """Rows and columns of the smallest rectangle outside which every field [fields, rows, columns, 3] is 0."""
-    used = basis.any((0, 3))
+    used = np.any(basis, axis=(0, 3))
     rows, columns = np.flatnonzero(used.any(1)), np.flatnonzero(used.any(0))
     return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
 
