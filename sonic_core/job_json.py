@@ -32,7 +32,7 @@ def job_from_json(text: str) -> Job:
     """Raises SettingsError for what is no JSON and for everything that `job_from_values` refuses."""
     try:
         values = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise SettingsError(f"The job is no JSON ({error}). Expected an object such as {_example()}.") from None
     return job_from_values(values)
 

@@ -64,7 +64,7 @@ def read_comment(path: Path) -> dict[str, str]:
         position += 1 + content[position]
     try:
         tags = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return {str(key): str(value) for key, value in tags.items()} if isinstance(tags, dict) else {}
 

@@ -151,3 +151,8 @@ def test_a_job_of_files_alone_makes_the_video(tmp_path):
     values = {"picture": str(SAMPLES / "portrait.png"), "recording": str(SAMPLES / "speech.wav")}
     job = job_from_json(json.dumps({**values, "output": str(tmp_path / "a.mp4"), "settings": small}))
     assert sonic_core.generate(job).frames == 5
+
+
+def test_deeply_nested_json_is_refused_as_no_job():
+    with pytest.raises(SettingsError, match="no JSON"):
+        job_from_json("[" * 100_000)

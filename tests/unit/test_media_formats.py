@@ -200,3 +200,11 @@ def test_finish_sees_the_whole_file_before_it_has_its_name(tmp_path):
     write_video(moving_picture(0.4), None, tmp_path / "a.mp4", finish=finish)
     assert seen[0][1:] == (10, False)
     assert seen[0][0] != "a.mp4"
+
+
+def test_a_gif_whose_comment_is_deeply_nested_json_has_no_tags(tmp_path):
+    from sonic_core.media.gif import COMMENT, _blocks, read_comment
+
+    path = tmp_path / "deep.gif"
+    path.write_bytes(b"GIF89a" + COMMENT + _blocks(b"[" * 100_000))
+    assert read_comment(path) == {}
