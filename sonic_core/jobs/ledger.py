@@ -44,7 +44,8 @@ create table if not exists files (
     path text primary key, size integer, mtime integer, digest text, facts text) without rowid;
 """
 OF_RUN = "exists (select 1 from members where run = ? and members.output = clips.output)"
-P, R = ParamSpec("P"), TypeVar("R")
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 def patient(method: Callable[P, R]) -> Callable[P, R]:
@@ -289,7 +290,10 @@ class Ledger:
     def _entries(self, where: str, values: tuple[Any, ...]) -> Iterator[Entry]:
         names = "output, row, key, job, state, attempts, error, figures, seconds"
         for row in self.db.execute(f"select {names} from clips where {where}", values):
-            yield Entry(*row[:6], row[6] or "", json.loads(row[7] or "{}"), row[8] or 0.0)
+            output, number, key, job, state, attempts, error, figures, seconds = row
+            yield Entry(
+                output, number, key, job, state, attempts, error or "", json.loads(figures or "{}"), seconds or 0.0
+            )
 
     # -- steps
 
