@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -83,6 +84,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, console: Console) -> dict[str, Any]:
+    if find_spec("sonic_core.jobs" if __package__ is None else f"{__package__.rpartition('.')[0]}.jobs") is None:
+        raise SettingsError(
+            "This copy comes without batches, as ComfyUI's registry ships it. Install the whole with pip from a checkout."
+        )
     from ..job import Job
     from ..job_json import job_to_values
     from ..jobs.batch import Crew, work_off

@@ -10,7 +10,7 @@ from pack_loading import ROOT
 
 SHIPPED = [
     *(ROOT / "nodes").glob("*.py"),
-    *(path for path in (ROOT / "sonic_core").rglob("*.py")),
+    *(path for path in (ROOT / "sonic_core").rglob("*.py") if path.parent.name != "jobs"),  # .comfyignore leaves it out
 ]
 
 
