@@ -1,5 +1,9 @@
 """Resampling: one result with and without torchaudio, against other people's filters, and what it must keep."""
 
+import math
+import subprocess
+import sys
+
 import av
 import numpy as np
 import pytest
@@ -7,7 +11,16 @@ from scipy.signal import resample_poly
 
 from sonic_core.audio import resampling
 from sonic_core.audio.clip import AudioClip
-from sonic_core.audio.resampling import loadable_torchaudio, resample, to_mono_16k
+from sonic_core.audio.resampling import (
+    ENCODER_RATE,
+    filtered_by_scipy,
+    filtered_by_table,
+    loadable_torchaudio,
+    phase_table,
+    resample,
+    sinc_kernel,
+    to_mono_16k,
+)
 
 RATES = [8_000, 11_025, 22_050, 44_100, 48_000]
 
@@ -125,3 +138,24 @@ def test_mono_at_16k_is_the_resampled_mean():
 def test_mono_is_the_mean_of_the_channels():
     sound = voice_band_noise(16_000, channels=2)
     np.testing.assert_allclose(to_mono_16k(AudioClip(sound, 16_000)), sound.mean(axis=0))
+
+
+@pytest.mark.parametrize("rate", [8_000, 11_025, 22_050, 24_000, 32_000, 44_100, 48_000, 96_000])
+@pytest.mark.parametrize("samples", [1, 7, 4_801])
+def test_the_table_of_phases_makes_what_the_filter_makes(rate, samples):
+    up, down = (part // math.gcd(rate, ENCODER_RATE) for part in (ENCODER_RATE, rate))
+    kernel = sinc_kernel(up, down)
+    noise = np.random.default_rng(samples).normal(size=(2, samples)).astype(np.float32)
+    by_table = filtered_by_table(phase_table(kernel, up, down), up, down, noise)
+    assert np.abs(by_table - filtered_by_scipy(kernel, up, down, noise)).max() < 1e-6
+
+
+def test_usual_rates_import_no_scipy_signal():
+    code = (
+        "import sys, numpy as np; from sonic_core.audio.resampling import resample;"
+        "sys.modules['torchaudio'] = None;"
+        "[resample(np.zeros((1, rate), np.float32), rate, 16000) for rate in (8000, 22050, 24000, 44100, 48000)];"
+        "print('scipy.signal' in sys.modules)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "False"
