@@ -84,7 +84,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, console: Console) -> dict[str, Any]:
-    if find_spec("sonic_core.jobs" if __package__ is None else f"{__package__.rpartition('.')[0]}.jobs") is None:
+    if find_spec("..jobs", __package__) is None:
         raise SettingsError(
             "This copy comes without batches, as ComfyUI's registry ships it. Install the whole with pip from a checkout."
         )

@@ -127,12 +127,11 @@ class Engine(ABC):
 
     def frame_size(self, portrait: Portrait, settings: Settings) -> tuple[int, int]:
         """Width and height of the frames that it will make of a portrait, px."""
-        from ..portrait.framing import frame_portrait
+        from ..portrait.framing import frame_portrait, shown_size
 
         short = settings.min_resolution or self.declaration.default_short_side
         framed = frame_portrait(portrait, settings.framing, short, settings.expand_ratio, settings.aspect)
-        height, width = (framed.paste.image if framed.paste else framed.portrait.image).shape[:2]
-        return width, height
+        return shown_size(framed.portrait, framed.paste)
 
     @property
     def identity(self) -> dict[str, Any]:

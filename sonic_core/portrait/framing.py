@@ -52,6 +52,12 @@ def frame_portrait(
     return _scaled(cropped(portrait, crop_for(portrait, framing, expand_ratio, aspect)), min_resolution)
 
 
+def shown_size(portrait: Portrait, paste: PasteBack | None) -> tuple[int, int]:
+    """Width and height of the frames of a framed portrait, px: the whole picture's where the crop returns into it."""
+    height, width = (paste.image if paste else portrait.image).shape[:2]
+    return width, height
+
+
 def crop_for(portrait: Portrait, framing: str, expand_ratio: float, aspect: str = "picture") -> Box:
     """The part of the picture that `full` and `face` show in a given shape; everything for `full` and "picture"."""
     if framing == "face":

@@ -6,6 +6,7 @@ the temporal context is the same at every position, and what stays constant over
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -73,7 +74,7 @@ def mask_on_grid(mask: Tensor, positions: int) -> Tensor:
     return F.pad(grid, (0, max(positions - len(grid), 0)))[:positions]
 
 
-class AudioCrossAttention(nn.Module):
+class AudioCrossAttention(nn.Module, ABC):
     """Processor of one attn2: attention to CLIP plus `scale` times attention to the audio tokens.
 
     `load` before every pass; the parameters' names are those of the published checkpoint.
@@ -90,9 +91,9 @@ class AudioCrossAttention(nn.Module):
         self.to_v_ip = nn.ModuleList([nn.Linear(context_width, width, bias=False)])
         self.unload()
 
+    @abstractmethod
     def load(self, attn: Any, context: AttentionContext) -> None:
         """Project what this pass attends to."""
-        raise NotImplementedError
 
     def unload(self) -> None:
         """Let go of it."""
@@ -162,8 +163,8 @@ def add_audio_attention(model: Any, scale: float = 1.0) -> None:
 
 def audio_attentions(model: nn.Module) -> list[tuple[Any, AudioCrossAttention]]:
     """The attn2 modules of a model with their processors."""
-    found: list[tuple[Any, Any]] = [(m, m) for name, m in model.named_modules() if name.endswith(".attn2")]
-    return [(attn, attn.processor) for attn, _ in found]
+    modules: list[Any] = [module for name, module in model.named_modules() if name.endswith(".attn2")]
+    return [(attn, attn.processor) for attn in modules]
 
 
 def _heads(x: Any, heads: int) -> Tensor:

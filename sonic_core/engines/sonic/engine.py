@@ -22,6 +22,7 @@ from ...diffusion.schedule import karras_sigmas
 from ...diffusion.windows import Windows
 from ...errors import SonicError
 from ...frames import Frame, FrameStream
+from ...portrait.framing import shown_size
 from ...portrait.portrait import Portrait
 from ...progress import Progress, ignore
 from ...runtime.devices import check_compiler, compiles_8_bit_floats, free_memory
@@ -126,8 +127,7 @@ class SonicEngine(Engine):
 
     def frame_size(self, portrait: Portrait, settings: Settings) -> tuple[int, int]:
         framed = frame(portrait, settings)
-        height, width = (framed.paste.image if framed.paste else framed.portrait.image).shape[:2]
-        return width, height
+        return shown_size(framed.portrait, framed.paste)
 
     @property
     def identity(self) -> dict[str, object]:
