@@ -95,7 +95,7 @@ class ArrayCache:
             handle, temporary = tempfile.mkstemp(suffix=".tmp", dir=self.folder)
             try:
                 with os.fdopen(handle, "wb") as file:
-                    np.savez(file, allow_pickle=False, **arrays)
+                    np.savez(file, **arrays)  # type: ignore[arg-type]  # numpy 2 has an option beside the arrays, 1.26 has none
                 os.replace(temporary, self._path(key))
             except BaseException:
                 os.unlink(temporary)
