@@ -12,9 +12,32 @@ from ....curves import cheapest_path
 from .geometry import sample_linear, smooth_curve
 from .local_frame import LocalFrame
 
+# All numbers by eye, on drawn and on human eyes.  The search: rays from the middle of the mesh's eye.
 RAYS = 72
-# Perceived distance from skin above which a pixel belongs to the eye, and the cap on how much one pixel can say.
-SKIN_DISTANCE, MAX_DISTANCE = 13.0, 30.0
+RADII = np.arange(0.06, 0.62, 0.008)  # IOD
+SKIN_DISTANCE = 13.0  # perceived distance from skin (Lab) above which a pixel belongs to the eye
+MAX_DISTANCE = 30.0  # cap on how much one pixel can say
+GAIN = 0.064  # of a unit of that distance against the outline's smoothness
+JUMP, JUMP_COST = 2, 0.8  # radii that the outline may change from ray to ray, and what a radius costs
+LIGHTNESS_SHARE = 0.45  # of L in the perceived distance: shade on skin is skin
+LOCAL_SKIN = ((0.8, 2.3), (0.3, 1.2), (1.9, 2.8))  # rad, b downwards: sectors below and beside the eye
+OUTERMOST = 12  # radii of a sector that show its skin
+
+# What makes it a drawn eye: white outside the mesh's eye (a big eye, not brows or eye shadow), size and contrast.
+MESH_MARGIN, MESH_HALF_WIDTH = 0.03, 0.55  # IOD above and below the mesh's lids; widths of its eye
+WHITE_LIGHTNESS, WHITE_CHROMA = 0.85, 0.65  # of the skin's: from how light, up to how coloured
+LEAST_WHITE = 0.06  # share of the outline's area
+LEAST_HEIGHT, LEAST_HEIGHT_IOD = 1.45, 0.36  # of the mesh's eye, and IOD
+LEAST_DISTANCE = 20.0  # mean perceived distance inside
+RUNAWAYS = 4  # rays that end at the largest radii: no eye, but all that is not skin
+
+# Measuring it.
+CORNER_CUT = 0.04  # share of its width at either end where the edges are too steep to measure
+SMOOTHING = 4.0  # columns, sigma
+LASH_SHARES = np.arange(0, 0.5, 0.02)  # of the eye's height: where the dark outline may end
+LASH_LIGHTNESS = 0.62  # of the skin's L; brighter is eye
+LONGEST_LASH = 0.3  # of the height; longer is an iris
+USUAL_LASH, LASH_RANGE = 0.05, (0.02, 0.22)  # of the height, where it cannot be seen and clamped to
 
 
 @dataclass(frozen=True)
@@ -43,7 +66,7 @@ def find_cartoon_eye(
 
     upper_mesh, lower_mesh: [9, 2] lid points in eye coordinates.  skin_lab: Lab of the face's skin.
     """
-    radii = np.arange(0.06, 0.62, 0.008) * iod
+    radii = RADII * iod
     angles = np.arange(RAYS) * 2 * np.pi / RAYS
     center = (upper_mesh.mean(0) + lower_mesh.mean(0)) / 2
     a = center[0] + radii[None, :] * np.cos(angles)[:, None]
@@ -51,40 +74,39 @@ def find_cartoon_eye(
     polar = sample_linear(lab, *frame.to_image(a, b))
 
     distance = _distance_from_skin(polar, angles, skin_lab)
-    gain = np.cumsum(np.clip(distance, 0, MAX_DISTANCE) - SKIN_DISTANCE, axis=1) * 0.064
+    gain = np.cumsum(np.clip(distance, 0, MAX_DISTANCE) - SKIN_DISTANCE, axis=1) * GAIN
     around = np.concatenate([-gain.T] * 3, axis=1)
-    path = cheapest_path(around, jump=2, penalty=0.8)[RAYS : 2 * RAYS]
+    path = cheapest_path(around, jump=JUMP, penalty=JUMP_COST)[RAYS : 2 * RAYS]
 
     outline = np.stack([center[0] + radii[path] * np.cos(angles), center[1] + radii[path] * np.sin(angles)], 1)
     height = float(np.ptp(outline[:, 1]))
     mean_distance = np.mean([distance[i, : k + 1].mean() for i, k in enumerate(path)])
     inside = np.arange(len(radii))[None, :] <= path[:, None]
     outside_mesh = (
-        (b < np.interp(a, *upper_mesh.T) - 0.03 * iod)
-        | (b > np.interp(a, *lower_mesh.T) + 0.03 * iod)
-        | (np.abs(a) > 0.55 * mesh_width)
+        (b < np.interp(a, *upper_mesh.T) - MESH_MARGIN * iod)
+        | (b > np.interp(a, *lower_mesh.T) + MESH_MARGIN * iod)
+        | (np.abs(a) > MESH_HALF_WIDTH * mesh_width)
     )
-    white = (polar[..., 0] > 0.85 * skin_lab[0]) & (
-        np.hypot(polar[..., 1], polar[..., 2]) < 0.65 * np.hypot(*skin_lab[1:])
-    )
+    chroma = np.hypot(polar[..., 1], polar[..., 2])
+    white = (polar[..., 0] > WHITE_LIGHTNESS * skin_lab[0]) & (chroma < WHITE_CHROMA * np.hypot(*skin_lab[1:]))
     area = np.broadcast_to(radii, polar.shape[:2])
     white_share = area[white & inside & outside_mesh].sum() / max(area[inside].sum(), 1)
     runaway = (path >= len(radii) - 3).sum()
-    # White outside the mesh eye tells a big eye from brows and eye shadow.
-    if white_share <= 0.06 or height <= max(1.45 * mesh_height, 0.36 * iod) or mean_distance <= 20 or runaway >= 4:
+    large = height > max(LEAST_HEIGHT * mesh_height, LEAST_HEIGHT_IOD * iod)
+    if white_share <= LEAST_WHITE or not large or mean_distance <= LEAST_DISTANCE or runaway >= RUNAWAYS:
         return None
 
     left, right = outline[:, 0].min(), outline[:, 0].max()
-    columns = np.linspace(left + 0.04 * (right - left), right - 0.04 * (right - left), samples)
+    columns = np.linspace(left + CORNER_CUT * (right - left), right - CORNER_CUT * (right - left), samples)
     top, bottom = _vertical_extent(outline, columns, iod)
     return CartoonEye(outline, columns, top, bottom, _lash_thickness(lab, frame, columns, top, bottom, skin_lab))
 
 
 def _distance_from_skin(polar: NDArray, angles: NDArray, skin_lab: NDArray) -> NDArray:
     """Perceived distance [RAYS, radii] to the nearest of: the face's skin, and the skin below and beside the eye."""
-    sectors = ((0.8, 2.3), (0.3, 1.2), (1.9, 2.8))
-    local = [np.median(polar[(angles > lo) & (angles < hi)][:, -12:].reshape(-1, 3), 0) for lo, hi in sectors]
-    return np.min([np.sqrt((((polar - ref) * [0.45, 1, 1]) ** 2).sum(2)) for ref in [skin_lab, *local]], 0)
+    rays = [(angles > low) & (angles < high) for low, high in LOCAL_SKIN]
+    local = [np.median(polar[sector][:, -OUTERMOST:].reshape(-1, 3), 0) for sector in rays]
+    return np.min([np.sqrt((((polar - skin) * [LIGHTNESS_SHARE, 1, 1]) ** 2).sum(2)) for skin in [skin_lab, *local]], 0)
 
 
 def _vertical_extent(outline: NDArray, columns: NDArray, iod: float) -> tuple[NDArray, NDArray]:
@@ -95,18 +117,17 @@ def _vertical_extent(outline: NDArray, columns: NDArray, iod: float) -> tuple[ND
     inside = mask[:, np.clip(np.rint(columns + size / 2).astype(int), 0, size - 1)]
     top = np.argmax(inside, axis=0) - size / 2
     bottom = size - 1 - np.argmax(inside[::-1], axis=0) - size / 2
-    return smooth_curve(top, 4), smooth_curve(bottom, 4)
+    return smooth_curve(top, SMOOTHING), smooth_curve(bottom, SMOOTHING)
 
 
 def _lash_thickness(
     lab: NDArray, frame: LocalFrame, columns: NDArray, top: NDArray, bottom: NDArray, skin_lab: NDArray
 ) -> float:
     """Median thickness of the dark upper outline, px."""
-    shares = np.arange(0, 0.5, 0.02)
-    b = top + shares[:, None] * (bottom - top)
-    bright = sample_linear(lab, *frame.to_image(columns[None, :], b))[..., 0] > 0.62 * skin_lab[0]
+    b = top + LASH_SHARES[:, None] * (bottom - top)
+    bright = sample_linear(lab, *frame.to_image(columns[None, :], b))[..., 0] > LASH_LIGHTNESS * skin_lab[0]
     height = float(np.max(bottom) - np.min(top))
-    runs = np.where(bright.any(0), shares[np.argmax(bright, axis=0)] * (bottom - top), np.inf)
-    runs = runs[runs < 0.3 * height]
-    thickness = float(np.median(runs)) if len(runs) > 8 else 0.05 * height
-    return float(np.clip(thickness, 0.02 * height, 0.22 * height))
+    runs = np.where(bright.any(0), LASH_SHARES[np.argmax(bright, axis=0)] * (bottom - top), np.inf)
+    runs = runs[runs < LONGEST_LASH * height]
+    thickness = float(np.median(runs)) if len(runs) > 8 else USUAL_LASH * height
+    return float(np.clip(thickness, LASH_RANGE[0] * height, LASH_RANGE[1] * height))

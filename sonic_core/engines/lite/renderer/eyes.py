@@ -16,7 +16,27 @@ from .head import HeadFrame
 from .linear_light import luminance, to_lab, to_linear
 from .local_frame import LocalFrame
 
+# All by eye.  Lid curves: the mesh's, corrected by the iris model and by the picture.
 SAMPLES = 81  # along each lid
+BLUR, LEAST_BLUR = 0.008, 0.45  # sigma, IOD and px: pores and grain are no edge
+LOWER_LID_SHARES = 0.7, 0.3  # of the iris model's and the mesh's lower lid where the model's lies lower
+# IOD: how far the upper lid is looked for from the mesh's, and how far it usually is
+LID_SEARCH, LID_PRIOR = 0.12, 0.035
+CORNER_EASE = 0.2  # half widths over which the correction fades to the corners
+LID_SMOOTHING = 4.0  # samples, sigma
+USUAL_LASH = 0.035  # IOD; height of the lash band
+
+# Lashes: what is dark above the lid, up to clean skin.
+SEARCH_TOP = 0.2  # share of the way from the brow to the lid where the search ends
+CLEAN_SKIN = 0.80  # of the skin's luminance; brighter is clean skin
+USUAL_SKIP, SKIP_MARGIN, LEAST_SKIP = 0.05, 0.008, 0.02  # IOD above the lid: where none is clean, added, at least
+MOST_SKIP, MOST_SKIP_UNSEEN = 0.6, 0.03  # of the way to the search's top; IOD where the brow lies on the lid
+CARTOON_MARGIN = 0.02  # IOD above a drawn outline
+LASH_BAND = np.linspace(-0.02, 0.03, 6)[:, None]  # IOD above the lid where lash colour is read
+LASH_DARKEST = 25  # percentile of luminance up to which the band is lash
+# opacity = contrast minus the lash's share of the skin's luminance, clamped
+LASH_CONTRAST, LASH_STRENGTH = 1.10, (0.25, 0.84)
+LASH_DARKER = 0.8  # of the colour read, which is blurred with skin
 
 
 @dataclass(frozen=True)
@@ -61,7 +81,7 @@ def eye_shapes(
     skin_lab: NDArray[np.float32],
 ) -> tuple[EyeShape, EyeShape]:
     """Both eyes, the subject's right one first.  contours: [2, 71, 2] of the iris model.  skin_lab: Lab of the face's skin."""
-    lab = to_lab(image, blur=max(0.008 * head.iod, 0.45))
+    lab = to_lab(image, blur=max(BLUR * head.iod, LEAST_BLUR))
     p = np.asarray(points, float)
     for may_be_cartoon in (True, False):  # both eyes of a face are drawn in one manner
         first, second = (_eye_shape(image, lab, p, contours[k], k, head, skin_lab, may_be_cartoon) for k in (0, 1))
@@ -94,7 +114,8 @@ def _eye_shape(
     a = np.linspace(-width / 2, width / 2, SAMPLES)
     upper = np.interp(a, upper_mesh[:, 0], upper_mesh[:, 1])
     lower = np.interp(a, lower_mesh[:, 0], lower_mesh[:, 1])
-    lower = np.maximum(lower, 0.7 * _iris_model_lower_lid(frame, contour, a, width) + 0.3 * lower)
+    of_model, of_mesh = LOWER_LID_SHARES
+    lower = np.maximum(lower, of_model * _iris_model_lower_lid(frame, contour, a, width) + of_mesh * lower)
 
     cartoon = None
     if may_be_cartoon:
@@ -106,7 +127,7 @@ def _eye_shape(
         lash = cartoon.lash
     else:
         upper = upper + _upper_lid_correction(lab, frame, a, upper, iod)
-        lash = 0.035 * iod
+        lash = USUAL_LASH * iod
     lower = np.maximum(lower, upper)
     brow_points = p[list(lm.BROW_LOWER_EDGE[side]), :2]
     brow = float(frame.to_local(*brow_points.T)[1].mean())
@@ -126,12 +147,12 @@ def _upper_lid_correction(
     lab: NDArray[np.float32], frame: LocalFrame, a: NDArray, upper: NDArray, iod: float
 ) -> NDArray[np.float64]:
     """Shift [SAMPLES] that puts the mesh's upper lid on the strongest bright-to-dark step nearby."""
-    offsets = np.arange(-0.12 * iod, 0.12 * iod, 0.5)
+    offsets = np.arange(-LID_SEARCH * iod, LID_SEARCH * iod, 0.5)
     x, y = frame.to_image(a[None, :], offsets[:, None] + upper[None, :])
     step = cv2.Sobel(sample_linear(lab, x, y)[..., 0], cv2.CV_32F, 0, 1, ksize=5)
-    cost = 0.5 * step / (np.std(step) + 1e-3) + 0.5 * (offsets[:, None] / (0.035 * iod)) ** 2
-    inner = smoothstep((1 - np.abs(np.linspace(-1, 1, len(a)))) / 0.2)
-    return smooth_curve(offsets[cheapest_path(cost)], 4) * inner
+    cost = 0.5 * step / (np.std(step) + 1e-3) + 0.5 * (offsets[:, None] / (LID_PRIOR * iod)) ** 2
+    inner = smoothstep((1 - np.abs(np.linspace(-1, 1, len(a)))) / CORNER_EASE)
+    return smooth_curve(offsets[cheapest_path(cost)], LID_SMOOTHING) * inner
 
 
 def _lashes(
@@ -151,20 +172,20 @@ def _lashes(
     def sample(b: NDArray) -> NDArray[np.float32]:
         return to_linear(sample_nearest(image, *frame.to_image(a[keep][None, :], b)))
 
-    top = brow + 0.2 * (lid.min() - brow)
+    top = brow + SEARCH_TOP * (lid.min() - brow)
     distances = np.arange(0, max(lid.min() - top, 3), 0.5)
     profile = np.median(luminance(sample(lid[None, :] - distances[:, None])), axis=1)
     skin = np.percentile(profile[len(profile) // 4 :], 70)
-    clean = np.flatnonzero(profile > 0.80 * skin)
-    skip = distances[clean[0]] if len(clean) else 0.05 * iod
-    most = 0.6 * (lid.min() - top) if lid.min() > top else 0.03 * iod
+    clean = np.flatnonzero(profile > CLEAN_SKIN * skin)
+    skip = distances[clean[0]] if len(clean) else USUAL_SKIP * iod
+    most = MOST_SKIP * (lid.min() - top) if lid.min() > top else MOST_SKIP_UNSEEN * iod
     if cartoon is not None:
-        skip = lash + 0.02 * iod
+        skip = lash + CARTOON_MARGIN * iod
     else:
-        skip = float(np.clip(skip + 0.008 * iod, 0.02 * iod, max(most, 0.02 * iod)))
+        skip = float(np.clip(skip + SKIP_MARGIN * iod, LEAST_SKIP * iod, max(most, LEAST_SKIP * iod)))
         lash = min(lash, skip)
-    band = sample(lid[None, :] - np.linspace(-0.02, 0.03, 6)[:, None] * iod).reshape(-1, 3)
+    band = sample(lid[None, :] - LASH_BAND * iod).reshape(-1, 3)
     band_luminance = luminance(band)
-    color = np.median(band[band_luminance <= np.percentile(band_luminance, 25)], 0)
-    strength = float(np.clip(1.10 - luminance(color) / max(skin, 1e-4), 0.25, 0.84))
-    return lash, skip, (0.8 * color).astype(np.float32), strength
+    color = np.median(band[band_luminance <= np.percentile(band_luminance, LASH_DARKEST)], 0)
+    strength = float(np.clip(LASH_CONTRAST - luminance(color) / max(skin, 1e-4), *LASH_STRENGTH))
+    return lash, skip, (LASH_DARKER * color).astype(np.float32), strength

@@ -12,14 +12,35 @@ from .eyes import EyeShape
 from .grid import Grid
 from .head import HeadFrame
 
-BROW_LIFT, LID_DRAG = 0.075, 0.018  # IOD
-FROWN_DOWN, FROWN_IN = 0.13, 0.10  # IOD at brow = -1, of which half is reached: the corrugator pulls the inner ends
-GAZE_X, GAZE_Y = 0.045, 0.025  # IOD
+# All by eye, in IOD unless another unit is said.
+FACE_MARGIN, FACE_EASE = 0.22, 0.34  # outside the face's oval: where its skin ends, and from there to full
+
+BROW_LIFT, LID_DRAG = 0.075, 0.018
+FROWN_DOWN, FROWN_IN = 0.13, 0.10  # at brow = -1, of which half is reached: the corrugator pulls the inner ends
+STILL_LID = 0.03  # above the upper lid nothing moves with the brow
+# above the eye's corners a brow lies at least; least height of the skin between lid and brow
+LOWEST_BROW, LEAST_LID = 0.2, 0.16
+FOREHEAD = 0.85  # above the brow over which its lift fades
+BROW_HALF_WIDTH = 0.58
+FROWN_BEGIN, FROWN_EASE = 0.10, 0.35  # beyond the eye's middle, outwards, a frown begins; from there to full, inwards
+
+GAZE_X, GAZE_Y = 0.045, 0.025
+GAZE_EASE = 0.55  # half widths of the eye from its corner to full shift
+# eye heights, upper and lower lid: where the shift begins outside, and from there to full
+LID_OVER, LID_EASE = (0.15, 0.10), (0.45, 0.40)
+
+EDGE_EASE, EDGE_EASE_PICTURE = 0.30, 0.05  # of the taper at the picture's edge: IOD, and share of its longer side
+
+# How far a node follows the head.
+HEAD_MIDDLE = 0.2  # above the eyes
+HEAD_HALF_WIDTH, HEAD_HEIGHT = 1.5, 2.1  # from that middle
+BELOW_CHIN = 0.35  # added to the chin's height: from that middle to where the skull ends below
+NECK_BEGIN, NECK = 0.05, 1.5  # above the chin, and length over which the neck bends
 
 
 def within_face(inside: NDArray) -> NDArray:
-    """1 inside the face, easing to 0 at 0.22 IOD outside its oval.  inside: signed distance in IOD, + inside."""
-    return smoothstep((inside + 0.22) / 0.34)
+    """1 inside the face, easing to 0 at FACE_MARGIN outside its oval.  inside: signed distance in IOD, + inside."""
+    return smoothstep((inside + FACE_MARGIN) / FACE_EASE)
 
 
 def brow_fields(
@@ -29,13 +50,14 @@ def brow_fields(
     fields, iod = {}, head.iod
     for eye, side in zip(eyes, ("r", "l"), strict=True):
         a, b = eye.frame.to_local(x, y)
-        lid = eye.upper.min() - 0.03 * iod
-        brow = min(eye.brow, -0.2 * iod, lid - 0.16 * iod)
-        below = smoothstep((lid - b) / max(lid - brow, 0.16 * iod))
-        above = 1 - smoothstep((brow - b) / (0.85 * iod))
-        weight = np.where(b > brow, below, above) * np.exp(-((np.abs(a) / (0.58 * iod)) ** 4)) * within_face(inside)
+        lid = eye.upper.min() - STILL_LID * iod
+        brow = min(eye.brow, -LOWEST_BROW * iod, lid - LEAST_LID * iod)
+        below = smoothstep((lid - b) / max(lid - brow, LEAST_LID * iod))
+        above = 1 - smoothstep((brow - b) / (FOREHEAD * iod))
+        beside = np.exp(-((np.abs(a) / (BROW_HALF_WIDTH * iod)) ** 4))
+        weight = np.where(b > brow, below, above) * beside * within_face(inside)
         fields[f"brow_{side}"] = -BROW_LIFT * iod * weight[..., None] * head.down
-        inner = weight * smoothstep((0.10 * iod - eye.outward * a) / (0.35 * iod))
+        inner = weight * smoothstep((FROWN_BEGIN * iod - eye.outward * a) / (FROWN_EASE * iod))
         fields[f"frown_{side}"] = _frown(inner, eye, head)
         fields[f"blink_{side}"] = LID_DRAG * iod * weight[..., None] * head.down
     return fields
@@ -54,9 +76,9 @@ def gaze_fields(x: NDArray, y: NDArray, eyes: Sequence[EyeShape], head: HeadFram
         across = np.abs(a - eye.a.mean()) / (eye.width / 2)
         h = eye.height
         weight += (
-            smoothstep((1 - across) / 0.55)
-            * smoothstep((b - upper + 0.15 * h) / (0.45 * h))
-            * smoothstep((lower - b + 0.10 * h) / (0.40 * h))
+            smoothstep((1 - across) / GAZE_EASE)
+            * smoothstep((b - upper + LID_OVER[0] * h) / (LID_EASE[0] * h))
+            * smoothstep((lower - b + LID_OVER[1] * h) / (LID_EASE[1] * h))
         )
     return {
         "gaze_x": GAZE_X * head.iod * weight[..., None] * head.right,
@@ -68,7 +90,7 @@ def edge_taper(grid: Grid, iod: float) -> NDArray[np.float64]:
     """[rows, columns] 1 inside, easing to 0 at the picture's edges, which must not move."""
     x, y = grid.x + 0.5, grid.y + 0.5
     nearest = np.minimum(np.minimum(x, grid.width - x), np.minimum(y, grid.height - y))
-    return smoothstep(nearest / (0.30 * iod + 0.05 * max(grid.width, grid.height)))
+    return smoothstep(nearest / (EDGE_EASE * iod + EDGE_EASE_PICTURE * max(grid.width, grid.height)))
 
 
 def head_weight(position: NDArray, chin: float) -> NDArray[np.float64]:
@@ -77,6 +99,7 @@ def head_weight(position: NDArray, chin: float) -> NDArray[np.float64]:
     position: [..., 3] in head axes from between the eyes, IOD.  chin: height of the chin there.
     """
     x, y = position[..., 0], position[..., 1]
-    above, below = (y + 0.2) / 2.1, (y + 0.2) / (chin + 0.35)
-    radius = np.hypot(x / 1.5, np.where(y < -0.2, above, below))
-    return (1 - smoothstep(radius - 1)) * (1 - smoothstep((y - chin + 0.05) / 1.5))
+    from_middle = y + HEAD_MIDDLE
+    above, below = from_middle / HEAD_HEIGHT, from_middle / (chin + BELOW_CHIN)
+    radius = np.hypot(x / HEAD_HALF_WIDTH, np.where(y < -HEAD_MIDDLE, above, below))
+    return (1 - smoothstep(radius - 1)) * (1 - smoothstep((y - chin + NECK_BEGIN) / NECK))

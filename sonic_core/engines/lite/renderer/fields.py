@@ -46,6 +46,10 @@ FIELDS = (
 )
 SMILE_TIGHTENS = 0.2  # of the picture's own opening: a broader smile draws the lower lip against the teeth
 FROWN_LOWERS = 0.5  # share of a lowered brow that the outer brow follows; the rest is the frown of its inner end
+LABIODENTAL_CLOSES = 0.92  # of the jaw's drop that an f or v takes back: upper teeth on the lower lip
+OVAL_BLUR, LEAST_OVAL_BLUR = 0.05, 0.5  # sigma, IOD and nodes, of the distance to the face's oval
+# IOD beside the face, below it, above the mouth's corners: what the jaw moves
+JAW_REACH, NECK_REACH, ABOVE_MOUTH = 1.15, 1.25, 0.75
 MOUTH_FIELDS = FIELDS.index("fv") + 1  # the first so many move the mouth
 
 
@@ -95,7 +99,7 @@ def coefficients(pose: Pose, moves_gaze: bool, lids_drag: bool = True) -> NDArra
     brow = p.brow + (1 - FROWN_LOWERS) * frown
     values = {
         "jaw": p.jaw,
-        "close_jaw": p.jaw * max(p.close, 0.92 * p.fv),
+        "close_jaw": p.jaw * max(p.close, LABIODENTAL_CLOSES * p.fv),
         "close_rest": rest,
         **_rounding(p, rest),
         "press": p.press,
@@ -190,13 +194,15 @@ def _inside_face(oval: NDArray, head: HeadFrame, grid: Grid) -> NDArray[np.float
     """[rows, columns] signed distance to the face oval in IOD, + inside."""
     mask = grid.fill_polygon(oval)
     distance = cv2.distanceTransform(mask, cv2.DIST_L2, 5) - cv2.distanceTransform(1 - mask, cv2.DIST_L2, 5)
-    return cv2.GaussianBlur(distance * grid.step_x / head.iod, (0, 0), 0.05 * head.iod / grid.step_x + 0.5)
+    return cv2.GaussianBlur(
+        distance * grid.step_x / head.iod, (0, 0), OVAL_BLUR * head.iod / grid.step_x + LEAST_OVAL_BLUR
+    )
 
 
 def _lower_region(p: NDArray, oval: NDArray, grid: Grid, iod: float) -> tuple[slice, slice]:
     """Rectangle of the grid that the jaw moves, neck included; elsewhere the lower layer equals the upper one."""
-    low, high = oval.min(0) - 1.15 * iod, oval.max(0) + 1.25 * iod
-    top = min(p[lm.MOUTH_CORNER_RIGHT, 1], p[lm.MOUTH_CORNER_LEFT, 1]) - 0.75 * iod
+    low, high = oval.min(0) - JAW_REACH * iod, oval.max(0) + NECK_REACH * iod
+    top = min(p[lm.MOUTH_CORNER_RIGHT, 1], p[lm.MOUTH_CORNER_LEFT, 1]) - ABOVE_MOUTH * iod
     first_column = int(np.clip(low[0] / grid.step_x, 0, grid.columns - 4))
     last_column = int(np.clip(np.ceil(high[0] / grid.step_x), first_column + 4, grid.columns))
     first_row = int(np.clip(top / grid.step_y, 0, grid.rows - 4))

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from ..parameters import Pose
 from . import landmarks as lm
 
+PIVOT_DOWN, PIVOT_BEHIND_EARS = 0.9, 0.15  # IOD below the eyes and behind the ears: the top of the neck, by eye
+
 
 @dataclass(frozen=True)
 class HeadFrame:
@@ -71,7 +73,7 @@ def head_frame(points: NDArray[np.floating]) -> HeadFrame:
         axes=np.stack([right, down, back], 1),
         iod=float(iod),
         eye_center=center,
-        pivot=center + 0.9 * iod * down + (ear_depth + 0.15 * iod) * back,
+        pivot=center + PIVOT_DOWN * iod * down + (ear_depth + PIVOT_BEHIND_EARS * iod) * back,
         ear_depth=float(ear_depth),
         lip_depth=float((p[lm.UPPER_LIP_INNER_MIDDLE] - center) @ back),
         chin=float((p[lm.CHIN] - center) @ down / iod),

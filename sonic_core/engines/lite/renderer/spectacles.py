@@ -15,10 +15,8 @@ from .linear_light import to_lab
 
 SAMPLES = 121  # along the rim
 SPAN = 1.75  # half widths of the eye
-BELOW_BROW, ABOVE_LID = (
-    0.18,
-    0.035,
-)  # IOD; the rim is looked for from so far above the brow's lower edge to so far above the lid
+# IOD; the rim is looked for from so far above the brow's lower edge to so far above the lid
+BELOW_BROW, ABOVE_LID = 0.18, 0.035
 RIM_LIGHT = 0.60  # share of the skin's L below which a rim is dark
 RIM_STEP = 14.0  # least median step of L from a rim down to the skin
 
