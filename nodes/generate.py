@@ -22,6 +22,7 @@ from .host import io
 from .interpolation_inputs import ENGINES_OWN, between_for, rate_input
 from .marking_inputs import NO_LABEL, label, marking_inputs
 from .playable import playable
+from .report import warning_lines
 from .setting_inputs import INFERENCE, LATER_INFERENCE, LATER_PREPARE, PREPARE, setting_inputs
 from .threads import threads_for
 
@@ -120,7 +121,7 @@ class Generate(io.ComfyNode):
         with threads_for(model):
             made = generate(job, loaded, progress, kept)
         shown = playable(made.path, clip, progress)
-        report = "\n".join((*notes, *made.notes, *portrait.report.advice))
+        report = "\n".join((*warning_lines(made.warnings), *notes, *made.notes, *portrait.report.advice))
         return io.NodeOutput(
             host.video_from_file(shown or made.path),
             str(made.path),

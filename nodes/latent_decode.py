@@ -42,7 +42,7 @@ class LatentDecode(io.ComfyNode):
     @classmethod
     def execute(cls, model: Engine, predata: Conditioning, latent: Mapping[str, Any]) -> io.NodeOutput:
         check_same_engine(predata, model)
-        progress = host.progress({"portrait": 1, "rendering": 9}, preview=True)
+        progress = host.progress({"rendering": 1}, preview=True)
         with threads_for(model):
             frames = model.decode(predata, latents_from(latent, model), progress)
             images = images_from_frames(frames, progress)

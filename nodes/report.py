@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import cv2
 import numpy as np
@@ -19,7 +19,7 @@ PANEL, INK, AMBER = (30, 31, 34), (222, 224, 228), (240, 190, 92)
 
 
 def report_lines(conditioning: Conditioning, seconds: float | None = None, cost: str | None = None) -> list[str]:
-    """Face, output, sound, memory of the frames as IMAGE, time or cost where it is known, and every note and piece of advice."""
+    """Face, output, sound, memory of the frames as IMAGE, time or cost where it is known, and every warning, note and piece of advice."""
     face, settings = conditioning.portrait.report, conditioning.settings
     height, width = output_size(conditioning)
     gigabytes = height * width * BYTES_PER_PIXEL * conditioning.frame_count / 2**30
@@ -36,9 +36,15 @@ def report_lines(conditioning: Conditioning, seconds: float | None = None, cost:
         f"Memory: the decoded frames need {gigabytes:.2f} GB; Sonic Generate streams them and needs none of it.",
         *([f"Time: about {duration(seconds)} to sample and draw the frames on this machine."] if seconds else []),
         *([f"Cost with inference_steps {settings.inference_steps}: {cost}"] if cost else []),
+        *warning_lines(conditioning.warnings),
         *(f"Note: {note}" for note in conditioning.notes),
         *(f"Advice: {advice}" for advice in face.advice),
     ]
+
+
+def warning_lines(warnings: Iterable[str]) -> list[str]:
+    """A line for each thing that the clip will not do, or will not do well."""
+    return [f"Warning: {warning}" for warning in warnings]
 
 
 def duration(seconds: float) -> str:
@@ -74,7 +80,7 @@ def captioned(picture: NDArray[np.uint8], lines: Sequence[str]) -> NDArray[np.ui
     sheet.paste(image)
     draw = ImageDraw.Draw(sheet)
     for i, (row, line) in enumerate(rows):
-        colour = AMBER if line.startswith(("Advice", "Note")) else INK
+        colour = AMBER if line.startswith(("Advice", "Note", "Warning")) else INK
         draw.text((MARGIN, image.height + MARGIN + i * LINE_HEIGHT), row, fill=colour, font=font)
     return np.asarray(sheet)
 

@@ -111,12 +111,13 @@ def kept_in(
 
 @dataclass(frozen=True)
 class Generated:
-    """A finished clip: where it is, its length in frames and seconds, and what was adjusted on the way."""
+    """A finished clip: where it is, its length in frames and seconds, what was adjusted on the way, and what it does not do (well)."""
 
     path: Path
     frames: int
     duration: float
     notes: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
 
 
 def generate(
@@ -142,6 +143,8 @@ def generate(
     with _threads_for(engine, between):
         conditioning = engine.prepare(portrait, audio, settings, progress, mask)
         conditioning = replace(conditioning, origin=Origin(portrait.digest, audio_digest(audio)))
+        for warning in conditioning.warnings:  # before the long work: somebody may want to stop it
+            log.warning("%s", warning)
         origin = _origin(engine, portrait, audio, settings, mask) if kept else {}
         latents, kept = _sampled(engine, conditioning, settings, kept, origin, progress)
         provenance = job.provenance(conditioning.origin)
@@ -158,7 +161,7 @@ def generate(
                 progress,
                 finish=partial(sign, signing=labels.signing, title=job.output.name) if labels.signing else None,
             )
-    return Generated(path, len(frames), frames.duration, conditioning.notes)
+    return Generated(path, len(frames), frames.duration, conditioning.notes, conditioning.warnings)
 
 
 def _threads_for(engine: Engine, between: Between[Frame] | None) -> AbstractContextManager[None]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,8 +36,13 @@ def check_report(path: Path | None) -> None:
     check_writable(path)
 
 
-def write_report(video: Path, report: Path, overwrite: bool, console: Console) -> dict[str, Any]:
-    """Measure `video` as it is in its file, write `report` and tell the person in front; returns the figures."""
+def write_report(
+    video: Path, report: Path, overwrite: bool, console: Console, warnings: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Measure `video` as it is in its file, write `report` and tell the person in front; returns the figures.
+
+    warnings: what was known before the clip was made; they stand in the report before what was measured.
+    """
     from ..judging.clip_quality import measure_file
     from ..judging.report_figures import as_dict, lines
     from ..judging.report_page import report_bytes
@@ -44,6 +51,7 @@ def write_report(video: Path, report: Path, overwrite: bool, console: Console) -
 
     with one_thread():
         quality = measure_file(video, console)
+    quality = replace(quality, notes=(*warnings, *quality.notes))
     path = write_complete(report, report_bytes(quality, report.suffix.lower(), video.name), overwrite)
     for line in (*lines(quality), f"Report:  {path}"):
         console.say(line)

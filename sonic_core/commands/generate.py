@@ -89,7 +89,9 @@ def make_video(args: argparse.Namespace, console: Console) -> dict[str, Any]:
     kept = None if engine.declaration.cheap_trial else Kept(kept_latents(output), args.resume)
     made = generate(job, loaded, console, kept)
     seconds = time.perf_counter() - start
-    quality = write_report(made.path, args.report, args.overwrite, console) if args.report else None
+    quality = None
+    if args.report:
+        quality = write_report(made.path, args.report, args.overwrite, console, made.warnings)
     for note in made.notes:
         if note not in audio.notes:
             console.say(f"Note:    {note}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,8 @@ from .generate import describe_portrait
 
 if TYPE_CHECKING:
     from .console import Console
+
+log = logging.getLogger(__name__)
 
 HELP = "draw eighteen poses of a picture: is it suitable?"
 
@@ -32,6 +35,7 @@ def run(args: argparse.Namespace, console: Console) -> dict[str, Any]:
     import cv2
 
     from ..engines.lite.contact_sheet import contact_sheet
+    from ..engines.lite.renderer import PortraitRenderer
     from ..errors import OutputError
     from ..media.pending_file import write_complete
     from ..portrait.analysis import load_portrait
@@ -43,10 +47,21 @@ def run(args: argparse.Namespace, console: Console) -> dict[str, Any]:
     for line in describe_portrait(portrait):
         console.say(line)
     portrait = frame_portrait(portrait, "full", 0, 0.0).portrait  # as large as `generate` makes it, and not larger
-    sheet = contact_sheet(portrait, args.style, progress=console)
+    renderer = PortraitRenderer(portrait, args.style, console)
+    for note in renderer.notes:
+        console.say(f"Note:    {note}")
+    for warning in renderer.warnings:
+        log.warning("%s", warning)
+    sheet = contact_sheet(portrait, renderer, progress=console)
     # Not cv2.imwrite: on Windows it knows no name outside the system's code page.
     _, content = cv2.imencode(args.output.suffix, cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
     path = write_complete(args.output, content.tobytes(), args.overwrite)
     height, width = sheet.shape[:2]
     console.say(f"Done:    {path}  ({width}x{height})")
-    return {"output": str(path), "width": width, "height": height, "portrait": asdict(portrait.report)}
+    return {
+        "output": str(path),
+        "width": width,
+        "height": height,
+        "portrait": asdict(portrait.report),
+        "notes": list(renderer.notes),
+    }

@@ -42,7 +42,8 @@ class Conditioning:
     portrait: framed at the generated size.  audio: at its own rate, as long as the video.  features: the engine's audio
     features (tensor, array or a mapping of them).  frame_count: frames of video at `fps`.  paste: puts
     a frame back into the original picture (framing paste_back), else None.  notes: what was adjusted, in plain words.
-    origin: picture and recording before that; engines leave it to whoever holds both.
+    origin: picture and recording before that; engines leave it to whoever holds both.  warnings: what the clip will not do, or will not
+    do well, with this picture: every program shows them before the long work and beside the result.
     """
 
     engine: str
@@ -55,6 +56,7 @@ class Conditioning:
     paste: PasteBack | None = None
     notes: tuple[str, ...] = ()
     origin: Origin = Origin()
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,10 @@ import av
 import numpy as np
 import pytest
 import torch
-from pack_loading import SAMPLES
+from pack_loading import ROOT, SAMPLES
+from PIL import Image
 
+STATUE = ROOT / "tests" / "golden" / "portraits" / "statue.webp"
 FRAMES = 50  # two seconds at 25 fps
 with wave.open(str(SAMPLES / "speech.wav")) as sample:
     RATE = sample.getframerate()
@@ -109,6 +111,14 @@ def test_predata_takes_pictures_with_transparency(execute, model, picture, sound
     with_alpha = torch.cat([picture, torch.ones_like(picture[..., :1])], -1)
     conditioning = execute("SonicPreData", model=model, image=with_alpha, audio=sound, min_resolution=256).args[0]
     assert conditioning.portrait.image.shape == (256, 256, 3)
+
+
+@pytest.mark.parametrize("node", ["SonicPreData", "SonicGenerate"])
+def test_what_the_picture_cannot_do_is_a_warning_of_the_report(execute, folders, model, sound, node):
+    with Image.open(STATUE) as opened:
+        statue = torch.from_numpy(np.asarray(opened.convert("RGB"), np.float32) / 255)[None]
+    report = execute(node, model=model, image=statue, audio=sound, min_resolution=256).args[2]
+    assert any(line.startswith("Warning: ") and "does not blink" in line for line in report.splitlines())
 
 
 def test_predata_explains_a_picture_without_a_face(execute, pack, model, sound):

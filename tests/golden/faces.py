@@ -54,4 +54,4 @@ def frames(name: str) -> dict[str, NDArray[np.uint8]]:
 
 def understood(name: str) -> dict[str, object]:
     """What the renderer decided about a portrait."""
-    return {"style": renderer(name).style, "notes": list(renderer(name).notes)}
+    return {"style": renderer(name).style, "notes": [*renderer(name).notes, *renderer(name).warnings]}

@@ -97,14 +97,14 @@ def test_the_style_can_be_chosen():
 
 def test_the_bundled_portrait_is_a_photo():
     assert renderer().style == "photo"
-    assert renderer().notes == ()
+    assert renderer().notes == renderer().warnings == ()
 
 
 def test_a_covered_mouth_is_left_alone_and_said():
     portrait = closeup()
     covered = replace(portrait, report=replace(portrait.report, mouth_clarity=0.1))
     masked = PortraitRenderer(covered)
-    assert any("covered" in note for note in masked.notes)
+    assert any("covered" in note for note in masked.warnings)
     assert np.array_equal(masked.render(parameters(jaw=1)), portrait.image)
 
 

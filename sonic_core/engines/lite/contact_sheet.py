@@ -39,10 +39,9 @@ POSES: tuple[tuple[str, dict[str, float]], ...] = (
 
 
 def contact_sheet(
-    portrait: Portrait, style: str = "auto", cell: int = 256, progress: Progress = ignore
+    portrait: Portrait, renderer: PortraitRenderer, cell: int = 256, progress: Progress = ignore
 ) -> NDArray[np.uint8]:
-    """RGB picture of POSES, COLUMNS in a row, each cell `cell` px square and centred on the face."""
-    renderer = PortraitRenderer(portrait, style)
+    """RGB picture of POSES, COLUMNS in a row, each cell `cell` px square and centred on the face; `renderer` is of `portrait`."""
     cells = []
     for i, (label, values) in enumerate(POSES):
         cells.append(_labelled(face_cell(portrait, renderer.render(parameters(**values)), cell), label))

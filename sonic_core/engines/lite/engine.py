@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -37,6 +38,14 @@ class Motion(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class LiteFeatures:
+    """heard: what `Motion.listen` gives.  renderer: the portrait, measured once for every clip that is drawn of it."""
+
+    heard: Any
+    renderer: PortraitRenderer
+
+
 class LiteEngine(Engine):
     """Latents are motion tracks `[T, P]`: the renderer's parameters, a row per video frame."""
 
@@ -65,20 +74,22 @@ class LiteEngine(Engine):
         framed = frame_portrait(
             portrait, settings.framing, settings.min_resolution, settings.expand_ratio, settings.aspect
         )
+        renderer = PortraitRenderer(framed.portrait, settings.style, progress)
         return Conditioning(
             engine=self.name,
             portrait=framed.portrait,
             audio=audio,
-            features=heard,
+            features=LiteFeatures(heard, renderer),
             frame_count=frame_count,
             fps=self.fps,
             settings=settings,
             paste=framed.paste,
-            notes=audio.notes + framed.notes + settings.notes,
+            notes=audio.notes + framed.notes + settings.notes + renderer.notes,
+            warnings=renderer.warnings,
         )
 
     def sample(self, conditioning: Conditioning, settings: Settings, progress: Progress = ignore) -> Latents:
-        track = self.motion.move(conditioning.features, settings, progress)
+        track = self.motion.move(conditioning.features.heard, settings, progress)
         if settings.loopable:
             track = begun_and_ended_at_rest(track, self.fps)
         return Latents(torch.from_numpy(track), self.fps, self.name)
@@ -93,7 +104,7 @@ class LiteEngine(Engine):
         return Latents(torch.from_numpy(moments.astype(np.float32)), fps, latents.engine)
 
     def decode(self, conditioning: Conditioning, latents: Latents, progress: Progress = ignore) -> FrameStream:
-        renderer = PortraitRenderer(conditioning.portrait, conditioning.settings.style, progress)
+        renderer: PortraitRenderer = conditioning.features.renderer
         track = latents.samples.numpy()
         paste = conditioning.paste
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -64,7 +65,8 @@ class PortraitRenderer:
     """Renders a portrait for animation parameters (see `parameters.PARAMETERS`).
 
     portrait: picture with landmarks.  style: auto, photo, cartoon or statue.  progress: told about each step of the set-up.
-    `style`: what was decided.  `head_limits`: degrees per axis.  `notes`: what this portrait cannot do, in plain words.
+    `style`: what was decided.  `head_limits`: degrees per axis.  `notes`: what is drawn differently for this portrait,
+    `warnings`: what it cannot do, in plain words.
     Raises PortraitError for an unknown style or a portrait whose landmarks have no extent.
     """
 
@@ -85,7 +87,8 @@ class PortraitRenderer:
         self.style: str = self._model.palette.style
         self._mouth_moves = not self._model.coverings.mouth
         self._eyes_move = self.style != "statue"
-        self.notes: tuple[str, ...] = tuple(self._limitations())
+        self.notes: tuple[str, ...] = tuple(self._adjustments())
+        self.warnings: tuple[str, ...] = tuple(self._limitations())
 
     @property
     def head_limits(self) -> HeadLimits:
@@ -131,21 +134,17 @@ class PortraitRenderer:
         m.layers.draw(frame, pose, weights, skin, warp, m.fields, m.grid)
         m.relight.draw(frame, pose, warp, m.fields, m.grid)
 
-    def _limitations(self) -> list[str]:
-        notes = []
-        if not self._mouth_moves:
-            notes.append(
-                "The mouth will NOT move: it looks covered (mask, hand, microphone, dense beard). Head and eyes move."
-            )
+    def _adjustments(self) -> Iterator[str]:
         if self._model.coverings.glasses:
-            notes.append("Glasses: the brows move less, so that the frame does not bend.")
+            yield "Glasses: the brows move less, so that the frame does not bend."
         if self._model.coverings.moustache > 0.5:
-            notes.append("Moustache: the upper teeth are kept dim.")
+            yield "Moustache: the upper teeth are kept dim."
+
+    def _limitations(self) -> Iterator[str]:
+        if not self._mouth_moves:
+            yield "The mouth will NOT move: it looks covered (mask, hand, microphone, dense beard). Head and eyes move."
         if self.style == "statue":
-            notes.append(
-                "The picture looks like a statue: teeth are of the same stone, it does not blink or look around."
-            )
-        return notes
+            yield "The picture looks like a statue: teeth are of the same stone, it does not blink or look around."
 
 
 def _measure(
