@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import torch
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
+
+from .arrays import Array
+from .schedule import Sigmas
 
 Scale = float | Callable[[float], float]
 """A guidance scale: one number, or a function of the noise level sigma."""
 
-Branches = Callable[[Tensor, float, Tensor, tuple[int, ...]], Sequence[Tensor]]
+Branches = Callable[[Array, float, NDArray[np.int64], tuple[int, ...]], Sequence[Array]]
 """predict(x, sigma, frames, branches) -> the denoised sample of each asked branch, in that order, each shaped like x."""
 
-Denoise = Callable[[Tensor, float, Tensor], Tensor]
+Denoise = Callable[[Array, float, NDArray[np.int64]], Array]
 """denoise(x, sigma, frames) -> denoised.  x: [W, ...] noisy latents of one window at noise level sigma.  frames: [W] their places."""
 
 
@@ -40,9 +43,9 @@ def three_branch(predict: Branches, image_scale: Scale, audio_scale: Scale) -> D
     return _combined(predict, weights)
 
 
-def ramp(sigmas: Tensor, low: float, high: float) -> Scale:
+def ramp(sigmas: Sigmas, low: float, high: float) -> Scale:
     """A scale that goes evenly from `low` at the first step to `high` at the last one.  sigmas: [S + 1], as the sampler gets them."""
-    values = torch.linspace(low, high, len(sigmas) - 1).tolist()
+    values = np.linspace(low, high, len(sigmas) - 1).tolist()
     table = dict(zip(sigmas.tolist()[:-1], values, strict=True))
     return table.__getitem__
 
@@ -58,7 +61,7 @@ def scale_at(scale: Scale, sigma: float) -> float:
 
 
 def _combined(predict: Branches, weights: Callable[[float], tuple[float, ...]]) -> Denoise:
-    def denoise(x: Tensor, sigma: float, frames: Tensor) -> Tensor:
+    def denoise(x: Array, sigma: float, frames: NDArray[np.int64]) -> Array:
         used = {branch: weight for branch, weight in enumerate(weights(sigma)) if weight}
         predictions = predict(x, sigma, frames, tuple(used))
         first, *others = (weight * p for weight, p in zip(used.values(), predictions, strict=True))

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-import torch
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import SettingsError
 
-Windows = Callable[[int, int], Iterator[Tensor]]
-"""windows(length, step) -> index tensors [frames] (int64, CPU); together they hold every frame of the clip at least once."""
+Windows = Callable[[int, int], Iterator[NDArray[np.int64]]]
+"""windows(length, step) -> index arrays [frames]; together they hold every frame of the clip at least once."""
 
 
 @dataclass(frozen=True)
@@ -45,10 +45,10 @@ class CircularWindows(_Layout):
     The layout of the published Sonic.  In a clip shorter than a window frames repeat inside it; the shift adds up over steps.
     """
 
-    def __call__(self, length: int, step: int) -> Iterator[Tensor]:
+    def __call__(self, length: int, step: int) -> Iterator[NDArray[np.int64]]:
         _check_length(length)
         for start in range(0, length, self.stride):
-            yield (torch.arange(self.size) + start - step * self.shift) % length
+            yield (np.arange(self.size, dtype=np.int64) + start - step * self.shift) % length
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class OpenWindows(_Layout):
     and no frame is seen out of order or twice in one window.
     """
 
-    def __call__(self, length: int, step: int) -> Iterator[Tensor]:
+    def __call__(self, length: int, step: int) -> Iterator[NDArray[np.int64]]:
         _check_length(length)
         size = min(self.size, length)
         previous_end = 0
@@ -69,7 +69,7 @@ class OpenWindows(_Layout):
             start = min(max(start, 0), length - size)
             if start + size > previous_end:
                 previous_end = start + size
-                yield torch.arange(start, previous_end)
+                yield np.arange(start, previous_end, dtype=np.int64)
 
 
 def _check_length(length: int) -> None:

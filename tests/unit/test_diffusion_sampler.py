@@ -30,7 +30,7 @@ def noise(frames, *shape, seed=0):
 @pytest.mark.parametrize("frames", [1, 17, 25, 60])
 def test_sampling_a_gaussian_ends_where_theory_says(windows, frames):
     sigmas = karras_sigmas(300)
-    x = noise(frames, 2, 3) * sigmas[0]
+    x = noise(frames, 2, 3) * float(sigmas[0])
     denoised, exact = sample_euler(best_guess, x, sigmas, windows), exact_flow(x, 700)
     assert ((denoised - exact).abs() <= 0.02 * (exact - MEAN).abs() + 1e-3).all()
 
@@ -78,7 +78,7 @@ def test_moving_windows_leave_no_seam():
 
 
 def test_windows_of_a_step_do_not_see_each_others_result():
-    x, sigmas = noise(50, 1) * 5, torch.tensor([5.0, 1.0, 0.0])
+    x, sigmas = noise(50, 1) * 5, np.float32([5.0, 1.0, 0.0])
     seen = []
 
     def remember(x_window, sigma, frames):

@@ -20,7 +20,7 @@ class Oracle:
     def __call__(self, x, sigma, frames, branches):
         self.calls.append((sigma, tuple(branches)))
         factor = sigma / (sigma**2 + 1) ** 0.5
-        return [x * 0.1 + branch * factor * (1 + frames.view(-1, 1).float()) for branch in branches]
+        return [x * 0.1 + branch * factor * (1 + torch.from_numpy(frames).view(-1, 1).float()) for branch in branches]
 
     def shallow(self, x, sigma, frames):
         self.calls.append((sigma, "shallow"))

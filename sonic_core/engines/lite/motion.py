@@ -135,7 +135,7 @@ def learned_motion(
 def _denoise(denoiser: MotionDenoiser, cues: Tensor, audio_scale: float) -> Denoise:
     """The network as the sampler's denoiser over windows of one clip."""
 
-    def predict(x: Tensor, sigma: float, frames: Tensor, branches: tuple[int, ...]) -> list[Tensor]:
+    def predict(x: Tensor, sigma: float, frames: NDArray[np.int64], branches: tuple[int, ...]) -> list[Tensor]:
         level, nothing = torch.full((1,), sigma), torch.zeros(1, len(frames))
         known = torch.zeros_like(x)[None]
         heard = {0: None, 1: cues[frames][None]}

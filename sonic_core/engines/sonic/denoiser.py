@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ...diffusion.schedule import continuous_timestep, denoised_from_v, scaled_input
@@ -60,18 +62,18 @@ class SonicDenoiser:
     keep_deep: bool = False
     _deep: list[Tensor] = field(default_factory=list)
 
-    def __call__(self, x: Tensor, sigma: float, frames: Tensor, branches: Sequence[int]) -> list[Tensor]:
+    def __call__(self, x: Tensor, sigma: float, frames: NDArray[np.int64], branches: Sequence[int]) -> list[Tensor]:
         """Denoised [W, 4, h, w] of each branch, float32.  x: [W, 4, h, w] at level sigma.  frames: [W] places in the clip."""
         if self.together:
             return self._predict(x, sigma, frames, branches)
         return [self._predict(x, sigma, frames, (branch,))[0] for branch in branches]
 
-    def shallow(self, x: Tensor, sigma: float, frames: Tensor) -> Tensor:
+    def shallow(self, x: Tensor, sigma: float, frames: NDArray[np.int64]) -> Tensor:
         """Denoised [W, 4, h, w] of branch 2 by the outermost layers, after a full pass over the same window at a level nearby."""
         inputs = self._inputs(x, sigma, frames, (ALL,))
         return self._denoised(self.unet.forward_shallow(*inputs, self._deep[0]), x, sigma)[0]
 
-    def _predict(self, x: Tensor, sigma: float, frames: Tensor, branches: Sequence[int]) -> list[Tensor]:
+    def _predict(self, x: Tensor, sigma: float, frames: NDArray[np.int64], branches: Sequence[int]) -> list[Tensor]:
         keep: list[Tensor] | None = [] if self.keep_deep and ALL in branches else None
         v = self.unet(*self._inputs(x, sigma, frames, branches), keep)
         if keep:
@@ -79,7 +81,7 @@ class SonicDenoiser:
         return self._denoised(v, x, sigma)
 
     def _inputs(
-        self, x: Tensor, sigma: float, frames: Tensor, branches: Sequence[int]
+        self, x: Tensor, sigma: float, frames: NDArray[np.int64], branches: Sequence[int]
     ) -> tuple[Tensor, Tensor, Tensor, AttentionContext]:
         noisy = scaled_input(x, sigma).to(self.unet.dtype)
         image = self.conditions.image_latent.to(noisy).expand_as(noisy)
@@ -90,7 +92,7 @@ class SonicDenoiser:
     def _denoised(self, v: Tensor, x: Tensor, sigma: float) -> list[Tensor]:
         return [denoised_from_v(part.float(), x, sigma) for part in v]
 
-    def _ids(self, frames: Tensor, branches: int) -> Tensor:
+    def _ids(self, frames: NDArray[np.int64], branches: int) -> Tensor:
         buckets = self.conditions.buckets
         motion = buckets[frames].mean(dim=0)
         ids = torch.cat([motion.new_tensor([self.conditions.fps]), motion])
@@ -109,7 +111,7 @@ class SonicDenoiser:
             size=(self.conditions.image_latent.shape[-2], self.conditions.image_latent.shape[-1]),
         )
 
-    def _context(self, frames: Tensor, branches: Sequence[int]) -> AttentionContext:
+    def _context(self, frames: NDArray[np.int64], branches: Sequence[int]) -> AttentionContext:
         (no_clip, clip), (silence,) = self._fixed.clip, self._fixed.audio
         sound = self.conditions.audio[frames].to(silence) if ALL in branches else silence
         return replace(

@@ -18,7 +18,7 @@ from ...audio.clip import AudioClip
 from ...audio.resampling import to_mono_16k
 from ...diffusion.guidance import Branches, Denoise, Scale, three_branch, within
 from ...diffusion.sampler import sample_euler
-from ...diffusion.schedule import karras_sigmas
+from ...diffusion.schedule import Sigmas, karras_sigmas
 from ...diffusion.windows import Windows
 from ...errors import SonicError
 from ...frames import Frame, FrameStream
@@ -331,11 +331,11 @@ class SonicEngine(Engine):
         return (f"Preset {self.preset.name} runs {steps} of the {settings.inference_steps} steps.",)
 
 
-def _watched(denoise: Denoise, levels: Tensor, progress: Progress) -> Denoise:
+def _watched(denoise: Denoise, levels: Sigmas, progress: Progress) -> Denoise:
     """Stop the work between windows, as a step over a long clip takes minutes: when `progress` says so, or when numbers overflow."""
     steps = {level: i for i, level in enumerate(levels.tolist())}
 
-    def denoise_watched(x: Tensor, sigma: float, frames: Tensor) -> Tensor:
+    def denoise_watched(x: Tensor, sigma: float, frames: NDArray[np.int64]) -> Tensor:
         progress("sampling", steps[sigma], len(steps) - 1)
         denoised = denoise(x, sigma, frames)
         if not denoised.isfinite().all():

@@ -6,10 +6,13 @@ import math
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ...diffusion.guidance import Denoise
+from ...diffusion.schedule import Sigmas
 from .denoiser import ALL, NOTHING, PICTURE, SonicDenoiser
 from .presets import Preset
 
@@ -22,7 +25,7 @@ class StepPlan:
     shallow: bool = False
 
 
-def plan_steps(sigmas: Tensor, preset: Preset) -> dict[float, StepPlan]:
+def plan_steps(sigmas: Sigmas, preset: Preset) -> dict[float, StepPlan]:
     """What is computed at each noise level [S + 1] of a run; the first step computes everything."""
     plans = {}
     for i, sigma in enumerate(sigmas.tolist()[:-1]):
@@ -47,7 +50,7 @@ class PlannedPredictions:
     plan: dict[float, StepPlan]
     _differences: dict[int, Tensor] = field(default_factory=dict)
 
-    def __call__(self, x: Tensor, sigma: float, frames: Tensor, branches: tuple[int, ...]) -> list[Tensor]:
+    def __call__(self, x: Tensor, sigma: float, frames: NDArray[np.int64], branches: tuple[int, ...]) -> list[Tensor]:
         step, scale = self.plan[sigma], sigma / math.sqrt(sigma**2 + 1)
         if step.shallow:
             known = {ALL: self.denoiser.shallow(x, sigma, frames)}
@@ -61,14 +64,14 @@ class PlannedPredictions:
                 known[branch] = known[branch + 1] - self._differences[branch][frames].float() * scale
         return [known[branch] for branch in branches]
 
-    def _keep(self, branch: int, frames: Tensor, difference: Tensor) -> None:
+    def _keep(self, branch: int, frames: NDArray[np.int64], difference: Tensor) -> None:
         if branch not in self._differences:
             length = len(self.denoiser.conditions)
             self._differences[branch] = difference.new_zeros(length, *difference.shape[1:], dtype=torch.float16)
         self._differences[branch][frames] = difference.half()
 
 
-def in_groups(denoise: Denoise, sigmas: Tensor, size: int) -> tuple[Denoise, Tensor]:
+def in_groups(denoise: Denoise, sigmas: Sigmas, size: int) -> tuple[Denoise, Sigmas]:
     """Let every window take `size` Euler steps at once.
 
     Returns a denoiser and the noise levels [S' + 1] that remain for the sampler; one of its steps ends where `size` steps would.
@@ -79,7 +82,7 @@ def in_groups(denoise: Denoise, sigmas: Tensor, size: int) -> tuple[Denoise, Ten
     stops = [*range(0, len(levels) - 1, size), len(levels) - 1]
     paths = {levels[a]: levels[a : b + 1] for a, b in pairwise(stops)}
 
-    def denoise_group(x: Tensor, sigma: float, frames: Tensor) -> Tensor:
+    def denoise_group(x: Tensor, sigma: float, frames: NDArray[np.int64]) -> Tensor:
         path = paths[sigma]
         # The way is long beside its end: single precision loses the end's last digits. MPS has no other.
         y = start = x if x.device.type == "mps" else x.double()
@@ -87,4 +90,4 @@ def in_groups(denoise: Denoise, sigmas: Tensor, size: int) -> tuple[Denoise, Ten
             y = y + (y - denoise(y.to(x), level, frames)) / level * (next_level - level)
         return (start - (y - start) * (sigma / (path[-1] - sigma))).to(x)
 
-    return denoise_group, torch.tensor([levels[stop] for stop in stops], dtype=sigmas.dtype)
+    return denoise_group, np.array([levels[stop] for stop in stops], np.float32)
