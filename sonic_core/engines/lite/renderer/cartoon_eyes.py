@@ -12,7 +12,7 @@ from ....curves import cheapest_path
 from .geometry import sample_linear, smooth_curve
 from .local_frame import LocalFrame
 
-# All numbers by eye, on drawn and on human eyes.  The search: rays from the middle of the mesh's eye.
+# All by eye.  The search: rays from the middle of the mesh's eye.
 RAYS = 72
 RADII = np.arange(0.06, 0.62, 0.008)  # IOD
 SKIN_DISTANCE = 13.0  # perceived distance from skin (Lab) above which a pixel belongs to the eye

@@ -13,6 +13,25 @@ from .geometry import remap, running_median, sample_linear, smooth_curve
 from .linear_light import lab_of, to_linear
 from .mouth_shape import SAMPLES, MouthShape
 
+# All by eye.  Lengths in IOD or in edges: the rim of lip colour that the cut-out must not show.
+EDGE, LEAST_EDGE = 0.014, 1.2  # IOD and px
+FADE_BELOW = 0.8  # edges above the lower lip over which the cut-out fades
+HANG, HANG_EASE = 0.16, 0.06  # above the upper lip, to which its first row goes on, and the ease there
+GAP, GAP_FLOOR = 2.2, 0.2  # edges of opening to be full, of which this share is none
+CORNER_EASE = 0.12  # half widths of the mouth
+RESTING_REACH, RESTING_SIDES = 3, 1.05  # edges beyond the lips, half widths to the sides: the untouched pixels
+JAW_EASE = 0.06  # between what stays with the skull and what goes with the jaw
+
+# A row of lower teeth is pale below a dark gap: shares are of the opening's height, levels are Lab.
+SHARES = np.linspace(0.06, 0.94, 34)
+MAY_BE_GAP = (SHARES > 0.3) & (SHARES < 0.85)
+BLUR = 2.0, 1.0  # sigma along and across, samples
+PALE_CHROMA = 24
+# L over the gap: of a tooth's pixels, the lower row's best, the upper row's best
+TOOTH_STEP, LOWER_STEP, UPPER_STEP = 20, 25, 10
+THICKNESS, LEAST_FOUND = 0.10, 0.5  # shares: of the height that is tooth, of the middle columns that show one
+SPLIT_RADIUS, SPLIT_SMOOTHING = 8, 6.0  # columns: running median; sigma
+
 
 @dataclass(frozen=True)
 class PhotoInterior:
@@ -36,25 +55,28 @@ def cut_interior(
     """positions: [h, w, 2] px of the box to fill.  None where the picture's lips are closed."""
     if not mouth.shows_inside:
         return None
-    edge = max(1.2, 0.014 * mouth.iod)
+    edge = max(LEAST_EDGE, EDGE * mouth.iod)
     a, b = mouth.frame.to_local(positions[..., 0], positions[..., 1])
     upper, lower, side = mouth.at(mouth.upper, a), mouth.at(mouth.lower, a), np.abs(mouth.relative(a))
 
     first_row = np.minimum(upper + edge, (upper + lower) / 2)
     color = to_linear(sample_linear(image, *mouth.frame.to_image(a, np.maximum(b, first_row))))
-    cover = np.clip((lower - 0.8 * edge - b) / (0.8 * edge), 0, 1)
-    cover *= smoothstep((b - upper + 0.16 * mouth.iod) / (0.06 * mouth.iod))
-    cover *= smoothstep((lower - upper) / (2.2 * edge) - 0.2) * smoothstep((1 - side) / 0.12)
+    cover = np.clip((lower - FADE_BELOW * edge - b) / (FADE_BELOW * edge), 0, 1)
+    cover *= smoothstep((b - upper + HANG * mouth.iod) / (HANG_EASE * mouth.iod))
+    cover *= smoothstep((lower - upper) / (GAP * edge) - GAP_FLOOR) * smoothstep((1 - side) / CORNER_EASE)
 
     split = _lower_teeth(image, mouth) if mouth.wide_open else None
     jaw = None
     if split is not None:
-        of_jaw = smoothstep((b - mouth.at(split, a)) / (0.06 * mouth.iod) + 0.5)
+        of_jaw = smoothstep((b - mouth.at(split, a)) / (JAW_EASE * mouth.iod) + 0.5)
         jaw = _premultiplied(color, cover * of_jaw)
         cover = cover * (1 - of_jaw)
 
     untouched = to_linear(remap(image, positions))
-    full = np.clip((b - upper + 3 * edge) / edge, 0, 1) * np.clip((lower + 3 * edge - b) / edge, 0, 1) * (side < 1.05)
+    reach = RESTING_REACH * edge
+    full = (
+        np.clip((b - upper + reach) / edge, 0, 1) * np.clip((lower + reach - b) / edge, 0, 1) * (side < RESTING_SIDES)
+    )
     return PhotoInterior(
         _premultiplied(color, cover), _premultiplied(untouched, full), jaw, origin, replaces_teeth=mouth.wide_open
     )
@@ -62,23 +84,21 @@ def cut_interior(
 
 def _lower_teeth(image: NDArray[np.uint8], mouth: MouthShape) -> NDArray[np.float64] | None:
     """b [SAMPLES] where a row of lower teeth begins, apart from what is above it by darkness; None where there is none."""
-    shares = np.linspace(0.06, 0.94, 34)
-    b = mouth.upper + shares[:, None] * mouth.gap
+    b = mouth.upper + SHARES[:, None] * mouth.gap
     lab = lab_of(to_linear(sample_linear(image, *mouth.frame.to_image(mouth.a[None, :], b))))
-    light = cv2.GaussianBlur(lab[..., 0], (0, 0), sigmaX=2, sigmaY=1)
-    pale = light * (np.hypot(lab[..., 1], lab[..., 2]) < 24)
-    inner = (shares > 0.3) & (shares < 0.85)
-    darkest = np.argmin(np.where(inner[:, None], light, np.inf), axis=0)
-    below = np.arange(len(shares))[:, None] > darkest
+    light = cv2.GaussianBlur(lab[..., 0], (0, 0), sigmaX=BLUR[0], sigmaY=BLUR[1])
+    pale = light * (np.hypot(lab[..., 1], lab[..., 2]) < PALE_CHROMA)
+    darkest = np.argmin(np.where(MAY_BE_GAP[:, None], light, np.inf), axis=0)
+    below = np.arange(len(SHARES))[:, None] > darkest
     lower, upper = (np.max(pale * side, axis=0) for side in (below, ~below))
     dark = light[darkest, np.arange(SAMPLES)]
-    thick = ((pale > dark + 20) & below).mean(0) > 0.10
-    found = (lower > dark + 25) & (upper > dark + 10) & thick
+    thick = ((pale > dark + TOOTH_STEP) & below).mean(0) > THICKNESS
+    found = (lower > dark + LOWER_STEP) & (upper > dark + UPPER_STEP) & thick
     middle = slice(SAMPLES // 4, 3 * SAMPLES // 4)
-    if found[middle].mean() < 0.5:
+    if found[middle].mean() < LEAST_FOUND:
         return None
-    share = np.interp(np.arange(SAMPLES), np.flatnonzero(found), shares[darkest[found]])
-    return mouth.upper + smooth_curve(running_median(share, 8), 6) * mouth.gap
+    share = np.interp(np.arange(SAMPLES), np.flatnonzero(found), SHARES[darkest[found]])
+    return mouth.upper + smooth_curve(running_median(share, SPLIT_RADIUS), SPLIT_SMOOTHING) * mouth.gap
 
 
 def _premultiplied(color: NDArray, cover: NDArray) -> NDArray[np.float32]:

@@ -27,6 +27,25 @@ ROUNDED = 0.75  # pucker at which all of the change is reached
 REACH = 0.45  # IOD round the folds that is looked at
 FOLD_REACH, CORNER_REACH = 0.23, 0.15  # IOD
 CORNER_ROUNDED, CORNER_CLOSED = 0.85, 0.65  # share of a corner's shadow that goes: lips that meet still have a corner
+UNFOLDED = 0.35, 0.65  # share of the folds that a face loses which does not smile, and more at a full smile
+BORDER_EASE = 0.08  # IOD at the box's edge
+
+# Folds: by eye.  What is dark on the scale of a fold goes, its light rim less; levels are of 255 or Lab.
+LIPS_HALF_WIDTH = 0.87  # of the mouth: where the lips' height is measured; beyond counts as off the lips
+OFF_LIPS, OFF_LIPS_EASE = 0.01, 0.04  # IOD from the lips that is skin
+SKIN_BLUR, LEAST_LAB_BLUR = 0.01, 0.4  # sigma, IOD and px, before colours are compared
+SURELY_SKIN = 0.9  # share of skin of a pixel that tells the skin's colour
+LIGHTNESS_SHARE, LIKENESS = 0.6, 30  # of L in the distance from the skin's colour; distance at which a pixel counts 1/e
+FOLD_BLUR, LEAST_FOLD_BLUR, WIDE_BLUR = 0.012, 0.5, 0.17  # sigma: of a fold, IOD and px; of the skin without it, IOD
+CREASE, CREASE_EASE = 4, 10  # levels darker than the skin round it: there the finest detail is the crease
+DARK_GOES, LIGHT_GOES = 0.95, 0.35  # shares
+DARKEST_CHANGE, LIGHTEST_CHANGE = -40, 90  # levels
+
+# Dark corners: by eye; filled from their surroundings by Gaussians of growing width (sigma in IOD, weight).
+LAB_BLUR = 0.008  # sigma, IOD
+DARK, DARK_EASE = 5, 14  # L below what is usual there
+FILL_FROM = 1.6  # corner reaches
+FILLS = ((0.025, 1.0), (0.05, 0.1), (0.12, 0.001))
 
 
 @dataclass(frozen=True)
@@ -76,13 +95,13 @@ class RelaxedSkin:
         if mouth.wide_open:  # the corners of lips that touch are lip line
             filled = _without_dark_corners(filled, x, y, mouth)
         unfolded = _without_folds(filled, x, y, folds, mouth)
-        fade = smoothstep(np.minimum.reduce([x - x0, y - y0, x1 - 1 - x, y1 - 1 - y]) / (0.08 * iod))[..., None]
+        fade = smoothstep(np.minimum.reduce([x - x0, y - y0, x1 - 1 - x, y1 - 1 - y]) / (BORDER_EASE * iod))[..., None]
         return cls(
             np.float32((unfolded - filled) * fade),
             np.float32((filled - patch) * fade),
             (int(x0), int(y0), int(x1), int(y1)),
             int(MOTION_MARGIN * iod),
-            0.35 + 0.65 * mouth.smile,
+            UNFOLDED[0] + UNFOLDED[1] * mouth.smile,
         )
 
     def change(self, pose: Pose) -> SkinChange:
@@ -120,25 +139,26 @@ def _without_folds(
     iod = mouth.iod
     a, b = mouth.frame.to_local(x, y)
     upper, lower = mouth.at(mouth.outer_upper, a), mouth.at(mouth.outer_lower, a)
-    beyond = np.maximum(np.abs(a) - 0.87 * mouth.half_width, 0)
+    beyond = np.maximum(np.abs(a) - LIPS_HALF_WIDTH * mouth.half_width, 0)
     off_lips = np.hypot(np.maximum(np.maximum(upper - b, b - lower), 0), beyond) / iod
-    skin = smoothstep((off_lips - 0.01) / 0.04)
-    lab = to_lab(patch, blur=max(0.01 * iod, 0.4))
-    reference = np.median(lab[skin > 0.9], 0) if (skin > 0.9).any() else lab.reshape(-1, 3).mean(0)
-    likeness = np.exp(-((((lab - reference) * [0.6, 1, 1]) ** 2).sum(2)) / 30**2)
+    skin = smoothstep((off_lips - OFF_LIPS) / OFF_LIPS_EASE)
+    lab = to_lab(patch, blur=max(SKIN_BLUR * iod, LEAST_LAB_BLUR))
+    sure = skin > SURELY_SKIN
+    reference = np.median(lab[sure], 0) if sure.any() else lab.reshape(-1, 3).mean(0)
+    likeness = np.exp(-((((lab - reference) * [LIGHTNESS_SHARE, 1, 1]) ** 2).sum(2)) / LIKENESS**2)
     weight = (skin * likeness + 1e-4).astype(np.float32)
 
-    fine = cv2.GaussianBlur(patch, (0, 0), max(0.012 * iod, 0.5))
-    wide = 0.17 * iod
+    fine = cv2.GaussianBlur(patch, (0, 0), max(FOLD_BLUR * iod, LEAST_FOLD_BLUR))
+    wide = WIDE_BLUR * iod
     coarse = (
         cv2.GaussianBlur(fine * weight[..., None], (0, 0), wide) / cv2.GaussianBlur(weight, (0, 0), wide)[..., None]
     )
     # In the crease itself the finest detail is the crease.
-    crease = smoothstep((coarse.mean(2) - fine.mean(2) - 4) / 10).astype(np.float32)[..., None]
+    crease = smoothstep((coarse.mean(2) - fine.mean(2) - CREASE) / CREASE_EASE).astype(np.float32)[..., None]
     band = fine + crease * (patch - fine) - coarse
     zone = np.exp(-((np.minimum(*(distance_to_line(x, y, line) for line in folds)) / (FOLD_REACH * iod)) ** 2)) * skin
-    change = -(0.95 * np.minimum(band, 0) + 0.35 * np.maximum(band, 0)) * zone[..., None]
-    return patch + np.clip(change, -40, 90)
+    change = -(DARK_GOES * np.minimum(band, 0) + LIGHT_GOES * np.maximum(band, 0)) * zone[..., None]
+    return patch + np.clip(change, DARKEST_CHANGE, LIGHTEST_CHANGE)
 
 
 def _without_dark_corners(patch: NDArray[np.float32], x: NDArray, y: NDArray, mouth: MouthShape) -> NDArray[np.float32]:
@@ -148,16 +168,16 @@ def _without_dark_corners(patch: NDArray[np.float32], x: NDArray, y: NDArray, mo
     from_end = np.minimum(np.hypot(a - mouth.a[0], b - mouth.seam[0]), np.hypot(a - mouth.a[-1], b - mouth.seam[-1]))
     zone = 1 - smoothstep((from_end / iod - 0.5 * CORNER_REACH) / (0.5 * CORNER_REACH))
     between = (b > mouth.at(mouth.upper, a)) & (b < mouth.at(mouth.lower, a)) & (np.abs(mouth.relative(a)) < 1)
-    light = to_lab(patch, blur=max(0.008 * iod, 0.4))[..., 0]
+    light = to_lab(patch, blur=max(LAB_BLUR * iod, LEAST_LAB_BLUR))[..., 0]
     near = (zone > 0) & ~between
     if not near.any():
         return patch
     usual = np.median(light[near])
-    dark = smoothstep((usual - light - 5) / 14)
-    weight = ((1 - dark) ** 2 * ~between * (from_end < 1.6 * CORNER_REACH * iod) + 1e-5).astype(np.float32)
+    dark = smoothstep((usual - light - DARK) / DARK_EASE)
+    weight = ((1 - dark) ** 2 * ~between * (from_end < FILL_FROM * CORNER_REACH * iod) + 1e-5).astype(np.float32)
     total: Any = 0.0
     mass: Any = 0.0
-    for sigma, share in ((0.025, 1.0), (0.05, 0.1), (0.12, 0.001)):
+    for sigma, share in FILLS:
         total = total + share * cv2.GaussianBlur(patch * weight[..., None], (0, 0), sigma * iod)
         mass = mass + share * cv2.GaussianBlur(weight, (0, 0), sigma * iod)
     share = zone * np.maximum(dark, between)

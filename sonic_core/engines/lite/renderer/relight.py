@@ -24,6 +24,26 @@ from .warp import Warp
 
 VISIBLE = 0.004  # relative change of brightness below which nothing is drawn
 GAINS = ("chin", "sulcus", "nasolabial", "cheek")
+OVAL_EASE = 0.12  # IOD across the face's edge
+
+# All by eye.
+# Relative brightness where a shadow is deepest, per unit of its weight.
+DEPTHS = {"chin": -0.15, "sulcus": -0.13, "nasolabial": -0.055, "cheek": -0.07}
+# Weight of each shadow per unit of what the face does: `dropped` and `opened` are the jaw's share of chin and of lips.
+WEIGHTS = {
+    "chin": {"dropped": 1.0},
+    "sulcus": {"press": 0.7, "pucker": 0.6, "fv": 0.5, "opened": -0.3},
+    "nasolabial": {"smile": 0.9, "stretch": 0.6, "upraise": 0.4, "pucker": -0.5},
+    "cheek": {"dropped": 1.0, "pucker": 0.5, "smile": -0.6},
+}
+CLOSED_TAKES = 0.6  # share of a dropped jaw's shadow that closed lips take away
+
+# Where they lie, IOD: bells that fall to 1/e at their width.
+CHIN_HEIGHT, CHIN_HALF_WIDTH = 0.20, 0.50
+CHIN_ABOVE, CHIN_BELOW = 0.04, 0.3  # full from so far above the chin to so far below it
+SULCUS_SHARE, SULCUS_HEIGHT, SULCUS_HALF_WIDTH = 0.30, 0.11, 0.30  # share of the way from the lip to the chin
+FOLD_WIDTH = 0.10
+CHEEK_ASIDE, CHEEK_HALF_WIDTH, CHEEK_UP, CHEEK_HEIGHT = 0.66, 0.22, 0.05, 0.38  # from the middle of the mouth
 
 
 @dataclass(frozen=True)
@@ -38,7 +58,7 @@ class Relight:
     ) -> Relight:
         region = fields.lower.region
         x, y = grid.x[region], grid.y[region]
-        inside = smoothstep(fields.inside_face[region] / 0.12 + 0.5)
+        inside = smoothstep(fields.inside_face[region] / OVAL_EASE + 0.5)
         gains = _gains(x, y, np.asarray(points, np.float64), head, mouth) * inside
         return cls(gains.astype(np.float32))
 
@@ -51,14 +71,12 @@ class Relight:
         grid: Grid,
     ) -> None:
         """Change the light of `frame` (RGB, warped, mouth drawn) in place."""
-        p = pose
-        weights = {
-            "chin": p.jaw * (1 - 0.6 * p.close),
-            "sulcus": 0.7 * p.press + 0.6 * p.pucker + 0.5 * p.fv - 0.3 * p.jaw * (1 - p.close),
-            "nasolabial": 0.9 * p.smile + 0.6 * p.stretch + 0.4 * p.upraise - 0.5 * p.pucker,
-            "cheek": p.jaw * (1 - 0.6 * p.close) + 0.5 * p.pucker - 0.6 * p.smile,
+        done = pose._asdict() | {
+            "dropped": pose.jaw * (1 - CLOSED_TAKES * pose.close),
+            "opened": pose.jaw * (1 - pose.close),
         }
-        self._shade(frame, np.array([weights[name] for name in GAINS], np.float32), warp, fields, grid)
+        weights = [sum(share * done[what] for what, share in WEIGHTS[name].items()) for name in GAINS]
+        self._shade(frame, np.array(weights, np.float32), warp, fields, grid)
 
     def _shade(
         self, frame: NDArray[np.uint8], weights: NDArray[np.float32], warp: Warp, fields: Fields, grid: Grid
@@ -89,11 +107,11 @@ def _gains(x: NDArray, y: NDArray, p: NDArray, head: HeadFrame, mouth: MouthShap
     chin, lip = mouth.chin / iod, float(mouth.at(mouth.outer_lower, 0.0)) / iod
     fold = np.minimum(*(distance_to_line(x, y, p[list(side), :2]) for side in lm.NASOLABIAL)) / iod
     bell = lambda value, width: np.exp(-((value / width) ** 2))  # noqa: E731
-    return np.stack(
-        [
-            -0.15 * bell(np.clip(chin - 0.04 - b, 0, None), 0.20) * bell(a, 0.50) * (b < chin + 0.3),
-            -0.13 * bell(b - (lip + 0.30 * (chin - lip)), 0.11) * bell(a, 0.30),
-            -0.055 * bell(fold, 0.10),
-            -0.07 * bell(np.abs(a) - 0.66, 0.22) * bell(b + 0.05, 0.38),
-        ]
-    )
+    above_chin, sulcus = np.clip(chin - CHIN_ABOVE - b, 0, None), lip + SULCUS_SHARE * (chin - lip)
+    shapes = {
+        "chin": bell(above_chin, CHIN_HEIGHT) * bell(a, CHIN_HALF_WIDTH) * (b < chin + CHIN_BELOW),
+        "sulcus": bell(b - sulcus, SULCUS_HEIGHT) * bell(a, SULCUS_HALF_WIDTH),
+        "nasolabial": bell(fold, FOLD_WIDTH),
+        "cheek": bell(np.abs(a) - CHEEK_ASIDE, CHEEK_HALF_WIDTH) * bell(b + CHEEK_UP, CHEEK_HEIGHT),
+    }
+    return np.stack([DEPTHS[name] * shapes[name] for name in GAINS])

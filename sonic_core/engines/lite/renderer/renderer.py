@@ -14,6 +14,7 @@ from ....portrait.portrait import Portrait
 from ....progress import Progress, ignore
 from ....settings import STYLES
 from ..parameters import PARAMETERS, Pose, clamp
+from . import landmarks as lm
 from .cavity import Cavity
 from .coverings import Coverings, find_coverings
 from .depth import depth_map
@@ -35,9 +36,12 @@ from .source import SourcePicture
 from .spectacles import find_spectacles
 from .warp import HeadLimits, Warp, head_limits, warp_for
 
+LEAST_IOD = 4  # px between the eyes; with fewer there is no mouth to animate
 WORK_SPAN = 7.5  # IOD; side of the square round the face that is animated in big pictures
+FACE_HEIGHT = 2.1  # IOD from forehead to chin of a face seen from the front; the eyes of one in profile are nearer
 WHOLE_PICTURE = 0.7  # share of the picture above which that square is not worth cutting out
 GLASSES_BROW = 0.3  # share of the brow motion behind a frame of glasses
+MOUSTACHE_TOLD = 0.5  # density from which the notes tell of it
 VISIBLE = 0.01  # px of motion below which a node counts as still
 MOUTH_PARAMETERS = ("jaw", "close", "rest", "press", "pucker", "stretch", "smile", "upraise", "lowdep", "fv", "tongue")
 
@@ -137,7 +141,7 @@ class PortraitRenderer:
     def _adjustments(self) -> Iterator[str]:
         if self._model.coverings.glasses:
             yield "Glasses: the brows move less, so that the frame does not bend."
-        if self._model.coverings.moustache > 0.5:
+        if self._model.coverings.moustache > MOUSTACHE_TOLD:
             yield "Moustache: the upper teeth are kept dim."
 
     def _limitations(self) -> Iterator[str]:
@@ -197,13 +201,14 @@ def _measure(
 def _work_box(portrait: Portrait) -> tuple[int, int, int, int]:
     """Square of WORK_SPAN IOD round the face, inside the picture; the whole picture when that is most of it."""
     head = head_frame(portrait.landmarks)
-    if not np.isfinite(head.iod) or head.iod < 4:
+    if not np.isfinite(head.iod) or head.iod < LEAST_IOD:
         raise PortraitError(
-            f"{portrait.name}: the eyes are {head.iod:.1f} px apart; at least 4 px are needed. Use a larger picture of the face."
+            f"{portrait.name}: the eyes are {head.iod:.1f} px apart; at least {LEAST_IOD} px are needed. Use a larger picture of the face."
         )
     width, height = portrait.width, portrait.height
     points = np.asarray(portrait.landmarks, np.float64)
-    reach = WORK_SPAN * max(head.iod, float(np.linalg.norm(points[10, :2] - points[152, :2])) / 2.1) / 2
+    face_height = float(np.linalg.norm(points[lm.FOREHEAD_TOP, :2] - points[lm.CHIN, :2]))
+    reach = WORK_SPAN * max(head.iod, face_height / FACE_HEIGHT) / 2
     center = points[:, :2].mean(0)
     x0, y0 = np.maximum(np.floor(center - reach).astype(int), 0)
     x1, y1 = np.minimum(np.ceil(center + reach).astype(int), [width, height])

@@ -17,6 +17,9 @@ from .head import HeadFrame
 INVERSE_STEPS = 7
 DAMPING = 0.72  # converges for -1 < f' < 1.8; undamped iteration diverges on the brow
 PROBE = 5.0  # degrees at which folds are looked for
+FOLD_MARGIN = 0.7  # share of the angle at which the map would fold, as it falls from the probe
+LIMITS = 2.0, 15.0  # degrees that every head may turn, and that none may: the picture has no other side
+KNEE = 0.7  # share of a limit from which an angle saturates
 ANGLES = ("yaw", "pitch", "roll")
 
 
@@ -29,15 +32,16 @@ class HeadLimits:
     roll: float
 
     def soften(self, pose: Pose) -> Pose:
-        """The pose with its head angles linear up to 70 % of the limit and saturating beyond."""
+        """The pose with its head angles linear up to KNEE of the limit and saturating beyond."""
         return pose._replace(**{name: _saturate(getattr(pose, name), getattr(self, name)) for name in ANGLES})
 
 
 def _saturate(value: float, limit: float) -> float:
-    size, knee = abs(value), 0.7 * limit
+    size, knee = abs(value), KNEE * limit
     if size <= knee:
         return value
-    return float(np.sign(value) * (knee + 0.3 * limit * np.tanh((size - knee) / (0.3 * limit))))
+    rest = limit - knee
+    return float(np.sign(value) * (knee + rest * np.tanh((size - knee) / rest)))
 
 
 @dataclass(frozen=True)
@@ -113,7 +117,7 @@ def head_limits(fields: Fields, head: HeadFrame, grid: Grid) -> HeadLimits:
             fold_measure(displacement(fields.upper, still._replace(**{name: angle}), weights, head), grid)
             for angle in (-PROBE, PROBE)
         )
-        limits[name] = float(np.clip(PROBE * 0.7 / max(1 - least, 0.05), 2, 15))
+        limits[name] = float(np.clip(PROBE * FOLD_MARGIN / max(1 - least, 0.05), *LIMITS))
     return HeadLimits(**limits)
 
 
