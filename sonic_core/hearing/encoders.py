@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ..errors import AudioError, ModelMissingError
+from ..package_weights import reading
 
 RATE = 16_000
 STATES_PER_SECOND = 50
@@ -149,7 +150,8 @@ class WhisperEncoder(nn.Module):
         from safetensors.torch import load_file
 
         encoder = cls()
-        encoder.load_state_dict(from_int8(load_file(_existing(path))))
+        with reading("The speech encoder", path):
+            encoder.load_state_dict(from_int8(load_file(path)))
         return encoder.eval().requires_grad_(False)
 
     def states(self, waveform: Tensor) -> Tensor:
@@ -290,11 +292,3 @@ def receptive_field(kernels: Iterable[int], strides: Iterable[int]) -> int:
     for kernel, step in zip(kernels, strides, strict=True):
         field, stride = field + (kernel - 1) * stride, stride * step
     return field
-
-
-def _existing(path: Path) -> Path:
-    if not path.is_file():
-        raise ModelMissingError(
-            f"The speech encoder's weights are missing: {path}. They are part of the package; install it again."
-        )
-    return path

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ..errors import ModelMissingError
+from ..package_weights import reading
 from .encoders import WEIGHTS, SpeechEncoder, map_blocks
 
 PHONES = (
@@ -80,11 +80,7 @@ class LipReader(nn.Module):
         """The weights of the package, or of a file made by training/train_lips.py."""
         from safetensors import safe_open
 
-        if not path.is_file():
-            raise ModelMissingError(
-                f"The lip reader's weights are missing: {path}. They are part of the package; install it again."
-            )
-        with safe_open(path, "pt") as file:
+        with reading("The lip reader", path), safe_open(path, "pt") as file:
             shape = {k: int(v) for k, v in file.metadata().items() if k in ("layers", "width", "channels", "depth")}
             reader = cls(**shape)
             reader.load_state_dict({k: file.get_tensor(k).float() for k in file.keys()})  # noqa: SIM118  not a dict

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..errors import ModelMissingError
+from ..package_weights import reading
 from .encoders import HOP, WEIGHTS, receptive_field
 
 
@@ -33,25 +34,24 @@ class BundledWav2Vec2:
 
     @classmethod
     def load(cls, folder: Path = WEIGHTS / "wav2vec2") -> BundledWav2Vec2:
-        """The weights of the package, or of a folder made by training/train_wav2vec2.py."""
+        """The weights of the package, or of a folder made by training/train_wav2vec2.py.  ModelMissingError if they cannot be used."""
         from safetensors.torch import load_file
 
-        missing = [str(folder / f) for f in ("config.json", "model.safetensors") if not (folder / f).is_file()]
-        if missing:
-            raise ModelMissingError(
-                f"The speech encoder lacks {' and '.join(missing)}. They are part of the package; install it again."
-            )
-        given = json.loads((folder / "config.json").read_text())
-        if not (given["do_stable_layer_norm"] and given["feat_extract_norm"] == "group"):
-            raise ModelMissingError(
-                f"{folder} is a Wav2Vec2 of another make: expected do_stable_layer_norm and group norm. "
-                "Use Wav2Vec2Encoder, which runs any of them."
-            )
-        weights = {k: v.float() for k, v in load_file(folder / "model.safetensors").items()}
-        return cls(
-            weights, tuple(given["conv_kernel"]), tuple(given["conv_stride"]), given["num_hidden_layers"] + 1,
-            given["hidden_size"], given["num_attention_heads"],
-        )  # fmt: skip
+        config, tensors = folder / "config.json", folder / "model.safetensors"
+        with reading("The speech encoder", config, tensors):
+            given = json.loads(config.read_text(encoding="utf-8"))
+            if not (given["do_stable_layer_norm"] and given["feat_extract_norm"] == "group"):
+                raise ModelMissingError(
+                    f"{folder} is a Wav2Vec2 of another make: expected do_stable_layer_norm and group norm. "
+                    "Use Wav2Vec2Encoder, which runs any of them."
+                )
+            weights = {k: v.float() for k, v in load_file(tensors).items()}
+            encoder = cls(
+                weights, tuple(given["conv_kernel"]), tuple(given["conv_stride"]), given["num_hidden_layers"] + 1,
+                given["hidden_size"], given["num_attention_heads"],
+            )  # fmt: skip
+            encoder.states(torch.zeros(HOP))  # what is lacking or of another shape shows at the first sound
+        return encoder
 
     @torch.no_grad()
     def states(self, waveform: Tensor) -> Tensor:

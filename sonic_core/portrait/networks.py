@@ -14,6 +14,8 @@ import torch.nn.functional as F
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from ..package_weights import reading
+
 WEIGHTS = Path(__file__).parent / "weights" / "mediapipe_face.safetensors"
 
 
@@ -181,10 +183,11 @@ class FaceNetworks:
 
 def load_networks(weights: Path = WEIGHTS) -> FaceNetworks:
     """Read all three networks from one safetensors file, whose keys begin with `detector.`, `mesh.` and `iris.`."""
-    tensors = load_file(weights)
     networks = FaceNetworks(FaceDetector(), FaceMesh(), IrisNet())
-    for name, network in vars(networks).items():
-        own = {key.removeprefix(f"{name}."): t.float() for key, t in tensors.items() if key.startswith(f"{name}.")}
-        network.load_state_dict(own)
-        network.eval().requires_grad_(False)
+    with reading("The face networks", weights):
+        tensors = load_file(weights)
+        for name, network in vars(networks).items():
+            own = {key.removeprefix(f"{name}."): t.float() for key, t in tensors.items() if key.startswith(f"{name}.")}
+            network.load_state_dict(own)
+            network.eval().requires_grad_(False)
     return networks

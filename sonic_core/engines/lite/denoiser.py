@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ...errors import ModelMissingError
+from ...package_weights import reading
 from .motion_space import CHANNELS, CONDITIONS, MotionSpace
 
 WEIGHTS = Path(__file__).parent / "weights"
@@ -61,11 +61,7 @@ class MotionDenoiser(nn.Module):
         """The weights of the package, or of a file made by training/train_motion.py."""
         from safetensors import safe_open
 
-        if not path.is_file():
-            raise ModelMissingError(
-                f"The motion denoiser's weights are missing: {path}. They are part of the package; install it again."
-            )
-        with safe_open(path, "pt") as file:
+        with reading("The motion denoiser", path), safe_open(path, "pt") as file:
             shape = {k: int(v) for k, v in file.metadata().items() if k in ("width", "depth", "heads")}
             denoiser = cls(**shape)
             denoiser.load_state_dict({k: file.get_tensor(k).float() for k in file.keys()})  # noqa: SIM118  not a dict
