@@ -149,11 +149,30 @@ def latents_from(latent: Mapping[str, Any], engine: Engine) -> Latents:
     return Latents(samples, float(latent["fps"]), made_by)
 
 
+def check_model(model: Any) -> None:
+    """SettingsError for what another pack gave through a socket without a type."""
+    if not isinstance(model, Engine):
+        raise SettingsError(
+            f"The model input is a {type(model).__name__} of another node pack. Connect a Sonic Model Loader."
+        )
+
+
+def check_predata(predata: Any) -> None:
+    """SettingsError for what another pack gave through a socket without a type."""
+    if not isinstance(predata, Conditioning):
+        raise SettingsError(
+            f"The predata input is a {type(predata).__name__} of another node pack. "
+            "Connect SONIC_PreData (portrait), of the category Sonic."
+        )
+
+
 def check_same_engine(conditioning: Conditioning, engine: Engine) -> None:
-    """SettingsError when SONIC_PREDATA was made with another model."""
+    """SettingsError when either is not ours, or predata was made with another model."""
+    check_model(engine)
+    check_predata(conditioning)
     if conditioning.engine != engine.name:
         raise SettingsError(
-            f"SONIC_PREDATA was made for the engine {conditioning.engine!r}, but the model is {engine.name!r}. "
+            f"predata was made for the engine {conditioning.engine!r}, but the model is {engine.name!r}. "
             "Connect the same Sonic Model Loader to all Sonic nodes."
         )
 

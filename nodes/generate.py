@@ -15,7 +15,7 @@ from ..sonic_core.pipeline import Loaded, generate, kept_in
 from ..sonic_core.settings import Settings
 from ..sonic_core.threads import one_thread
 from . import host
-from .convert import clip_from_audio, picture_from_images
+from .convert import check_model, clip_from_audio, picture_from_images
 from .encoding_inputs import FORMATS, encoding, encoding_inputs, file_inputs, filename_input
 from .face_inputs import STOP, face_inputs, portrait_of
 from .host import io
@@ -23,7 +23,7 @@ from .interpolation_inputs import ENGINES_OWN, between_for, rate_input
 from .marking_inputs import NO_LABEL, label, marking_inputs
 from .playable import playable
 from .report import warning_lines
-from .setting_inputs import INFERENCE, LATER_INFERENCE, LATER_PREPARE, PREPARE, setting_inputs
+from .setting_inputs import INFERENCE, LATER_INFERENCE, LATER_PREPARE, PREPARE, later_setting_inputs, setting_inputs
 from .threads import threads_for
 
 
@@ -50,7 +50,7 @@ class Generate(io.ComfyNode):
                 *file_inputs(),
                 rate_input(),
                 *face_inputs(),
-                *setting_inputs((*LATER_PREPARE, *LATER_INFERENCE)),
+                *later_setting_inputs((*LATER_PREPARE, *LATER_INFERENCE)),
             ],
             outputs=[
                 io.Video.Output(display_name="video", tooltip="The finished file, for other video nodes."),
@@ -96,6 +96,7 @@ class Generate(io.ComfyNode):
         no_face: str = STOP,
         **settings: Any,
     ) -> io.NodeOutput:
+        check_model(model)
         wanted = Settings(**settings)
         progress = host.progress({"portrait": 3, "audio": 1, "sampling": 2, "rendering": 2, "encoding": 92})
         clip = clip_from_audio(audio)

@@ -10,14 +10,15 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-import comfy.model_management
-import comfy.utils
 import folder_paths
 import numpy as np
-from comfy.cli_args import args
 from comfy_api.latest import ComfyExtension, io
 from numpy.typing import NDArray
 from PIL import Image
+
+import comfy.model_management
+import comfy.utils
+from comfy.cli_args import args
 
 from ..sonic_core.errors import ModelMissingError, OutputError, SettingsError
 from .progress import WholeNodeProgress
@@ -25,7 +26,7 @@ from .progress import WholeNodeProgress
 __all__ = ["ComfyExtension", "io"]
 
 SonicModel = io.Custom("SONIC_MODEL")
-SonicPredata = io.Custom("SONIC_PREDATA")
+SonicPredata = io.Custom("SONIC_PORTRAIT_PREDATA")  # another Sonic pack has SONIC_PREDATA, of other things
 
 MODEL_FOLDER = "sonic"  # the key and folder that users of the other Sonic pack have already
 PROGRESS_STEPS = 1000

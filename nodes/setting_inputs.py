@@ -47,6 +47,14 @@ def setting_inputs(names: Iterable[str]) -> list[io.Input]:
     return [setting_input(name) for name in names]
 
 
+def later_setting_inputs(names: Iterable[str]) -> list[io.Input]:
+    """Optional, so that prompts saved before they existed still run."""
+    items = setting_inputs(names)
+    for item in items:
+        item.optional = True
+    return items
+
+
 PREPARE = ("duration", "length_policy", "min_resolution", "framing", "expand_ratio", "face_index", "style")
 INFERENCE = ("seed", "inference_steps", "dynamic_scale", "motion_scale", "emotion", "emotion_strength")
 LATER_PREPARE, LATER_INFERENCE = ("aspect",), ("loopable",)

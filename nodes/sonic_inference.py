@@ -6,7 +6,7 @@ from ..sonic_core.engines.base import Conditioning, Engine
 from . import host
 from .convert import check_same_engine, latent_from, with_settings
 from .host import io
-from .setting_inputs import INFERENCE, LATER_INFERENCE, setting_inputs
+from .setting_inputs import INFERENCE, LATER_INFERENCE, later_setting_inputs, setting_inputs
 from .threads import threads_for
 
 
@@ -21,7 +21,8 @@ class SonicInference(io.ComfyNode):
             inputs=[
                 host.SonicModel.Input("model", tooltip="From Sonic Model Loader."),
                 host.SonicPredata.Input("predata", tooltip="From SONIC_PreData."),
-                *setting_inputs((*INFERENCE, *LATER_INFERENCE)),
+                *setting_inputs(INFERENCE),
+                *later_setting_inputs(LATER_INFERENCE),
             ],
             outputs=[
                 io.Latent.Output(

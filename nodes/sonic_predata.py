@@ -13,12 +13,12 @@ from ..sonic_core.media.provenance import audio_digest
 from ..sonic_core.settings import Settings
 from ..sonic_core.threads import one_thread
 from . import host
-from .convert import clip_from_audio, images_from_picture, picture_from_images
+from .convert import check_model, clip_from_audio, images_from_picture, picture_from_images
 from .estimate import estimated_seconds, expected_cost
 from .face_inputs import STOP, face_inputs, portrait_of
 from .host import io
 from .report import captioned, face_picture, report_lines
-from .setting_inputs import LATER_PREPARE, PREPARE, setting_inputs
+from .setting_inputs import LATER_PREPARE, PREPARE, later_setting_inputs, setting_inputs
 from .threads import threads_for
 
 
@@ -27,7 +27,7 @@ class SONIC_PreData(io.ComfyNode):  # noqa: N801  the name on the users' design 
     def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="SonicPreData",
-            display_name="SONIC_PreData",
+            display_name="SONIC_PreData (portrait)",
             category="Sonic",
             description="Finds the face, frames the picture, listens to the sound, and reports what was found before the long work starts.",
             inputs=[
@@ -36,7 +36,7 @@ class SONIC_PreData(io.ComfyNode):  # noqa: N801  the name on the users' design 
                 io.Audio.Input("audio", tooltip="The recording that it shall speak; any rate, mono or stereo."),
                 *setting_inputs(PREPARE),
                 *face_inputs(),
-                *setting_inputs(LATER_PREPARE),
+                *later_setting_inputs(LATER_PREPARE),
             ],
             outputs=[
                 host.SonicPredata.Output(display_name="predata", tooltip="For Sonic Inference and Latent Decode."),
@@ -69,6 +69,7 @@ class SONIC_PreData(io.ComfyNode):  # noqa: N801  the name on the users' design 
         no_face: str = STOP,
         **settings: Any,
     ) -> io.NodeOutput:
+        check_model(model)
         wanted = Settings(**settings)
         progress = host.progress({"portrait": 4, "audio": 1})
         clip = clip_from_audio(audio)

@@ -15,7 +15,7 @@ from ..sonic_core.media.visible_label import with_visible_label
 from ..sonic_core.media.writer import write_video
 from ..sonic_core.settings import LENGTH_POLICIES
 from . import host
-from .convert import clip_from_audio, frames_from_images
+from .convert import check_predata, clip_from_audio, frames_from_images
 from .encoding_inputs import FORMATS, encoding, encoding_inputs, file_inputs, filename_input
 from .host import advanced, io
 from .marking_inputs import NO_LABEL, label, marking_inputs
@@ -93,6 +93,8 @@ class VideoCombine(io.ComfyNode):
         predata: Conditioning | None = None,
         latent: Mapping[str, Any] | None = None,
     ) -> io.NodeOutput:
+        if predata is not None:
+            check_predata(predata)
         frames = frames_from_images(images, fps)
         clip = clip_from_audio(audio) if audio is not None else None
         labels = Labels(visible=label(visible_label, label_language))

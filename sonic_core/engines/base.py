@@ -37,7 +37,7 @@ class Origin:
 
 @dataclass(frozen=True)
 class Conditioning:
-    """All that inference needs to know, made once per picture and recording (node type SONIC_PREDATA).
+    """All that inference needs to know, made once per picture and recording (node type SONIC_PORTRAIT_PREDATA).
 
     portrait: framed at the generated size.  audio: at its own rate, as long as the video.  features: the engine's audio
     features (tensor, array or a mapping of them).  frame_count: frames of video at `fps`.  paste: puts

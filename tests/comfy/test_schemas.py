@@ -8,7 +8,7 @@ from pack_loading import ROOT
 NAMES = {  # the design card, and Frame Interpolate: class, id, title
     "LoadAudio": ("SonicLoadAudio", "Load Audio (Sonic)"),
     "ModelLoader": ("SonicModelLoader", "Sonic Model Loader"),
-    "SONIC_PreData": ("SonicPreData", "SONIC_PreData"),
+    "SONIC_PreData": ("SonicPreData", "SONIC_PreData (portrait)"),
     "SonicInference": ("SonicInference", "Sonic Inference"),
     "LatentDecode": ("SonicLatentDecode", "Latent Decode (Sonic)"),
     "LipSyncAlign": ("SonicLipSyncAlign", "Lip Sync Align"),
@@ -91,6 +91,15 @@ def test_rare_inputs_are_folded_away(pack):
     info = schemas(pack)["SonicPreData"].get_v1_info(pack.nodes["SonicPreData"])
     assert info.input["required"]["length_policy"][1]["advanced"] is True
     assert "advanced" not in info.input["required"]["duration"][1]
+
+
+def test_widgets_come_in_the_order_of_the_schema(pack):
+    """The editor puts required ones first and saves values by place: a later one among them would shift the values of older graphs."""
+    for node_id, schema in schemas(pack).items():
+        info = schema.get_v1_info(pack.nodes[node_id]).input
+        shown = [*info.get("required", {}), *info.get("optional", {})]
+        widgets = [item.id for item in schema.inputs if hasattr(item, "default")]
+        assert [name for name in shown if name in widgets] == widgets, node_id
 
 
 def test_node_ids_are_literals_in_direct_subclasses():

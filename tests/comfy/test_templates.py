@@ -12,7 +12,7 @@ from tiny_sonic import write_tiny_sonic
 from sonic_core.audio.loading import load_audio
 from sonic_core.models.manifest import SONIC_FILES
 
-TEMPLATES = sorted((ROOT / "workflows").glob("*.json"))
+TEMPLATES = sorted((ROOT / "example_workflows").glob("*.json"))
 
 
 def load(path):
@@ -28,8 +28,10 @@ def definitions(pack):
 
 def test_there_is_one_template_folder_with_both_templates():
     names = {"example_workflows", "example", "examples", "workflow", "workflows"}
-    # The host lists the .json files of every folder so called; examples/ holds none.
-    assert [path.name for path in ROOT.iterdir() if path.name in names and any(path.glob("*.json"))] == ["workflows"]
+    # Of several so called the host serves the first alone: examples/, which holds no template, would hide "workflows".
+    assert [path.name for path in ROOT.iterdir() if path.name in names and any(path.glob("*.json"))] == [
+        "example_workflows"
+    ]
     assert {path.stem for path in TEMPLATES} == {"fast", "high_quality"}
 
 
@@ -97,7 +99,7 @@ def test_template_holds_the_whole_chain(path):
 
 def high_quality(pack):
     """The inputs of the template's nodes by kind."""
-    prompt = prompt_of(load(ROOT / "workflows" / "high_quality.json"), definitions(pack))
+    prompt = prompt_of(load(ROOT / "example_workflows" / "high_quality.json"), definitions(pack))
     return {node["class_type"]: node["inputs"] for node in prompt.values()}
 
 
@@ -116,7 +118,7 @@ def test_the_high_quality_template_without_weights_lists_every_missing_file(pack
 
 
 def test_the_editor_can_offer_the_single_files_of_the_high_quality_template(pack):
-    workflow = load(ROOT / "workflows" / "high_quality.json")
+    workflow = load(ROOT / "example_workflows" / "high_quality.json")
     (loader,) = [node for node in workflow["nodes"] if node["type"] == "SonicModelLoader"]
     offered = {model["name"]: model for model in loader["properties"]["models"]}
     for key, name, path in (
@@ -130,7 +132,7 @@ def test_the_editor_can_offer_the_single_files_of_the_high_quality_template(pack
 
 
 def test_the_notes_of_the_high_quality_template_name_every_file_with_folder_size_and_licence():
-    workflow = load(ROOT / "workflows" / "high_quality.json")
+    workflow = load(ROOT / "example_workflows" / "high_quality.json")
     notes = [node["widgets_values"][0] for node in workflow["nodes"] if node["type"] == "MarkdownNote"]
     assert len(notes) == 2
     for note in notes:

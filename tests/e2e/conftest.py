@@ -29,6 +29,7 @@ def base(checkout, tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def url(checkout, base):
+    shutil.copytree(Path(__file__).with_name("foreign_pack"), base / "custom_nodes" / "foreign_pack")
     with server(checkout, base) as address:
         samples = [SAMPLES / name for name in ("portrait.png", "speech.wav")]
         for path in [*samples, *(ROOT / "web" / "samples" / name for name in TEMPLATE_FILES)]:

@@ -13,7 +13,9 @@ def fast(comfy):
     """The fast template as a prompt, on the first seconds of its recording."""
     from graph import prompt_of
 
-    prompt = prompt_of(json.loads((ROOT / "workflows" / "fast.json").read_text("utf-8")), comfy.get("/object_info"))
+    prompt = prompt_of(
+        json.loads((ROOT / "example_workflows" / "fast.json").read_text("utf-8")), comfy.get("/object_info")
+    )
     one(prompt, "SonicLoadAudio")["length"] = 3.0
     return prompt
 
@@ -87,7 +89,7 @@ def test_templates_extensions_and_words_are_served(comfy):
     for name in TEMPLATE_FILES:
         assert comfy.get(f"/extensions/sonic-portrait/samples/{name}") == (ROOT / "web" / "samples" / name).read_bytes()
     assert comfy.get("/i18n")["zh"]["nodeDefs"]["SonicPreData"]["inputs"]["image"]["name"] == "肖像"
-    assert b"# SONIC_PreData" in comfy.get("/extensions/sonic-portrait/docs/SonicPreData.md")
+    assert b"# SONIC_PreData (portrait)" in comfy.get("/extensions/sonic-portrait/docs/SonicPreData.md")
 
 
 def test_the_fast_template_ends_in_a_playable_video_with_the_graph_inside(comfy, fast):
@@ -217,6 +219,19 @@ def test_errors_say_what_to_do(comfy, generate):
     done = comfy.run(generate)
     assert done.end.type == "execution_error"
     assert "Set duration to 0" in done.end.data["exception_message"]
+
+
+@pytest.mark.parametrize("output", [0, 1], ids=["its own type", "no type"])
+def test_what_another_sonic_pack_prepared_is_refused(comfy, fast, output):
+    fast["foreign"] = {"class_type": "ForeignPreData", "inputs": {}}
+    one(fast, "SonicInference")["predata"] = ["foreign", output]
+    if output == 0:  # before anything runs
+        with pytest.raises(ValueError, match="SONIC_PREDATA"):
+            comfy.run(fast)
+    else:
+        done = comfy.run(fast)
+        assert done.end.type == "execution_error"
+        assert "dict of another node pack" in done.end.data["exception_message"]
 
 
 def test_a_missing_recording_is_named_before_anything_runs(comfy, fast):

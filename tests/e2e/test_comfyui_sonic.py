@@ -27,7 +27,7 @@ def high_quality(comfy):
     """The template as a prompt small, short and in few steps."""
     from graph import prompt_of
 
-    template = json.loads((ROOT / "workflows" / "high_quality.json").read_text("utf-8"))
+    template = json.loads((ROOT / "example_workflows" / "high_quality.json").read_text("utf-8"))
     prompt = prompt_of(template, comfy.get("/object_info"))
     one(prompt, "SonicLoadAudio")["length"] = 1.0
     one(prompt, "SonicPreData")["min_resolution"] = 256
