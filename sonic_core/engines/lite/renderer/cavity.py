@@ -20,6 +20,7 @@ from .photo_interior import PhotoInterior
 REST_PICTURE = 0.30  # mouth coefficient over which the untouched resting pixels give way to the speaking cut-out
 
 FLESH = np.array([0.30, -0.06, -0.26], np.float32)  # light in the mouth's shade has passed through or come off flesh
+TEETH_DRAWN_UP = 0.15  # mouth units by which fully rounded lips come down over drawn teeth, by eye: oo shows none
 LIP_OVER_TEETH = 0.85  # of the pictured opening's height, when the lips are fully rounded
 
 
@@ -63,11 +64,13 @@ class Cavity:
 
         # Teeth stand back from the lips: dark under the upper lip, in the corridor to the corners, and behind rounded lips.
         corridor = 0.12 + 0.88 * smoothstep(from_corner / (0.62 * self.mouth.half_width))
-        teeth_light = (0.40 + 0.60 * smoothstep(under_upper / (0.20 * unit))) * corridor * (1 - 0.55 * pose.pucker)
+        teeth_light = (0.48 + 0.52 * smoothstep(under_upper / (0.13 * unit))) * corridor * (1 - 0.55 * pose.pucker)
         if palette.cartoon:  # flat paint
             teeth_light = 0.55 + 0.45 * teeth_light
         teeth_light = teeth_light * (1 - 0.5 * self.moustache)
 
+        # Rounded lips come down over the teeth: to the eye the same as teeth drawn back behind both.
+        hidden = TEETH_DRAWN_UP * float(smoothstep(1.3 * pose.pucker)) * unit
         middle = len(self.mouth.a) // 2
         upper_lip = self.mouth.upper[middle]
         lower_lip = self.mouth.lower[middle]
@@ -87,7 +90,7 @@ class Cavity:
             canvas = self._over(
                 canvas,
                 interior.lower_teeth,
-                self._placed(pose, box, lower_lip + 0.01 * unit, 1.0),
+                self._placed(pose, box, lower_lip + 0.01 * unit + hidden, 1.0),
                 (0.35 + 0.65 * smoothstep(under_upper / (0.45 * unit)))
                 * (0.45 + 0.55 * smoothstep(over_lower / (0.10 * unit)))
                 * corridor,
@@ -96,7 +99,7 @@ class Cavity:
             canvas = self._over(
                 canvas,
                 interior.upper_teeth,
-                self._placed(pose, box, upper_lip + (0.085 if palette.cartoon else 0.115) * unit, 0.0),
+                self._placed(pose, box, upper_lip + (0.085 if palette.cartoon else 0.115) * unit - hidden, 0.0),
                 teeth_light,
             )
         if self.photo is not None:

@@ -16,6 +16,7 @@ UPPER_WIDTHS, UPPER_EDGES = (0.335, 0.255, 0.25, 0.19, 0.16), (0.0, -0.028, -0.0
 LOWER_WIDTHS, LOWER_EDGES = (0.21, 0.225, 0.25, 0.20, 0.18), (0.0, 0.0, 0.008, 0.04, 0.07)
 UPPER_CROWN, LOWER_CROWN = 0.40, 0.34
 LOWER_BRIGHTNESS = 0.78
+TONGUE_EDGE = 0.22  # mouth units over which the tongue's back comes out of the dark, by eye
 SHADE_OF_FLESH = np.array([0.85, 1.0, 1.12])  # exponents of the shade in linear R, G, B
 
 
@@ -116,9 +117,12 @@ def _teeth(
 
 
 def _tongue(canvas: _Canvas, palette: Palette) -> NDArray[np.float32]:
-    """A flattened blob with a middle groove; its top lies at y = 0."""
+    """A flattened blob with a middle groove; its top lies about y = 0."""
     below_top = canvas.y - (0.18 * (canvas.x / 0.7) ** 2 + 0.16 * np.clip(canvas.side / 0.72, 0, 2) ** 6)
-    cover = canvas.cover(below_top) * canvas.cover(0.86 - canvas.side)
+    if palette.cartoon:
+        cover = canvas.cover(below_top) * canvas.cover(0.86 - canvas.side)
+    else:  # comes out of the dark: an edge all round would make it a disc
+        cover = smoothstep(below_top / TONGUE_EDGE + 0.3) * smoothstep((1.0 - canvas.side) / 0.45)
     if palette.cartoon:
         shade, color = np.full_like(canvas.x, 0.75), palette.mucosa * np.array([1.1, 0.85, 0.9])
     else:

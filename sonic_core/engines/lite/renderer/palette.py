@@ -29,17 +29,18 @@ IRIS_DARKEST = 15  # percentile
 GRAY_SKIN, GRAY_LIP = 9, 11  # chroma below which both are grey
 BLANK_EYE = 0.22  # of the skin's luminance, above which an iris is none
 
-# The light: the eye white and the skin, pulled to neutral and clamped to warm.
+# The light: the eye white and the skin, pulled to neutral and clamped to what lights a face.
 NEUTRAL_SKIN = np.array([1.55, 1.0, 0.74])  # of a neutral photograph, relative to its green channel
 OF_WHITE, OF_NEUTRAL, OF_SKIN = 0.25, 0.20, 0.55  # shares of the light's colour
 SKIN_TINT = 0.35, 1.6  # range of the skin's colour over the neutral one
 # range of the light, relative to green: low and high of each channel
-COOLEST, WARMEST = [1.0, 1.0, 0.50], [1.50, 1.0, 0.98]
+COOLEST, WARMEST = [1.0, 1.0, 0.50], [1.50, 1.0, 1.04]
 
 # Teeth: as light as skin and eye white suggest, but not far from the lips' own light.
 TOOTH_WARMTH = np.array([1.05, 0.975, 0.84])
 OVER_SKIN, OVER_WHITE = 1.20, 1.05
 OVER_LIP, LIP_SHADE = 2.5, 0.05  # at most so many times the lips' luminance, and so much more
+BETWEEN_PAINTED = 0.80  # of the skin's luminance, where lips are darker than that: paint shades nothing
 TOOTH_LIGHT, LIGHTEST_TOOTH = (0.05, 0.88), 0.95  # range of the light on them; of a channel
 CARTOON_OVER_WHITE, LIGHTEST_CARTOON_TOOTH = 1.1, 0.92  # drawn eyes often lie in the shade of their lids
 # Teeth that the picture shows are looked for at these shares of the opening's height.
@@ -133,7 +134,8 @@ def read_palette(
         teeth, mucosa, cavity = STONE_TEETH * skin, STONE_MUCOSA * skin, STONE_CAVITY * skin
     else:
         tint = _illuminant(skin, sclera)
-        light = min(max(OVER_SKIN * skin_light, OVER_WHITE * sclera_light), OVER_LIP * lip_light + LIP_SHADE)
+        most = max(OVER_LIP * lip_light + LIP_SHADE, BETWEEN_PAINTED * skin_light)
+        light = min(max(OVER_SKIN * skin_light, OVER_WHITE * sclera_light), most)
         teeth = np.clip(tint * TOOTH_WARMTH * np.clip(light, *TOOTH_LIGHT), 0, LIGHTEST_TOOTH)
         canonical = MUCOSA * tint / luminance(MUCOSA * tint)
         own = lip / max(lip_light, 1e-4)
@@ -157,7 +159,7 @@ def read_palette(
 
 
 def _illuminant(skin: NDArray, sclera: NDArray) -> NDArray:
-    """Colour of the light, luminance 1: the eye white and the skin pulled to neutral, clamped to warm."""
+    """Colour of the light, luminance 1: the eye white and the skin pulled to neutral, clamped."""
     white = sclera / max(float(luminance(sclera)), 1e-3)
     of_skin = np.clip(skin / max(skin[1], 1e-3) / NEUTRAL_SKIN, *SKIN_TINT)
     tint = OF_WHITE * white / max(white[1], 1e-3) + OF_NEUTRAL + OF_SKIN * of_skin
