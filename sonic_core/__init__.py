@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from .engines.registry import load_engine
     from .job import FaceChoice, Job
     from .job_json import job_from_json, job_to_json
+    from .live.core import LiveFrame
+    from .live.session import LiveSession
     from .media.c2pa_signing import Signing
     from .media.encoding import Encoding
     from .media.labels import Labels
@@ -28,6 +30,8 @@ _HOME = {
     "Job": ".job",
     "Kept": ".pipeline",
     "Labels": ".media.labels",
+    "LiveFrame": ".live.core",
+    "LiveSession": ".live.session",
     "Loaded": ".pipeline",
     "Settings": ".settings",
     "Signing": ".media.c2pa_signing",
@@ -49,6 +53,8 @@ __all__ = [
     "Job",
     "Kept",
     "Labels",
+    "LiveFrame",
+    "LiveSession",
     "Loaded",
     "Settings",
     "Signing",

@@ -9,6 +9,10 @@ class AudioError(SonicError):
     """The recording cannot be used: unreadable, empty, too short."""
 
 
+class SoundBufferFullError(AudioError):
+    """More sound waits to be spoken than a live session holds; nothing of the piece was taken."""
+
+
 class PortraitError(SonicError):
     """The picture cannot be animated: unreadable, no face, a profile."""
 

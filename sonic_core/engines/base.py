@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from ..portrait.framing import PasteBack
     from ..portrait.portrait import Portrait
+    from .streaming import Stage
 
 
 @dataclass(frozen=True)
@@ -126,6 +127,15 @@ class Engine(ABC):
     def at_rate(self, latents: Latents, fps: float, length: int) -> Latents:
         """The same clip in `length` frames at another rate; only of engines that declare `draws_any_moment`."""
         raise SettingsError(f"The {self.name} engine draws frames at {self.fps:g} per second only; interpolate them.")
+
+    def stage(self, portrait: Portrait, settings: Settings, progress: Progress = ignore) -> Stage:
+        """The portrait made ready to perform while sound arrives; only of engines that declare `streams`.
+
+        Reads the settings of the picture (size, framing, style).
+        """
+        raise SettingsError(
+            f"The {self.name} engine makes clips of finished recordings only; for live use choose an engine that streams."
+        )
 
     def frame_size(self, portrait: Portrait, settings: Settings) -> tuple[int, int]:
         """Width and height of the frames that it will make of a portrait, px."""

@@ -97,6 +97,7 @@ class Declaration:
     its cost beforehand (`Engine.expected_cost`), latents are kept until the video is complete, and a GPU is wanted.
     needs_mesh: animates a face mesh; otherwise a face box is enough.  takes_mask: speech can be kept to a part of the picture.
     draws_any_moment: `Engine.at_rate` gives latents of another frame rate, so that no frame has to be made from others.
+    streams: `Engine.stage` makes a portrait ready to perform while sound arrives (streaming.py).
     """
 
     name: str
@@ -116,6 +117,7 @@ class Declaration:
     needs_mesh: bool = True
     takes_mask: bool = False
     draws_any_moment: bool = False
+    streams: bool = False
 
     def option(self, name: str) -> Option | None:
         """Its option of that name, None = it has none."""

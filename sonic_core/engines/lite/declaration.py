@@ -28,4 +28,5 @@ LITE = Declaration(
         ),
     ),
     draws_any_moment=True,
+    streams=True,
 )

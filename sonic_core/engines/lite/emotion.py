@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +12,7 @@ from ...curves import gaussian
 from ...errors import SettingsError
 from ...settings import EMOTIONS
 from .parameters import PARAMETER_INDEX
-from .prosody import Prosody
+from .prosody import Curve, Prosody
 
 # Offsets at strength 1, after the Facial Action Coding System's prototypes (Ekman and Friesen 1978), as far as the renderer has
 # them: AU12 smile and AU6 narrowed lids; AU15+1 droop and a lowered head; AU4+7+23 frown, lids, pressed lips; AU1+2+5+26.
@@ -49,16 +50,23 @@ NEUTRAL = Emotion("neutral")
 def with_emotion(track: NDArray[np.float32], emotion: Emotion, prosody: Prosody, fps: float) -> NDArray[np.float32]:
     """The track `[T, P]` with an emotion laid over it; "auto" takes what `heard_in` hears."""
     mixture = heard_in(prosody) if emotion.name == "auto" else {emotion.name: 1.0}
-    track = track.copy()
     time = np.arange(len(track)) / fps
     ease = np.clip(time / EASE_IN, 0, 1)
     ease = ease * ease * (3 - 2 * ease)
-    swell = ease * (
-        0.8 + 0.2 * gaussian(prosody.loudness[: len(track)], 0.4 * fps, reach=3.5)
-    )  # grows a little with the voice
+    swell = ease.astype(np.float32) * swelling(prosody.loudness[: len(track)], fps)
+    return laid_over(track, {name: emotion.strength * share for name, share in mixture.items()}, swell)
+
+
+def swelling(loudness: Curve, fps: float) -> Curve:
+    """An emotion grows a little with the voice: about 0.8 to 1, as long as the loudness."""
+    return 0.8 + 0.2 * gaussian(loudness, 0.4 * fps, reach=3.5)
+
+
+def laid_over(track: NDArray[np.float32], amounts: Mapping[str, float | Curve], swell: Curve) -> NDArray[np.float32]:
+    """The track `[T, P]` with emotions by name.  amounts: 0 to 1, of the clip or of every frame.  swell: `[T]`, how much of them shows."""
+    track = track.copy()
     closed = track[:, PARAMETER_INDEX["close"]]
-    for name, share in mixture.items():
-        amount = emotion.strength * share
+    for name, amount in amounts.items():
         for key in ("yaw", "pitch", "roll"):
             track[:, PARAMETER_INDEX[key]] *= 1 + amount * (AMPLITUDE.get(name, 1.0) - 1)
         for key, offset in FACES[name].items():

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from ...audio.clip import AudioClip
 from ...audio.fit import fit_duration
-from ...errors import PortraitError
+from ...errors import PortraitError, SettingsError
 from ...frames import Frame, FrameStream, exact_rate
 from ...frames_ahead import drawn_ahead
 from ...hearing.encoder_choice import DEFAULT_ENCODER, load_encoder
@@ -20,6 +21,7 @@ from ...portrait.portrait import Portrait
 from ...progress import Progress, ignore
 from ...settings import Settings
 from ..base import Conditioning, Engine, Latents
+from ..streaming import Stage
 from .declaration import LITE
 from .looping import begun_and_ended_at_rest
 from .motion import SpeechMotion
@@ -63,11 +65,7 @@ class LiteEngine(Engine):
         progress: Progress = ignore,
         mask: NDArray[np.uint8] | None = None,
     ) -> Conditioning:
-        if not portrait.has_mesh:
-            raise PortraitError(
-                f"the {self.name} engine moves the features of a face and found none in {portrait.name}: it takes no face box and no mask. "
-                "Use a picture with a face, or another engine."
-            )
+        self._check_mesh(portrait)
         audio = fit_duration(audio, settings.duration, settings.length_policy)
         frame_count = audio.frame_count(self.fps)
         heard = self.motion.listen(audio, frame_count, progress)
@@ -103,6 +101,23 @@ class LiteEngine(Engine):
         moments = track[before] * (1 - share) + track[after] * share
         return Latents(torch.from_numpy(moments.astype(np.float32)), fps, latents.engine)
 
+    def stage(self, portrait: Portrait, settings: Settings, progress: Progress = ignore) -> Stage:
+        from .live.stage import LiteStage
+
+        self._check_mesh(portrait)
+        framed = frame_portrait(
+            portrait, settings.framing, settings.min_resolution, settings.expand_ratio, settings.aspect
+        )
+        renderer = PortraitRenderer(framed.portrait, settings.style, progress)
+        return LiteStage(framed, renderer, self._live_motion)
+
+    @cached_property
+    def _live_motion(self) -> SpeechMotion:
+        """The networks of live motion: Whisper's encoder, whose cost falls with the length of what it hears."""
+        if not isinstance(self.motion, SpeechMotion):
+            raise SettingsError("Live motion is learned motion; make the engine without a `motion` of your own.")
+        return replace(self.motion, encoder=load_encoder("whisper"))
+
     def decode(self, conditioning: Conditioning, latents: Latents, progress: Progress = ignore) -> FrameStream:
         renderer: PortraitRenderer = conditioning.features.renderer
         track = latents.samples.numpy()
@@ -114,3 +129,10 @@ class LiteEngine(Engine):
 
         height, width = (paste.image if paste else conditioning.portrait.image).shape[:2]
         return FrameStream(len(track), width, height, latents.fps, lambda: drawn_ahead(draw, track))
+
+    def _check_mesh(self, portrait: Portrait) -> None:
+        if not portrait.has_mesh:
+            raise PortraitError(
+                f"the {self.name} engine moves the features of a face and found none in {portrait.name}: it takes no face box and no mask. "
+                "Use a picture with a face, or another engine."
+            )

@@ -110,7 +110,7 @@ def looking_in_fixations(track: Track, fps: float) -> Track:
     """
     track = track.copy()
     gaze = [PARAMETER_INDEX["gaze_x"], PARAMETER_INDEX["gaze_y"]]
-    wish = track[:, gaze] - _gaze_against_head(track)
+    wish = track[:, gaze] - gaze_against_head(track)
     ahead, shortest = max(1, round(FIXATION_AHEAD * fps)), round(SHORTEST_FIXATION * fps)
     held, since = wish[:1].mean(0), 0
     looked = np.empty_like(wish)
@@ -126,7 +126,7 @@ def looking_in_fixations(track: Track, fps: float) -> Track:
 def eyes_against_head(track: Track, motion_scale: float) -> Track:
     """While eyes rest they stay on their target against the head's turning (vestibulo-ocular reflex): as far as the head will turn."""
     track = track.copy()
-    track[:, [PARAMETER_INDEX["gaze_x"], PARAMETER_INDEX["gaze_y"]]] += motion_scale * _gaze_against_head(track)
+    track[:, [PARAMETER_INDEX["gaze_x"], PARAMETER_INDEX["gaze_y"]]] += motion_scale * gaze_against_head(track)
     return track
 
 
@@ -154,7 +154,7 @@ def scaled(track: Track, dynamic_scale: float, motion_scale: float) -> Track:
     return track
 
 
-def _gaze_against_head(track: Track) -> Track:
+def gaze_against_head(track: Track) -> Track:
     """Gaze [T, 2] that makes up for yaw and pitch."""
     return track[:, [PARAMETER_INDEX["yaw"], PARAMETER_INDEX["pitch"]]] * np.array(
         [GAZE_PER_YAW, GAZE_PER_PITCH], np.float32

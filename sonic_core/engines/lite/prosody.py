@@ -31,13 +31,36 @@ class Prosody:
     voiced: Curve
     prominence: Curve
 
+    def last(self, count: int) -> Prosody:
+        """Its last `count` frames."""
+        return Prosody(*(curve[-count:] for curve in (self.loudness, self.pitch, self.voiced, self.prominence)))
+
+
+@dataclass(frozen=True)
+class Measures:
+    """What is measured frame by frame, `[T]` each: mean power, frequency of the strongest period and its clarity (0 to 1)."""
+
+    energy: NDArray[np.float64]
+    hertz: NDArray[np.float64]
+    clarity: NDArray[np.float64]
+
+    def followed_by(self, others: Measures, most: int) -> Measures:
+        """These and others after them, the last `most` of all."""
+        mine, theirs = (self.energy, self.hertz, self.clarity), (others.energy, others.hertz, others.clarity)
+        return Measures(*(np.concatenate(pair)[-most:] for pair in zip(mine, theirs, strict=True)))
+
 
 def read_prosody(waveform: NDArray[np.float32], frame_count: int, fps: float = 25.0) -> Prosody:
     """waveform: `[samples]` at 16 kHz.  Pitch by normalised autocorrelation, smoothed by a median of five frames."""
+    return prosody_of(measured(waveform, frame_count, fps), fps)
+
+
+def prosody_of(measures: Measures, fps: float) -> Prosody:
+    """Loudness and pitch judged against all of what was measured."""
     from scipy.ndimage import median_filter
 
-    energy, hertz, clarity = _measured(waveform, frame_count, fps)
-    decibel = 10 * np.log10(energy + 1e-9)
+    hertz, clarity, frame_count = measures.hertz, measures.clarity, len(measures.hertz)
+    decibel = 10 * np.log10(measures.energy + 1e-9)
     loud = max(float(np.percentile(decibel, 95)), -60.0)
     loudness = np.clip((decibel - loud) / LOUDNESS_RANGE_DB + 1, 0, 1).astype(np.float32)
     voiced = (clarity > 0.5) & (loudness > 0.35)
@@ -52,8 +75,8 @@ def read_prosody(waveform: NDArray[np.float32], frame_count: int, fps: float = 2
     return Prosody(loudness, pitch, voiced.astype(np.float32), prominence.astype(np.float32))
 
 
-def _measured(waveform: NDArray[np.float32], frame_count: int, fps: float) -> tuple[NDArray, NDArray, NDArray]:
-    """Mean power, frequency of the strongest period and its clarity (0 to 1), `[frame_count]` each."""
+def measured(waveform: NDArray[np.float32], frame_count: int, fps: float) -> Measures:
+    """Measures of `frame_count` frames, each from the 64 ms around its beginning."""
     half = _WINDOW // 2
     taper = np.hanning(_WINDOW).astype(np.float32)
     window_correlation = np.fft.irfft(np.abs(np.fft.rfft(taper, 2 * _WINDOW)) ** 2)[:half]
@@ -76,4 +99,4 @@ def _measured(waveform: NDArray[np.float32], frame_count: int, fps: float) -> tu
         best = lags.argmax(1)
         hertz[index] = RATE / (shortest + best)
         clarity[index] = np.take_along_axis(correlation[:, shortest:longest], best[:, None], 1)[:, 0]
-    return energy, hertz, clarity
+    return Measures(energy, hertz, clarity)

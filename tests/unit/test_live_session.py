@@ -1,0 +1,120 @@
+"""The live session: frames on the clock, pictures left out and never sound where the machine is too slow."""
+
+import threading
+from itertools import islice
+
+import numpy as np
+import pytest
+from live_samples import LoudnessStage, QuickClock, tone
+
+from sonic_core.errors import AudioError, SettingsError
+from sonic_core.live.session import LiveSession
+
+RATE = 48_000
+
+
+def session_of(costs=0.0, **others):
+    clock = QuickClock()
+    return LiveSession(LoudnessStage(clock, costs), clock=clock, **others), clock
+
+
+def test_frames_come_25_times_a_second():
+    session, clock = session_of(costs=0.01)
+    times = [clock.time for _ in islice(session, 100)]
+    assert np.diff(times)[5:] == pytest.approx(np.full(94, 0.04))
+    assert session.stats.dropped == 0
+    assert session.stats.real_time_factor == pytest.approx(0.25)
+    assert session.stats.lateness_95_ms == pytest.approx(0, abs=0.01)
+
+
+def test_a_slow_machine_leaves_out_pictures_and_no_sound():
+    session, clock = session_of(costs=0.06)
+    sound = tone(4, RATE)
+    session.push_audio(sound, RATE)
+    session.end_of_speech()
+    start = clock.time
+    frames = list(islice(session, 150))
+    assert clock.time - start == pytest.approx(6, abs=0.2)  # no time is lost
+    spoken = np.concatenate([frame.audio for frame in frames])
+    at = int(np.argmax(np.abs(spoken) > 1e-4)) - 1
+    assert np.array_equal(spoken[at:][: len(sound)], sound)
+    assert session.stats.dropped == sum(not frame.drawn for frame in frames)
+    assert 30 < session.stats.dropped < 75
+    assert "dropped" in str(session.stats)
+
+
+def test_a_machine_far_too_slow_still_shows_one_picture_in_five_and_hears_in_larger_steps():
+    session, _ = session_of(costs=0.5)
+    session.push_audio(tone(30), 16_000)
+    frames = list(islice(session, 100))
+    assert sum(frame.drawn for frame in frames) >= 20
+    assert max(session.stage.heard_at_once) == 8
+
+
+def test_latency_is_counted_from_the_sound_to_its_frame():
+    session, _ = session_of(costs=0.005)
+    sound = tone(4, 16_000)
+    for i, _ in enumerate(islice(session, 120)):
+        session.push_audio(sound[320 * 2 * i :][:640], 16_000) if i < 100 else None
+    assert 80 <= session.stats.latency_ms <= 160
+    assert session.stats.gaps <= 1
+
+
+def test_sound_sent_far_ahead_counts_for_no_latency():
+    session, _ = session_of()
+    session.push_audio(tone(3), 16_000)
+    list(islice(session, 50))
+    assert np.isnan(session.stats.latency_ms)
+
+
+def test_a_standstill_is_not_made_up_for():
+    session, clock = session_of(costs=0.01)
+    frames = iter(session)
+    list(islice(frames, 10))
+    clock.time += 3600
+    late = list(islice(frames, 50))
+    assert all(frame.drawn for frame in late)
+    assert session.stats.restarted == 1
+
+
+def test_closing_ends_the_iteration_and_refuses_sound():
+    session, _ = session_of()
+    with session:
+        frames = iter(session)
+        next(frames)
+    assert list(frames) == []
+    with pytest.raises(AudioError, match="closed"):
+        session.push_audio(tone(1), 16_000)
+
+
+def test_closing_wakes_the_thread_that_waits():
+    session = LiveSession(LoudnessStage())
+    seen = []
+    thread = threading.Thread(target=lambda: seen.extend(session))
+    thread.start()
+    while session.stats.frames < 3:
+        threading.Event().wait(0.01)
+    session.close()
+    thread.join(10)
+    assert not thread.is_alive()
+    assert len(seen) >= 3
+
+
+def test_many_threads_push_and_nothing_is_lost():
+    session, _ = session_of(longest_wait=100)
+    threads = [
+        threading.Thread(target=lambda: [session.push_audio(tone(0.02), 16_000) for _ in range(100)]) for _ in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    session.end_of_speech()
+    assert session.waiting == pytest.approx(16)
+
+
+def test_an_engine_that_does_not_stream_says_so(monkeypatch):
+    from toy_engine.engine import ToyEngine
+
+    with pytest.raises(SettingsError, match="toy engine makes clips of finished recordings only"):
+        LiveSession(None, engine=ToyEngine())
