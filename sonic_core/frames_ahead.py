@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
+from .threads import share_of_cores
+
 Given = TypeVar("Given")
 Made = TypeVar("Made")
 
@@ -19,10 +21,11 @@ def drawn_ahead(draw: Callable[[Given], Made], given: Iterable[Given], workers: 
     """`draw` of each of `given`, in order, as `map` would give them; `workers` of them are in work at once.
 
     draw: independent of the calls before it and safe to call from several threads.  workers: None = a thread per core, 2 to
-    MOST_WORKERS; 1 = drawn when asked for, without threads.  At most workers + SPARE results are held.
+    MOST_WORKERS, or as many as this process's share (threads.py); 1 = drawn when asked for, without threads.
+    At most workers + SPARE results are held.
     What `draw` raises comes where its result would have come.  Closing the iterator ends the work begun and draws no more.
     """
-    workers = workers or min(max(os.cpu_count() or 1, 2), MOST_WORKERS)
+    workers = workers or min(share_of_cores() or max(os.cpu_count() or 1, 2), MOST_WORKERS)
     if workers == 1:
         yield from map(draw, given)
         return

@@ -1,9 +1,19 @@
-"""How many threads small networks get."""
+"""How many threads small networks get, and how many cores a process."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+SHARE = "SONIC_PORTRAIT_THREADS"
+"""Environment variable: cores that this process shall use, where several work side by side.  `batch` sets it for its workers."""
+
+
+def share_of_cores() -> int:
+    """Cores that this process shall use; 0 = nobody has said, take what there is."""
+    given = os.environ.get(SHARE, "")
+    return int(given) if given.isdecimal() else 0
 
 
 @contextmanager

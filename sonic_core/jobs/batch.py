@@ -74,18 +74,19 @@ def work_off(ledger: Ledger, run: str, crew: Crew, tell: Report = lambda state: 
         while True:
             begin = time.monotonic()
             counts = ledger.counts(run)
-            done, failed = counts[DONE], counts[FAILED]
-            state = State(done, failed, sum(counts.values()), tuple(ledger.working(run)))
+            state = State(counts[DONE], counts[FAILED], sum(counts.values()), tuple(ledger.working(run)))
             tell(state)
             if not counts[WAITING] + counts[WORKING] + counts[FINISHING] or (
-                crew.stop_after and failed >= crew.stop_after
+                crew.stop_after and counts[FAILED] >= crew.stop_after
             ):
-                return state
+                break
             if begin - searched > RECOVER:
                 ledger.recover(crew.tries)
                 searched = begin
             team.keep(counts[WAITING], len(state.now))
             time.sleep(max(POLL, POLL_SHARE * (time.monotonic() - begin)))
+    counts = ledger.counts(run)  # others may have ended while the workers were dismissed
+    return State(counts[DONE], counts[FAILED], sum(counts.values()))
 
 
 class Team:
@@ -110,7 +111,8 @@ class Team:
 
     def _start(self, number: int) -> tuple[subprocess.Popen[bytes], IO[bytes]]:
         device = self.crew.devices[number % len(self.crew.devices)] if self.crew.devices else ""
-        task = Task(str(self.ledger.folder), self.run, self.crew.tries, self.crew.threads, self.crew.measure, device)
+        crew = self.crew
+        task = Task(str(self.ledger.folder), self.run, crew.tries, crew.threads, crew.measure, crew.stop_after, device)
         words = tempfile.TemporaryFile()  # noqa: SIM115 - closed by _mourn or _dismiss
         process = start_process(asdict(task), stderr=words)
         return process, words

@@ -10,61 +10,23 @@ from __future__ import annotations
 import json
 import os
 import secrets
-import shutil
 import socket
-import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import wraps
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
-from ..errors import OutputError
 from .owners import is_dead
+from .places import put_in_place, remove
+from .store import Store, patient
 
-NAME = ".sonic-batch.sqlite"
 WORK = ".sonic-batch.work"
 """Folder of clips that are not complete yet, with a folder per owner."""
 BEAT = 5.0  # s between two reports of an owner
-WAIT_FOR_LOCK = 30.0  # s
-WAIT_FOR_ROOM = 600.0
-"""Seconds for which a full disk is waited for."""
-LAYOUT = 1
 WAITING, WORKING, FINISHING, DONE, FAILED = "waiting", "working", "finishing", "done", "failed"
-TABLES = """
-create table if not exists clips (
-    output text primary key, row integer, key text, job text, state text, attempts integer default 0, owner text,
-    error text, figures text, seconds real, changed real) without rowid;
-create index if not exists by_state on clips (state, attempts, row);
-create table if not exists members (run text, output text, row integer, primary key (run, output)) without rowid;
-create table if not exists owners (id text primary key, host text, pid integer, beat real) without rowid;
-create table if not exists files (
-    path text primary key, size integer, mtime integer, digest text, facts text) without rowid;
-"""
 OF_RUN = "exists (select 1 from members where run = ? and members.output = clips.output)"
-P = ParamSpec("P")
-R = TypeVar("R")
-
-
-def patient(method: Callable[P, R]) -> Callable[P, R]:
-    """Try again for WAIT_FOR_ROOM while the disk is full: what SQLite could not write it has rolled back."""
-
-    @wraps(method)
-    def patiently(*args: P.args, **kwargs: P.kwargs) -> R:
-        end = time.monotonic() + WAIT_FOR_ROOM
-        while True:
-            try:
-                return method(*args, **kwargs)
-            except sqlite3.OperationalError as error:
-                if "full" not in str(error) or time.monotonic() > end:
-                    raise OutputError(
-                        f"The ledger cannot be written: {error}. Free some space and run the same again."
-                    ) from error
-                time.sleep(1.0)
-
-    return patiently
 
 
 @dataclass(frozen=True)
@@ -92,33 +54,8 @@ class Entry:
     seconds: float
 
 
-class Ledger:
-    """One connection; every process and thread opens its own.  Raises OutputError where the folder takes no ledger."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            self.db = sqlite3.connect(folder / NAME, timeout=WAIT_FOR_LOCK, isolation_level=None)
-            self.db.execute("pragma synchronous = normal")
-            version = self.db.execute("pragma user_version").fetchone()[0]
-            if version not in (0, LAYOUT):
-                raise OutputError(
-                    f"{folder / NAME} was written by another version of this program. Choose a new folder."
-                )
-            if version == 0:
-                with self._writing():
-                    for statement in TABLES.split(";"):
-                        self.db.execute(statement)
-                    self.db.execute(f"pragma user_version = {LAYOUT}")
-        except (sqlite3.Error, OSError) as error:
-            raise OutputError(
-                f"The ledger {folder / NAME} cannot be used ({error}). Choose another folder; or remove that file and give --overwrite: "
-                "every clip is then made again."
-            ) from error
-
-    def close(self) -> None:
-        self.db.close()
+class Ledger(Store):
+    """The clips of an output folder."""
 
     # -- planning
 
@@ -128,7 +65,7 @@ class Ledger:
 
         A clip that another run is making from the same things stays that run's; one that it makes from others is taken from it.
         """
-        with self._writing():
+        with self.writing():
             for clip in clips:
                 self.db.execute("insert or replace into members values (?,?,?)", (run, clip.output, clip.row))
                 if self.is_kept(clip):
@@ -164,7 +101,7 @@ class Ledger:
     def remember(self, path: Path, digest: str, facts: dict[str, Any]) -> None:
         status = path.stat()
         values = (str(path), status.st_size, status.st_mtime_ns, digest, json.dumps(facts))
-        with self._writing():
+        with self.writing():
             self.db.execute("insert or replace into files values (?,?,?,?,?)", values)
 
     # -- working
@@ -173,7 +110,7 @@ class Ledger:
     def enlist(self) -> str:
         """A new owner of claims: this process."""
         owner = f"{os.getpid()}-{secrets.token_hex(6)}"
-        with self._writing():
+        with self.writing():
             self.db.execute(
                 "insert into owners values (?,?,?,?)", (owner, socket.gethostname(), os.getpid(), time.time())
             )
@@ -185,13 +122,18 @@ class Ledger:
 
     @patient
     def beat(self, owner: str) -> None:
-        with self._writing():
+        with self.writing():
             self.db.execute("update owners set beat = ? where id = ?", (time.time(), owner))
 
     @patient
-    def claim(self, run: str, owner: str) -> Entry | None:
-        """The next waiting clip of a run, now this owner's; None when nothing waits (others may still work)."""
-        with self._writing():
+    def claim(self, run: str, owner: str, stop_after: int = 0) -> Entry | None:
+        """The next waiting clip of a run, now this owner's; None when nothing waits (others may still work).
+
+        stop_after: from so many failed clips on nothing is handed out, 0 = never.
+        """
+        with self.writing():
+            if stop_after and self.counts(run)[FAILED] >= stop_after:
+                return None
             found = self.db.execute(
                 f"select output from clips where state = ? and {OF_RUN} order by attempts, row limit 1", (WAITING, run)
             ).fetchone()
@@ -219,7 +161,7 @@ class Ledger:
     @patient
     def fail(self, clip: Entry, owner: str, error: str, again: bool) -> None:
         """Note why a clip was not made; again: it waits for another try."""
-        with self._writing():
+        with self.writing():
             self.db.execute(
                 "update clips set state = ?, error = ?, owner = null, changed = ? where output = ? and owner = ?",
                 (WAITING if again else FAILED, error, time.time(), clip.output, owner),
@@ -229,7 +171,7 @@ class Ledger:
     def give_back(self, owner: str) -> None:
         """What an owner that stops on purpose had claimed waits again, as if it had not been tried."""
         remove(self.work_folder(owner))
-        with self._writing():
+        with self.writing():
             self.db.execute(
                 "update clips set state = ?, owner = null, attempts = attempts - 1 where owner = ? and state = ?",
                 (WAITING, owner, WORKING),
@@ -254,13 +196,13 @@ class Ledger:
                     error = (
                         f"the process that made it ended {attempts} time(s) before it was done (killed? out of memory?)"
                     )
-                    with self._writing():
+                    with self.writing():
                         self.db.execute(
                             "update clips set state = ?, error = ?, owner = null where output = ? and owner = ?",
                             (FAILED if attempts >= tries else WAITING, error, output, owner),
                         )
             remove(self.work_folder(owner))
-            with self._writing():
+            with self.writing():
                 self._forget(owner)
         with suppress(OSError):
             (self.folder / WORK).rmdir()
@@ -300,7 +242,7 @@ class Ledger:
     @patient
     def _finishing(self, clip: Entry, owner: str, figures: dict[str, Any], seconds: float) -> bool:
         noted = (FINISHING, json.dumps(figures), seconds, time.time())
-        with self._writing():
+        with self.writing():
             changed = self.db.execute(
                 "update clips set state = ?, figures = ?, seconds = ?, changed = ? where output = ? and owner = ? and state = ?",
                 (*noted, clip.output, owner, WORKING),
@@ -309,7 +251,7 @@ class Ledger:
 
     @patient
     def _done(self, output: str, owner: str, state: str = DONE) -> None:
-        with self._writing():
+        with self.writing():
             self.db.execute(
                 "update clips set state = ?, owner = null, error = null, changed = ? where output = ? and owner = ? and state = ?",
                 (state, time.time(), output, owner, FINISHING),
@@ -327,34 +269,3 @@ class Ledger:
     def _forget(self, owner: str) -> None:
         self.db.execute("delete from owners where id = ?", (owner,))
         self.db.execute("delete from members where run = ?", (owner,))
-
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        self.db.execute("begin immediate")
-        try:
-            yield
-            self.db.execute("commit")
-        except BaseException:
-            with suppress(sqlite3.OperationalError):  # SQLite has rolled back by itself
-                self.db.execute("rollback")
-            raise
-
-
-def put_in_place(complete: Path, target: Path) -> None:
-    """Rename a file, or a folder of pictures, over what stands there."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if not target.is_dir():
-        complete.replace(target)
-        return
-    old = complete.with_name(f".{secrets.token_hex(6)}.old")
-    target.rename(old)
-    complete.rename(target)
-    shutil.rmtree(old, ignore_errors=True)
-
-
-def remove(path: Path) -> None:
-    """A file or a folder, if it is there."""
-    if path.is_dir():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)

@@ -36,13 +36,13 @@ class Sources:
         self.ledger = ledger
         self.recent: OrderedDict[tuple[str, str], Source | SonicError] = OrderedDict()
 
-    def __call__(self, path: Path, kind: str) -> Source:
+    def __call__(self, path: str, kind: str) -> Source:
         """kind: PICTURE or RECORDING.  Raises PortraitError or AudioError."""
-        name = (str(path), kind)
+        name = (path, kind)
         found = self.recent.get(name)
         if found is None:
             try:
-                found = self._looked_at(path, kind)
+                found = self._looked_at(Path(path), kind)
             except SonicError as error:
                 found = error
             self.recent[name] = found

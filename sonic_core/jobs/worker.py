@@ -32,7 +32,10 @@ from ..errors import (
     SonicError,
 )
 from ..job_json import job_from_values
-from .ledger import BEAT, WAIT_FOR_ROOM, Entry, Ledger, remove
+from ..threads import SHARE, one_thread
+from .ledger import BEAT, Entry, Ledger
+from .places import remove
+from .store import WAIT_FOR_ROOM
 
 if TYPE_CHECKING:
     from ..engines.base import Engine
@@ -52,7 +55,7 @@ FULL = (errno.ENOSPC, errno.EDQUOT)
 class Task:
     """What a worker is told.  folder: of the output.  run: whose clips.  tries: for each.  threads: its share.  measure: judge each clip.
 
-    device: for engines that have the choice, "" = the job's.
+    stop_after: failures, 0 = never.  device: for engines that have the choice, "" = the job's.
     """
 
     folder: str
@@ -60,6 +63,7 @@ class Task:
     tries: int = 2
     threads: int = 1
     measure: bool = True
+    stop_after: int = 0
     device: str = ""
 
 
@@ -120,7 +124,7 @@ class Worker:
         threading.Thread(target=self._beat, daemon=True).start()
         try:
             while not self.stopped.is_set():
-                clip = self.ledger.claim(self.task.run, self.owner)
+                clip = self.ledger.claim(self.task.run, self.owner, self.task.stop_after)
                 if clip is None:
                     self.stopped.wait(IDLE)
                 else:
@@ -187,7 +191,8 @@ class Worker:
         from ..judging.clip_quality import measure_file
         from ..judging.report_figures import as_dict
 
-        return as_dict(measure_file(path, self._progress))
+        with one_thread():
+            return as_dict(measure_file(path, self._progress))
 
     def _progress(self, stage: str, done: int, total: int, preview: Preview | None = None) -> None:
         self._check_stop()
@@ -265,7 +270,7 @@ def main() -> None:
     prepare_process()
     told = json.loads(_line())
     threads = told.get("threads", 1)
-    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    for name in (SHARE, "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ[name] = str(threads)
     import cv2
     import torch

@@ -12,6 +12,7 @@ from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
 from ..frames import Frame, FrameStream, exact_rate
+from ..threads import share_of_cores
 from .encoders import choose_encoder
 from .encoding import Encoding
 
@@ -48,6 +49,7 @@ class PictureTrack:
         context.color_range = LIMITED_RANGE
         # PyAV asks for threads by slices; x264 then cuts every picture into as many as there are cores, which costs speed and bits.
         context.thread_type = "AUTO"
+        context.thread_count = share_of_cores()  # 0: FFmpeg's own choice
         self.stream = stream
         self.reformatter = VideoReformatter()
         self.count = 0

@@ -24,6 +24,7 @@ from ..decoding import TolerantDecoder
 from ..errors import AudioError, OutputError
 from ..frames import Frame, FrameStream
 from ..opening import as_fraction, in_seconds
+from ..threads import share_of_cores
 
 log = logging.getLogger(__name__)
 
@@ -260,6 +261,7 @@ def _decoded(timeline: Timeline, width: int, height: int):
     with opened(timeline.path) as container:
         stream = picture_of(container, timeline.path)
         stream.thread_type = "AUTO"
+        stream.codec_context.thread_count = share_of_cores()  # 0: FFmpeg's own choice
         for index, frame in enumerate(_tolerant(container, stream)):
             time = frame.time if frame.time is not None else index / timeline.fps + timeline.zero
             yield time - timeline.zero, lambda frame=frame: _upright(frame, width, height)

@@ -52,8 +52,11 @@ def load_portrait(
     key = f"{digest}-{face_index}-v{ANALYSIS_VERSION}"
     portrait = _remembered(cache.read(key), picture, face_index, digest)
     if portrait is None:
-        portrait = analyse(load_networks(), picture, face_index, digest, progress)
-        cache.write(key, _to_remember(portrait))
+        with cache.alone(key):
+            portrait = _remembered(cache.read(key), picture, face_index, digest)
+            if portrait is None:
+                portrait = analyse(load_networks(), picture, face_index, digest, progress)
+                cache.write(key, _to_remember(portrait))
     progress("portrait", STEPS, STEPS)
     return replace(portrait, report=replace(portrait.report, advice=picture.notes + portrait.report.advice))
 

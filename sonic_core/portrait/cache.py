@@ -6,13 +6,14 @@ import contextlib
 import hashlib
 import logging
 import os
+import sqlite3
 import struct
 import sys
 import tempfile
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,6 +42,8 @@ UNREADABLE = (
 VARIABLE = "SONIC_PORTRAIT_CACHE"
 MAX_BYTES = 64 * 2**20
 SUFFIX = ".npz"
+LONGEST_WAIT = 120.0
+"""Seconds for which another process that measures the same picture is waited for."""
 
 
 def default_cache_dir() -> Path:
@@ -103,6 +106,25 @@ class ArrayCache:
             self._prune()
         except OSError as error:
             log.warning("cannot write to the portrait cache %s: %s", self.folder, error)
+
+    @contextlib.contextmanager
+    def alone(self, key: str) -> Iterator[None]:
+        """Measure what stands under `key` while nobody else does: the next one, also in another process, then finds it written.
+
+        The lock is an empty SQLite file (one of sixteen), which every system frees when its holder ends, however it ends.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            lock = sqlite3.connect(self.folder / f"{key[:1]}.lock", timeout=LONGEST_WAIT, isolation_level=None)
+        except (OSError, sqlite3.Error):  # a folder that cannot be written keeps nothing for others either
+            yield
+            return
+        try:
+            with contextlib.suppress(sqlite3.Error):
+                lock.execute("begin exclusive")
+            yield
+        finally:
+            lock.close()
 
     def _path(self, key: str) -> Path:
         return self.folder / f"{key}{SUFFIX}"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,7 +16,9 @@ from pathlib import Path
 import pytest
 
 from sonic_core.commands.demo import PORTRAIT, SPEECH
-from sonic_core.jobs.ledger import NAME, WORK, Ledger
+from sonic_core.jobs.ledger import WORK, Ledger
+from sonic_core.jobs.store import NAME
+from sonic_core.media.probe import probe
 
 ROOT = Path(__file__).parents[2]
 SHORT = ("--duration", "0.4", "--length-policy", "trim", "--min-resolution", "256", "--skip-measuring")
@@ -116,6 +120,58 @@ def test_a_row_that_fails_does_not_stop_the_others_and_its_reason_is_reported(tm
     assert page.index("=bad.mp4") < page.index("clip0.mp4")
     assert 'data-src="clip0.mp4"' in page
     assert "data:image/jpeg;base64," in page
+
+
+def test_so_many_failures_end_the_batch_and_the_rest_is_left_for_later(tmp_path):
+    from PIL import Image
+
+    Image.new("RGB", (300, 300), "grey").save(tmp_path / "grey.png")
+    bad = [f"{tmp_path / 'grey.png'},{SPEECH},bad{i}.mp4,0" for i in range(4)]
+    jobs, out = table(tmp_path, *bad, *clips(1)), tmp_path / "out"
+    code, answer = batch(jobs, "--output", out, "--stop-after", "2", *SHORT)
+    assert code == 1
+    assert (answer["failed"], answer["done"]) == (2, 0)
+    found = [state for state, _ in states(out).values()]
+    assert (found.count("failed"), found.count("waiting")) == (2, 3)
+    with (out / "report.csv").open(encoding="utf-8-sig", newline="") as file:
+        assert [row["state"] for row in csv.DictReader(file)].count("not made") == 3
+    code, answer = batch(jobs, "--output", out, *SHORT)
+    assert (code, answer["failed"], answer["done"]) == (1, 4, 1)
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A disk of 6 MB of its own."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mounted = shutil.which("mount") and subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=6m", "none", place], capture_output=True
+    )
+    if not mounted or mounted.returncode:
+        pytest.skip("this user may not mount a small disk")
+    yield place
+    subprocess.run(["umount", place], check=True)
+
+
+def test_a_disk_that_is_full_for_a_while_loses_no_clip(tmp_path, small_disk):
+    out, jobs = small_disk / "out", table(tmp_path, *clips(3))
+    process = started(jobs, "--output", out, "--workers", "2", "--retries", "0", *SHORT)
+    working(out)
+    filler = small_disk / "filler"
+    with filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while True:
+            file.write(bytes(4096))
+    assert shutil.disk_usage(small_disk).free == 0
+    time.sleep(8)  # several tries against the full disk
+    assert process.poll() is None
+    assert "done" not in dict(states(out).values()) or len(list(out.glob("*.mp4"))) < 3
+    filler.unlink()
+    code, answer = ended(process)
+    assert (code, answer["done"], answer["failed"]) == (0, 3, 0)
+    assert set(states(out).values()) == {("done", 1)}
+    for clip in out.glob("*.mp4"):
+        assert probe(clip).frames == 10
+    assert rest(out) == TIDY
 
 
 @POSIX

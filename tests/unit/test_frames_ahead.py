@@ -5,11 +5,16 @@ from __future__ import annotations
 import threading
 import time
 
+import av
 import numpy as np
 import pytest
 from renderer_samples import renderer, speech_track
 
+from sonic_core.frames import FrameStream
 from sonic_core.frames_ahead import SPARE, drawn_ahead
+from sonic_core.media.encoding import Encoding
+from sonic_core.media.picture_track import PictureTrack
+from sonic_core.threads import SHARE
 
 
 def test_results_come_in_the_order_of_what_was_given():
@@ -51,6 +56,14 @@ def test_closing_leaves_no_thread_behind():
     next(results)
     results.close()
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("frames")]
+
+
+def test_a_share_of_one_core_is_drawn_and_coded_by_the_caller_alone(monkeypatch, tmp_path):
+    monkeypatch.setenv(SHARE, "1")
+    assert set(drawn_ahead(lambda _: threading.current_thread(), range(4))) == {threading.current_thread()}
+    frames = FrameStream(1, 64, 64, 25.0, lambda: iter([np.zeros((64, 64, 3), np.uint8)]))
+    with av.open(str(tmp_path / "a.mp4"), "w") as container:
+        assert PictureTrack(container, frames, Encoding(), "h264").stream.codec_context.thread_count == 1
 
 
 def test_portraits_are_drawn_alike_by_two_threads_and_by_one():

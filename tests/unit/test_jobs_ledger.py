@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from sonic_core.errors import OutputError
-from sonic_core.jobs import ledger as ledgers
+from sonic_core.jobs import store
 from sonic_core.jobs.ledger import DONE, FAILED, FINISHING, WAITING, WORKING, Ledger, Planned
 
 
@@ -119,6 +119,6 @@ def test_what_is_given_back_was_not_tried(ledger):
 
 
 def test_a_file_that_is_no_ledger_is_told(tmp_path):
-    (tmp_path / ledgers.NAME).write_bytes(b"no database at all, only text that is long enough" * 20)
+    (tmp_path / store.NAME).write_bytes(b"no database at all, only text that is long enough" * 20)
     with pytest.raises(OutputError, match="cannot be used"):
         Ledger(tmp_path)

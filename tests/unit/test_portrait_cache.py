@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 from portrait_samples import SAMPLE
 
 from sonic_core.portrait.analysis import _remembered, load_portrait
-from sonic_core.portrait.cache import ArrayCache, content_digest, default_cache_dir
+from sonic_core.portrait.cache import LONGEST_WAIT, ArrayCache, content_digest, default_cache_dir
 from sonic_core.portrait.loading import load_picture
 
 ARRAYS = {"a": np.arange(6, dtype=np.float32).reshape(2, 3), "text": np.array("words")}
@@ -78,6 +79,45 @@ def test_several_writers_and_a_reader_never_see_half_a_file(tmp_path):
     assert all(writer.returncode == 0 for writer in writers)
     assert seen
     assert [path.name for path in tmp_path.iterdir()] == ["key.npz"]
+
+
+MEASURES = """
+import sys
+from pathlib import Path
+from sonic_core.portrait import analysis
+
+real = analysis.analyse
+def counted(*args):
+    print("measured", flush=True)
+    return real(*args)
+analysis.analyse = counted
+sys.stdin.readline()  # both begin together
+analysis.load_portrait(Path(sys.argv[1]), cache_dir=Path(sys.argv[2]))
+"""
+
+
+def test_processes_that_want_the_same_portrait_at_once_measure_it_once(tmp_path):
+    command = [sys.executable, "-c", MEASURES, str(SAMPLE), str(tmp_path)]
+    both = [
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT) for _ in range(2)
+    ]
+    said = []
+    for process in both:
+        process.stdin.write("\n")
+        process.stdin.flush()
+    for process in both:
+        said.append(process.communicate(timeout=120)[0])
+        assert process.returncode == 0
+    assert sorted(said) == ["", "measured\n"]
+
+
+def test_a_holder_of_the_lock_that_dies_frees_it(tmp_path):
+    code = "import sys, os; from pathlib import Path; from sonic_core.portrait.cache import ArrayCache\n"
+    code += "with ArrayCache(Path(sys.argv[1])).alone('key'): os.kill(os.getpid(), 9)"
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], cwd=ROOT)
+    begin = time.monotonic()
+    with ArrayCache(tmp_path).alone("key"):
+        assert time.monotonic() - begin < LONGEST_WAIT / 2
 
 
 def test_the_environment_names_the_folder(monkeypatch, tmp_path):

@@ -1,0 +1,27 @@
+"""Files that get their names when they are complete, by one rename."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+from pathlib import Path
+
+
+def put_in_place(complete: Path, target: Path) -> None:
+    """Rename a file, or a folder of pictures, over what stands there."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if not target.is_dir():
+        complete.replace(target)
+        return
+    old = complete.with_name(f".{secrets.token_hex(6)}.old")
+    target.rename(old)
+    complete.rename(target)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def remove(path: Path) -> None:
+    """A file or a folder, if it is there."""
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
