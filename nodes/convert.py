@@ -16,6 +16,7 @@ from torch import Tensor
 from ..sonic_core.audio.channels import mono_gains
 from ..sonic_core.audio.clip import AudioClip
 from ..sonic_core.audio.loading import clip_from_waveform
+from ..sonic_core.compositing import over
 from ..sonic_core.engines.base import Conditioning, Engine, Latents
 from ..sonic_core.errors import AudioError, OutputError, PortraitError, SettingsError
 from ..sonic_core.frames import Frame, FrameStream
@@ -77,6 +78,33 @@ def picture_from_images(images: Tensor) -> tuple[NDArray[np.uint8], tuple[str, .
     return to_uint8(images[0]), (note,) if note else ()
 
 
+def with_transparency(picture: NDArray[np.uint8], transparency: Tensor | None) -> NDArray[np.uint8]:
+    """The picture, RGBA uint8 where a MASK `[B, H, W]` as Load Image gives it (1 = transparent) hides parts of it.
+
+    Load Image gives an empty mask of 64 x 64 for pictures without transparency.  Raises PortraitError for a mask of another size.
+    """
+    if transparency is None:
+        return picture
+    hidden = picture_from_mask(transparency)[..., 0]
+    if not hidden.any():
+        return picture
+    if hidden.shape != picture.shape[:2]:
+        raise PortraitError(
+            f"The transparency is {hidden.shape[1]} x {hidden.shape[0]}, the image {picture.shape[1]} x {picture.shape[0]}. "
+            "Connect the mask that Load Image gives for the same picture."
+        )
+    return np.dstack([picture[..., :3], 255 - hidden])
+
+
+def picture_from_mask(mask: Tensor) -> NDArray[np.uint8]:
+    """The first mask of a MASK `[B, H, W]` as a grey picture, uint8 `[H, W, 3]`."""
+    if not isinstance(mask, Tensor) or mask.ndim not in (2, 3) or not mask.numel():
+        shape = list(mask.shape) if isinstance(mask, Tensor) else type(mask).__name__
+        raise PortraitError(f"The mask input is {shape}; expected [masks, height, width].")
+    first = mask if mask.ndim == 2 else mask[0]
+    return to_uint8(first[..., None].expand(*first.shape, 3))
+
+
 def images_from_picture(picture: NDArray[np.uint8]) -> Tensor:
     """IMAGE `[1, H, W, 3]` of one RGB picture."""
     return torch.from_numpy(np.ascontiguousarray(picture[..., :3]))[None].float().div_(255)
@@ -84,27 +112,78 @@ def images_from_picture(picture: NDArray[np.uint8]) -> Tensor:
 
 def frames_from_images(images: Tensor, fps: float) -> FrameStream:
     """The frames of an IMAGE batch, converted one at a time; transparency is dropped."""
+    return _frames(images[..., :3] if _is_images(images) else images, None, fps)
+
+
+def transparent_frames(images: Tensor, fps: float, transparency: Tensor | None = None) -> FrameStream:
+    """The same with the opacity of an IMAGE of four channels, or of a MASK (1 = transparent) with one mask, or one for each frame.
+
+    Raises PortraitError for a MASK of another size.
+    """
+    if transparency is not None and _is_images(images):
+        wanted = (len(images), *images.shape[1:3])
+        masks = transparency[None] if transparency.ndim == 2 else transparency
+        if not masks.any():
+            transparency = None
+        elif tuple(masks.shape) not in (wanted, (1, *wanted[1:])):
+            raise PortraitError(
+                f"The transparency is {list(masks.shape)}, the images are {list(wanted)}. "
+                "Connect a mask of their size: one for each of them, or one for all."
+            )
+        else:
+            transparency = masks
+    return _frames(images, transparency, fps)
+
+
+def _frames(images: Tensor, transparency: Tensor | None, fps: float) -> FrameStream:
     check_images(images)
     if len(images) == 0:
         raise OutputError("There are no frames: the image batch is empty.")
-    length, height, width = images.shape[:3]
+    length, height, width, channels = images.shape
 
     def frames() -> Iterator[Frame]:
-        for image in images:
-            yield to_uint8(image[..., :3])
+        for index, image in enumerate(images):
+            if transparency is None:
+                yield to_uint8(image)
+            else:
+                hidden = transparency[min(index, len(transparency) - 1)]
+                yield np.dstack([to_uint8(image[..., :3]), 255 - to_uint8(hidden[..., None])])
 
-    return FrameStream(length, width, height, float(fps), frames)
+    return FrameStream(length, width, height, float(fps), frames, 3 if transparency is None and channels == 3 else 4)
+
+
+def _is_images(images: Tensor) -> bool:
+    return isinstance(images, Tensor) and images.ndim == 4
 
 
 def images_from_frames(frames: FrameStream, progress: Progress = ignore, stage: str = "rendering") -> Tensor:
-    """IMAGE `[T, H, W, 3]` float32 0..1 of a whole stream; needs 12 bytes per pixel and frame."""
-    images = torch.empty((len(frames), frames.height, frames.width, 3), dtype=torch.float32)
+    """IMAGE `[T, H, W, 3 or 4]` float32 0..1 of a whole stream; needs 12 or 16 bytes per pixel and frame."""
+    images = torch.empty((len(frames), frames.height, frames.width, frames.channels), dtype=torch.float32)
     values = images.numpy()
     progress(stage, 0, len(frames))
     for index, frame in enumerate(frames):
         np.multiply(frame, UNIT, out=values[index])
-        progress(stage, index + 1, len(frames), partial(np.asarray, frame))
+        progress(stage, index + 1, len(frames), partial(over, frame))
     return images
+
+
+def images_and_masks(frames: FrameStream, keep: bool, progress: Progress) -> tuple[Tensor, Tensor]:
+    """IMAGE of a stream, and a MASK `[T, H, W]` of what is transparent in it (1); one empty mask for a stream without transparency.
+
+    keep: the images have four channels and colours up to the edge; otherwise transparent parts are white.
+    """
+    if not frames.has_alpha:
+        return images_from_frames(frames, progress), torch.zeros((1, frames.height, frames.width))
+    masks = torch.empty((len(frames), frames.height, frames.width), dtype=torch.float32)
+    values = masks.numpy()
+
+    def noted() -> Iterator[Frame]:
+        for index, frame in enumerate(frames):
+            np.multiply(255 - frame[..., 3], UNIT, out=values[index])
+            yield frame
+
+    seen = replace(frames, start=noted)
+    return images_from_frames(seen if keep else seen.over(), progress), masks
 
 
 def check_images(images: Tensor) -> None:

@@ -45,7 +45,7 @@ def encoding_inputs() -> list[io.Input]:
     ]
 
 
-FORMATS = ("mp4", "webm", "gif", "png")
+FORMATS = ("mp4", "webm", "gif", "png", "mov")
 
 
 def file_inputs() -> list[io.Input]:
@@ -57,7 +57,8 @@ def file_inputs() -> list[io.Input]:
                 options=list(FORMATS),
                 default=FORMATS[0],
                 optional=True,
-                tooltip="mp4 plays everywhere; webm; gif has no sound; png = a folder with a picture per frame and the sound as wav.",
+                tooltip="mp4 plays everywhere; webm; gif has no sound; png = a folder with a picture per frame and the sound as wav; "
+                "mov = ProRes 4444 for video editors. webm, mov and png keep transparency.",
             )
         ),
         advanced(
@@ -66,7 +67,8 @@ def file_inputs() -> list[io.Input]:
                 options=list(CODECS),
                 default=Encoding.codec,
                 optional=True,
-                tooltip="Of the picture: h264, hevc or av1 in an mp4, vp9 or av1 in a webm; auto = h264, vp9.",
+                tooltip="Of the picture: h264, hevc or av1 in an mp4, vp9 or av1 in a webm, prores, h264 or hevc in a mov; "
+                "auto = h264, vp9, prores.",
             )
         ),
         advanced(
@@ -83,7 +85,7 @@ def file_inputs() -> list[io.Input]:
                 options=list(AUDIO_CODECS),
                 default=Encoding.audio_codec,
                 optional=True,
-                tooltip="aac or mp3 in an mp4, opus in a webm; auto = aac, opus.",
+                tooltip="aac or mp3 in an mp4 or mov, opus in a webm; auto = aac, opus.",
             )
         ),
         advanced(

@@ -7,11 +7,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..sonic_core.engines.base import Engine
-from ..sonic_core.errors import PortraitError, SettingsError
+from ..sonic_core.errors import SettingsError
 from ..sonic_core.portrait.choosing import choose_portrait, parse_box
 from ..sonic_core.portrait.portrait import Portrait
 from ..sonic_core.progress import Progress, ignore
-from .convert import to_uint8
+from .convert import picture_from_mask
 from .engine_inputs import engines_that
 from .host import advanced, io
 
@@ -69,12 +69,3 @@ def portrait_of(
     box = parse_box(face_box) if face_box.strip() else None
     painted = None if mask is None else picture_from_mask(mask)
     return choose_portrait(picture, face_index, box, painted, no_face == WHOLE, progress)
-
-
-def picture_from_mask(mask: Tensor) -> NDArray[np.uint8]:
-    """The first mask of a MASK `[B, H, W]` as a grey picture, uint8 `[H, W, 3]`."""
-    if not isinstance(mask, Tensor) or mask.ndim not in (2, 3) or not mask.numel():
-        shape = list(mask.shape) if isinstance(mask, Tensor) else type(mask).__name__
-        raise PortraitError(f"The mask input is {shape}; expected [masks, height, width].")
-    first = mask if mask.ndim == 2 else mask[0]
-    return to_uint8(first[..., None].expand(*first.shape, 3))

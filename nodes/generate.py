@@ -15,7 +15,7 @@ from ..sonic_core.pipeline import Loaded, generate, kept_in
 from ..sonic_core.settings import Settings
 from ..sonic_core.threads import one_thread
 from . import host
-from .convert import check_model, clip_from_audio, picture_from_images
+from .convert import check_model, clip_from_audio, picture_from_images, with_transparency
 from .encoding_inputs import FORMATS, encoding, encoding_inputs, file_inputs, filename_input
 from .face_inputs import STOP, face_inputs, portrait_of
 from .host import io
@@ -25,6 +25,7 @@ from .playable import playable
 from .report import warning_lines
 from .setting_inputs import INFERENCE, LATER_INFERENCE, LATER_PREPARE, PREPARE, later_setting_inputs, setting_inputs
 from .threads import threads_for
+from .transparency_inputs import background_inputs, colour_only
 
 
 class Generate(io.ComfyNode):
@@ -51,6 +52,7 @@ class Generate(io.ComfyNode):
                 rate_input(),
                 *face_inputs(),
                 *later_setting_inputs((*LATER_PREPARE, *LATER_INFERENCE)),
+                *background_inputs(),
             ],
             outputs=[
                 io.Video.Output(display_name="video", tooltip="The finished file, for other video nodes."),
@@ -94,6 +96,8 @@ class Generate(io.ComfyNode):
         mask: Tensor | None = None,
         face_box: str = "",
         no_face: str = STOP,
+        background: str = "",
+        transparency: Tensor | None = None,
         **settings: Any,
     ) -> io.NodeOutput:
         check_model(model)
@@ -101,6 +105,7 @@ class Generate(io.ComfyNode):
         progress = host.progress({"portrait": 3, "audio": 1, "sampling": 2, "rendering": 2, "encoding": 92})
         clip = clip_from_audio(audio)
         picture, notes = picture_from_images(image)
+        picture = with_transparency(picture, transparency)
         with one_thread():
             portrait, area = portrait_of(model, picture, wanted.face_index, mask, face_box, no_face, progress)
         place = host.output_place(filename_prefix, *model.frame_size(portrait, wanted), f".{file_format}")
@@ -115,6 +120,7 @@ class Generate(io.ComfyNode):
             encoding=encoding(crf, preset, audio_kbps, codec, hardware, audio_codec, even_sides),
             labels=Labels(visible=label(visible_label, label_language)),
             tags=host.workflow_tags(cls.hidden if keep_workflow else None),
+            background=colour_only(background),
         )
         kept = None
         if not model.declaration.cheap_trial:

@@ -7,9 +7,10 @@ from typing import Any
 
 from ..sonic_core.engines.base import Conditioning, Engine
 from . import host
-from .convert import audio_from_clip, check_same_engine, images_from_frames, latents_from
+from .convert import audio_from_clip, check_same_engine, images_and_masks, latents_from
 from .host import io
 from .threads import threads_for
+from .transparency_inputs import KEPT, WHITE, transparent_parts_input
 
 
 class LatentDecode(io.ComfyNode):
@@ -27,6 +28,7 @@ class LatentDecode(io.ComfyNode):
                 host.SonicModel.Input("model", tooltip="From Sonic Model Loader, the same as for inference."),
                 host.SonicPredata.Input("predata", tooltip="From SONIC_PreData, the same as for inference."),
                 io.Latent.Input("latent", tooltip="From Sonic Inference."),
+                transparent_parts_input(),
             ],
             outputs=[
                 io.Image.Output(display_name="images", tooltip="The frames in order."),
@@ -35,15 +37,22 @@ class LatentDecode(io.ComfyNode):
                     display_name="audio",
                     tooltip="The recording as long as the frames (trimmed or padded if you asked for it).",
                 ),
+                io.Mask.Output(
+                    display_name="mask",
+                    tooltip="What is transparent in each frame (white), for Join Image with Alpha or Video Combine (Sonic); "
+                    "one black mask where the picture has no transparency.",
+                ),
             ],
             **host.newer_keywords(search_aliases=["decode", "vae decode", "lip sync", "talking head", "解码"]),
         )
 
     @classmethod
-    def execute(cls, model: Engine, predata: Conditioning, latent: Mapping[str, Any]) -> io.NodeOutput:
+    def execute(
+        cls, model: Engine, predata: Conditioning, latent: Mapping[str, Any], transparent_parts: str = WHITE
+    ) -> io.NodeOutput:
         check_same_engine(predata, model)
         progress = host.progress({"rendering": 1}, preview=True)
         with threads_for(model):
             frames = model.decode(predata, latents_from(latent, model), progress)
-            images = images_from_frames(frames, progress)
-        return io.NodeOutput(images, frames.fps, audio_from_clip(predata.audio))
+            images, masks = images_and_masks(frames, transparent_parts == KEPT, progress)
+        return io.NodeOutput(images, frames.fps, audio_from_clip(predata.audio), masks)

@@ -22,14 +22,14 @@ PREVIEW = Encoding(crf=23, preset="ultrafast", even="pad", length="trim")
 
 
 def playable(path: Path, clip: AudioClip | None, progress: Progress) -> Path | None:
-    """A temporary mp4 with the pictures of `path` and the sound of `clip`.
+    """A temporary mp4 with the pictures of `path` (over white) and the sound of `clip`.
 
     None when `path` plays in a browser itself, or when the copy cannot be made: the file is complete, and nothing may lose it now.
     """
     try:
         if probe(path).video_codec in PLAYED.get(path.suffix.lower(), ()):
             return None
-        return write_video(read_frames(path), clip, host.temporary_file(".mp4"), PREVIEW, progress=progress)
+        return write_video(read_frames(path).over(), clip, host.temporary_file(".mp4"), PREVIEW, progress=progress)
     except (SonicError, OSError) as error:
         log.warning("%s is complete, but there is no copy of it to play on the node: %s", path, error)
         return None

@@ -13,13 +13,14 @@ from ..sonic_core.media.provenance import audio_digest
 from ..sonic_core.settings import Settings
 from ..sonic_core.threads import one_thread
 from . import host
-from .convert import check_model, clip_from_audio, images_from_picture, picture_from_images
+from .convert import check_model, clip_from_audio, images_from_picture, picture_from_images, with_transparency
 from .estimate import estimated_seconds, expected_cost
 from .face_inputs import STOP, face_inputs, portrait_of
 from .host import io
 from .report import captioned, face_picture, report_lines
 from .setting_inputs import LATER_PREPARE, PREPARE, later_setting_inputs, setting_inputs
 from .threads import threads_for
+from .transparency_inputs import transparency_input
 
 
 class SONIC_PreData(io.ComfyNode):  # noqa: N801  the name on the users' design card
@@ -37,6 +38,7 @@ class SONIC_PreData(io.ComfyNode):  # noqa: N801  the name on the users' design 
                 *setting_inputs(PREPARE),
                 *face_inputs(),
                 *later_setting_inputs(LATER_PREPARE),
+                transparency_input(),
             ],
             outputs=[
                 host.SonicPredata.Output(display_name="predata", tooltip="For Sonic Inference and Latent Decode."),
@@ -67,6 +69,7 @@ class SONIC_PreData(io.ComfyNode):  # noqa: N801  the name on the users' design 
         mask: Tensor | None = None,
         face_box: str = "",
         no_face: str = STOP,
+        transparency: Tensor | None = None,
         **settings: Any,
     ) -> io.NodeOutput:
         check_model(model)
@@ -74,6 +77,7 @@ class SONIC_PreData(io.ComfyNode):  # noqa: N801  the name on the users' design 
         progress = host.progress({"portrait": 4, "audio": 1})
         clip = clip_from_audio(audio)
         picture, notes = picture_from_images(image)
+        picture = with_transparency(picture, transparency)
         with one_thread():
             portrait, area = portrait_of(model, picture, wanted.face_index, mask, face_box, no_face, progress)
         with threads_for(model):

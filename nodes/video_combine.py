@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,15 +13,17 @@ from ..sonic_core.media.encoding import Encoding
 from ..sonic_core.media.labels import Labels
 from ..sonic_core.media.lengths import match_lengths
 from ..sonic_core.media.visible_label import with_visible_label
-from ..sonic_core.media.writer import write_video
+from ..sonic_core.media.writer import holds_alpha, write_video
 from ..sonic_core.settings import LENGTH_POLICIES
 from . import host
-from .convert import check_predata, clip_from_audio, frames_from_images
+from .convert import check_predata, clip_from_audio, transparent_frames
 from .encoding_inputs import FORMATS, encoding, encoding_inputs, file_inputs, filename_input
 from .host import advanced, io
 from .marking_inputs import NO_LABEL, label, marking_inputs
 from .playable import playable
 from .provenance import known_provenance
+
+log = logging.getLogger(__name__)
 
 
 class VideoCombine(io.ComfyNode):
@@ -61,6 +64,12 @@ class VideoCombine(io.ComfyNode):
                     optional=True,
                     tooltip="From Sonic Inference: lets the file name the seed and the settings.",
                 ),
+                io.Mask.Input(
+                    "mask",
+                    optional=True,
+                    tooltip="What is transparent in the images (white): one mask for each, or one for all. Kept in webm, mov and png; "
+                    "in other files transparent parts become white.",
+                ),
             ],
             outputs=[
                 io.Video.Output(display_name="video", tooltip="The finished file, for other video nodes."),
@@ -92,10 +101,11 @@ class VideoCombine(io.ComfyNode):
         even_sides: str = Encoding.even,
         predata: Conditioning | None = None,
         latent: Mapping[str, Any] | None = None,
+        mask: Tensor | None = None,
     ) -> io.NodeOutput:
         if predata is not None:
             check_predata(predata)
-        frames = frames_from_images(images, fps)
+        frames = transparent_frames(images, fps, mask)
         clip = clip_from_audio(audio) if audio is not None else None
         labels = Labels(visible=label(visible_label, label_language))
         provenance = known_provenance(predata, latent, clip, labels)
@@ -104,11 +114,18 @@ class VideoCombine(io.ComfyNode):
         frames = with_visible_label(frames, labels.visible)
         place = host.output_place(filename_prefix, frames.width, frames.height, f".{file_format}")
         progress = host.progress({"encoding": 1})
+        chosen = encoding(crf, preset, audio_kbps, codec, hardware, audio_codec, even_sides)
+        if frames.has_alpha and not holds_alpha(place.path, chosen):
+            log.warning(
+                "Transparent parts are white: a .%s cannot hold transparency. Choose webm, mov or png to keep it.",
+                file_format,
+            )
+            frames = frames.over()
         path = write_video(
             frames,
             clip,
             place.path,
-            encoding(crf, preset, audio_kbps, codec, hardware, audio_codec, even_sides),
+            chosen,
             {**host.workflow_tags(cls.hidden if keep_workflow else None), **provenance.tags()},
             progress=progress,
         )

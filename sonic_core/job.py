@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from .background import background_of
 from .between.interpolators import INTERPOLATORS, check_fps, check_interpolator
 from .engines.base import Origin
 from .engines.declaration import Declaration
@@ -52,7 +53,7 @@ class Job:
     interpolation: how frames between an engine's frames are made.  smoothing: of the decoded frames, before others are made between them
     and labels are drawn.  labels: what marks the clip as synthetic beyond what every file says.  tags: further metadata of the file, such
     as its title.  overwrite: replace an existing output; otherwise it is kept and a numbered name used.
-    picture_frame: the picture is this frame (from 0) of a video file.
+    picture_frame: the picture is this frame (from 0) of a video file.  background: of a picture with transparent parts (background.py).
     """
 
     picture: Path | None
@@ -71,6 +72,7 @@ class Job:
     tags: Mapping[str, str] = field(default_factory=dict)
     overwrite: bool = False
     picture_frame: int | None = None
+    background: str = ""
 
     def __post_init__(self) -> None:
         for name in ("picture", "recording", "output"):
@@ -81,6 +83,7 @@ class Job:
             raise SettingsError(
                 f"picture_frame is {self.picture_frame}; expected 0 (the first frame of a video) or more."
             )
+        background_of(self.background)
         check_interpolator(self.interpolation)
         if self.output_fps is not None:
             check_fps(self.output_fps)

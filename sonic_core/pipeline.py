@@ -35,6 +35,7 @@ from .portrait.portrait import Portrait
 from .progress import Progress, ignore
 from .settings import Settings
 from .threads import one_thread
+from .transparency import Ground, ground_for, laid_over
 
 log = logging.getLogger(__name__)
 
@@ -140,16 +141,20 @@ def generate(
     if engine.name != job.engine:
         raise SettingsError(f"The job is for the engine {job.engine!r}, but {engine.name!r} is loaded. Use the same.")
     between = _between(job, loaded)
+    ground = ground_for(portrait, job.background, engine.declaration, job.output, job.encoding, between is not None)
+    origin_digest = portrait.digest
+    if not engine.declaration.keeps_alpha:
+        portrait = laid_over(portrait, ground.behind)
     with _threads_for(engine, between):
         conditioning = engine.prepare(portrait, audio, settings, progress, mask)
-        conditioning = replace(conditioning, origin=Origin(portrait.digest, audio_digest(audio)))
+        conditioning = replace(conditioning, origin=Origin(origin_digest, audio_digest(audio)))
         for warning in conditioning.warnings:  # before the long work: somebody may want to stop it
             log.warning("%s", warning)
         origin = _origin(engine, portrait, audio, settings, mask) if kept else {}
         latents, kept = _sampled(engine, conditioning, settings, kept, origin, progress)
         provenance = job.provenance(conditioning.origin)
         with _kept_until_done(kept):
-            frames = _frames(engine, conditioning, latents, job, between, progress)
+            frames = _frames(engine, conditioning, latents, job, between, progress, ground)
             frames = with_visible_label(frames, labels.visible)
             path = write_video(
                 frames,
@@ -161,7 +166,7 @@ def generate(
                 progress,
                 finish=partial(sign, signing=labels.signing, title=job.output.name) if labels.signing else None,
             )
-    return Generated(path, len(frames), frames.duration, conditioning.notes, conditioning.warnings)
+    return Generated(path, len(frames), frames.duration, ground.notes + conditioning.notes, conditioning.warnings)
 
 
 def _threads_for(engine: Engine, between: Between[Frame] | None) -> AbstractContextManager[None]:
@@ -189,15 +194,20 @@ def _frames(
     job: Job,
     between: Between[Frame] | None,
     progress: Progress,
+    ground: Ground,
 ) -> FrameStream:
-    """The decoded frames, smoothed; at another rate drawn so where the engine can draw any moment, otherwise made between its frames."""
+    """The decoded frames on their ground, smoothed; at another rate drawn so where the engine can draw any moment, otherwise made between
+    its frames."""
     fps, seconds = job.output_fps, conditioning.audio.duration
-    if fps is None or fps == engine.fps:
-        return job.smoothing(engine.decode(conditioning, latents, progress))
-    if between is None:
-        drawn = engine.at_rate(latents, fps, conditioning.audio.frame_count(fps))
-        return job.smoothing(engine.decode(conditioning, drawn, progress))
-    return interpolated(job.smoothing(engine.decode(conditioning, latents, progress)), fps, between, seconds)
+    if fps not in (None, engine.fps) and between is None:
+        latents = engine.at_rate(latents, fps, conditioning.audio.frame_count(fps))
+    frames = engine.decode(conditioning, latents, progress)
+    if not ground.kept:
+        frames = frames.over(ground.behind)
+    frames = frames.with_colours(job.smoothing)
+    if fps is None or between is None:
+        return frames
+    return interpolated(frames, fps, between, seconds)
 
 
 def _sampled(

@@ -35,7 +35,7 @@ def check_sound(audio: AudioClip) -> None:
 
 def checked(frames: FrameStream) -> Iterator[Frame]:
     """The stream's frames; OutputError as soon as one is not what the stream announced."""
-    expected = (frames.height, frames.width, 3)
+    expected = (frames.height, frames.width, frames.channels)
     seen = 0
     for frame in frames:
         seen += 1

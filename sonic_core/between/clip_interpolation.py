@@ -73,7 +73,7 @@ def interpolate_clip(
     if path.is_dir() or path.suffix.lower() == GIF:
         check_output(target)
         sound = load_audio(path / SOUND) if (path / SOUND).exists() else None
-        frames = interpolated(read_frames(path), fps, between, sound.duration if sound else None)
+        frames = interpolated(read_frames(path).over(), fps, between, sound.duration if sound else None)
         return write_video(frames, sound, target, encoding, own_tags(probe(path).metadata), overwrite, progress)
     timeline = read_any_timeline(path)
     frames = interpolated(_steady(timeline), fps, between, _duration(timeline))

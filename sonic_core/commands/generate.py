@@ -14,7 +14,7 @@ from .engine_options import add_engine, check_long_work
 from .estimate import tell_estimate, tell_plan
 from .interpolate import add_interpolation
 from .job_options import job_from
-from .options import add_encoding, add_labels, add_recording, add_settings, add_smoothing
+from .options import add_background, add_encoding, add_labels, add_recording, add_settings, add_smoothing
 from .portrait_options import add_face_choices
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--output",
         type=Path,
         metavar="FILE.mp4",
-        help="The video to make: .mp4, .webm, .gif, or .png for a folder of pictures. Only --estimate needs none.",
+        help="The video to make: .mp4, .webm, .mov, .gif, or .png for a folder of pictures. Only --estimate needs none.",
     )
     add_common_arguments(parser)
 
@@ -43,6 +43,7 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
     add_face_choices(parser)
     add_settings(parser)
     add_encoding(parser)
+    add_background(parser)
     add_smoothing(parser)
     add_frame_rate(parser)
     add_labels(parser)

@@ -37,6 +37,7 @@ JOB: dict[str, Callable[[Arguments], Any]] = {
     "encoding": encoding_from,
     "labels": labels_from,
     "tags": lambda args: {"title": args.output.stem} if args.output else {},
+    "background": lambda args: args.background,
     "overwrite": lambda args: args.overwrite,
 }
 """What each field of `Job` is made from."""

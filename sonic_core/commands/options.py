@@ -8,6 +8,7 @@ from dataclasses import Field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..background import HELP
 from ..errors import SettingsError
 from ..media.encoding import AUDIO_CODECS, CODECS, EVEN_POLICIES, PRESETS, Encoding
 from ..media.provenance import PRODUCER
@@ -79,7 +80,7 @@ def add_encoding(parser: argparse.ArgumentParser) -> None:
         "--codec",
         choices=CODECS,
         default=Encoding.codec,
-        help="Picture: h264, hevc or av1 in an mp4, vp9 or av1 in a webm. Default auto: h264, vp9.",
+        help="Picture: h264, hevc or av1 in an mp4, vp9 or av1 in a webm, prores, h264 or hevc in a mov. Default auto: h264, vp9, prores.",
     )
     group.add_argument(
         "--hardware", action="store_true", help="Encode on an NVIDIA GPU if there is one; otherwise on the CPU."
@@ -88,7 +89,7 @@ def add_encoding(parser: argparse.ArgumentParser) -> None:
         "--audio-codec",
         choices=AUDIO_CODECS,
         default=Encoding.audio_codec,
-        help="Sound: aac or mp3 in an mp4, opus in a webm. Default auto: aac, opus.",
+        help="Sound: aac or mp3 in an mp4 or mov, opus in a webm. Default auto: aac, opus.",
     )
     group.add_argument(
         "--audio-kbps",
@@ -119,6 +120,11 @@ def encoding_from(args: argparse.Namespace) -> Encoding:
         audio_codec=args.audio_codec,
         even=args.even_sides,
     )
+
+
+def add_background(parser: argparse.ArgumentParser) -> None:
+    """What stands behind a picture with transparent parts."""
+    parser.add_argument("--background", default="", metavar="transparent|#RRGGBB|FILE", help=HELP)
 
 
 def add_smoothing(parser: argparse.ArgumentParser) -> None:

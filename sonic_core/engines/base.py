@@ -122,7 +122,10 @@ class Engine(ABC):
 
     @abstractmethod
     def decode(self, conditioning: Conditioning, latents: Latents, progress: Progress = ignore) -> FrameStream:
-        """Turn latents into frames at `latents.fps` or the engine's own rate, lazily: `conditioning.frame_count` at its own."""
+        """Turn latents into frames at `latents.fps` or the engine's own rate, lazily: `conditioning.frame_count` at its own.
+
+        RGB; with opacity where the portrait has transparent parts and the engine's declaration says that it keeps them.
+        """
 
     def at_rate(self, latents: Latents, fps: float, length: int) -> Latents:
         """The same clip in `length` frames at another rate; only of engines that declare `draws_any_moment`."""

@@ -98,6 +98,7 @@ class Declaration:
     needs_mesh: animates a face mesh; otherwise a face box is enough.  takes_mask: speech can be kept to a part of the picture.
     draws_any_moment: `Engine.at_rate` gives latents of another frame rate, so that no frame has to be made from others.
     streams: `Engine.stage` makes a portrait ready to perform while sound arrives (streaming.py).
+    keeps_alpha: frames of a portrait with transparent parts carry its opacity; others are given it over a background.
     """
 
     name: str
@@ -118,6 +119,7 @@ class Declaration:
     takes_mask: bool = False
     draws_any_moment: bool = False
     streams: bool = False
+    keeps_alpha: bool = False
 
     def option(self, name: str) -> Option | None:
         """Its option of that name, None = it has none."""

@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from ..background import background_of
 from ..engines.declaration import CHOSEN, FOLDERS
 from ..engines.registry import all_options
 from ..errors import SettingsError
@@ -47,6 +48,7 @@ def columns() -> dict[str, Column]:
         "face_box": Column(("face", "box"), tuple),
         "mask": Column(("face", "mask")),
         "whole_image": Column(("face", "whole_image"), bool),
+        "background": Column(("background",)),
         "output_fps": Column(("output_fps",), float),
         "interpolation": Column(("interpolation",)),
         "smooth": Column(("smoothing", "method")),
@@ -115,6 +117,8 @@ def job_values(row: Mapping[str, Any], base: Mapping[str, Any], folder: Path) ->
     for name in ("picture", "recording"):
         if isinstance(values.get(name), str):
             values[name] = str(folder / Path(values[name]).expanduser())
+    if isinstance(values.get("background"), str) and isinstance(behind := background_of(values["background"]), Path):
+        values["background"] = str(folder / behind)
     face = values.get("face")
     if isinstance(face, dict) and isinstance(face.get("mask"), str):
         face["mask"] = str(folder / Path(face["mask"]).expanduser())

@@ -31,9 +31,9 @@ def read_clip(path: Path, progress: Progress = ignore) -> tuple[FrameStream, Hea
     A folder is read as a PNG sequence with its sound.wav.
     """
     if path.suffix.lower() == ".gif":
-        return read_frames(path), None
+        return read_frames(path).over(), None
     if path.is_dir():
-        frames, sound = read_frames(path), path / SOUND
+        frames, sound = read_frames(path).over(), path / SOUND
         return frames, hear_clip(load_audio(sound), frames.duration, progress) if sound.exists() else None
     timeline = read_any_timeline(path)
     count = len(timeline.times)

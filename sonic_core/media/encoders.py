@@ -21,12 +21,21 @@ Options = dict[str, str]
 
 @dataclass(frozen=True)
 class Encoder:
-    """One of FFmpeg's encoders: its name, its options for an `Encoding`, and the tag players want in an mp4."""
+    """One of FFmpeg's encoders: its name, its options for an `Encoding`, and the tag players want in an mp4.
+
+    pixels: the form of its picture, with_alpha: the same beside opacity, "" = it has none.
+    """
 
     name: str
     options: Callable[[Encoding], Options]
     tag: str = ""
     hardware: bool = False
+    pixels: str = "yuv420p"
+    with_alpha: str = ""
+
+    def form(self, alpha: bool) -> str:
+        """The form of the picture that it is given."""
+        return self.with_alpha if alpha else self.pixels
 
 
 def _on_scale(crf: int, slope: float) -> int:
@@ -64,6 +73,11 @@ def _nvenc(encoding: Encoding) -> Options:
     return {"rc": "vbr", "cq": str(max(1, encoding.crf)), "b": "0", "preset": f"p{level}"}
 
 
+def _prores(encoding: Encoding) -> Options:
+    # 4444 has opacity (16 bits of it) and every colour sample; its bit rate follows from the size of the picture.
+    return {"profile": "4444", "vendor": "apl0", "alpha_bits": "16"}
+
+
 ENCODERS = {
     "h264": (Encoder("h264_nvenc", _nvenc, hardware=True), Encoder("libx264", _x264)),
     "hevc": (Encoder("hevc_nvenc", _nvenc, "hvc1", hardware=True), Encoder("libx265", _x265, "hvc1")),
@@ -72,9 +86,15 @@ ENCODERS = {
         Encoder("libsvtav1", _svt_av1),
         Encoder("libaom-av1", _aom_av1),
     ),
-    "vp9": (Encoder("libvpx-vp9", _vp9),),
+    "vp9": (Encoder("libvpx-vp9", _vp9, with_alpha="yuva420p"),),
+    "prores": (Encoder("prores_ks", _prores, pixels="yuv444p10le", with_alpha="yuva444p10le"),),
 }
 """By codec, the wanted one first; hvc1 is what Apple's players ask for."""
+
+
+def has_alpha(codec: str) -> bool:
+    """Whether a codec (a key of ENCODERS) keeps transparency."""
+    return any(encoder.with_alpha for encoder in ENCODERS[codec])
 
 
 def choose_encoder(codec: str, encoding: Encoding, width: int, height: int, rate: Fraction) -> Encoder:

@@ -9,7 +9,7 @@ from ..settings import LENGTH_POLICIES
 
 PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow")
 EVEN_POLICIES = ("crop", "pad")
-CODECS = ("auto", "h264", "hevc", "av1", "vp9")
+CODECS = ("auto", "h264", "hevc", "av1", "vp9", "prores")
 AUDIO_CODECS = ("auto", "aac", "mp3", "opus")
 
 
@@ -20,8 +20,8 @@ class Encoding:
     crf: quality on x264's scale, 0 (lossless) to 51; 18 looks like the original; other codecs get their own number of about that look.
     preset: speed against file size, in x264's words.  audio_bitrate: bits per second, or what the codec allows.
     even: 4:2:0 colour needs even sides; an odd row or column is cut off ("crop") or repeated ("pad").
-    codec: "auto" = H.264 in an mp4, VP9 in a WebM.  hardware: encode on an NVIDIA GPU where PyAV's build and the machine can,
-    else on the CPU with a warning.  audio_codec: "auto" = AAC in an mp4, Opus in a WebM.
+    codec: "auto" = H.264 in an mp4, VP9 in a WebM, ProRes 4444 in a mov (which has no crf).  hardware: encode on an NVIDIA GPU where
+    PyAV's build and the machine can, else on the CPU with a warning.  audio_codec: "auto" = AAC in an mp4 or mov, Opus in a WebM.
     length: sound and picture that differ by more than half a frame are an error ("strict"), the longer is cut ("trim"), or the last
     frame is held or silence added ("pad").
     """

@@ -9,10 +9,10 @@ from functools import partial
 from pathlib import Path
 
 import av
-import numpy as np
 from av.container import OutputContainer
 
 from ..audio.clip import AudioClip
+from ..compositing import over
 from ..errors import OutputError
 from ..frames import FrameStream
 from ..progress import Progress
@@ -49,6 +49,7 @@ class Container:
 
 MP4 = Container("mp4", ("h264", "hevc", "av1"), ("aac", "mp3"), {"movflags": "use_metadata_tags+faststart"})
 WEBM = Container("webm", ("vp9", "av1"), ("opus",))
+MOV = Container("mov", ("prores", "h264", "hevc"), ("aac", "mp3"), MP4.options)
 
 
 def write_muxed(
@@ -86,7 +87,7 @@ def encode_all(
                 output.mux(picture.encode(frame))
                 for packet in sound.packets_until(index / frames.fps):
                     output.mux(packet)
-            progress("encoding", index, len(frames), partial(np.asarray, frame))
+            progress("encoding", index, len(frames), partial(over, frame))
         with plain_output_errors(path):
             output.mux(picture.remaining())
             for packet in sound.remaining():

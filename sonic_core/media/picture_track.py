@@ -1,4 +1,4 @@
-"""The picture of a video file: RGB frames in, packets of BT.709 4:2:0 out."""
+"""The picture of a video file: RGB or RGBA frames in, packets of BT.709 out, 4:2:0 where the codec is no master's."""
 
 from __future__ import annotations
 
@@ -21,7 +21,6 @@ BT709 = 1
 LIMITED_RANGE = 1
 # Names and not numbers: the one way that every PyAV from 14 on understands.  AREA: mean of the four pixels that share a chroma sample.
 TO_BT709: dict[str, Any] = {
-    "format": "yuv420p",
     "interpolation": "AREA",
     "dst_colorspace": "ITU709",
     "src_color_range": "JPEG",
@@ -40,7 +39,7 @@ class PictureTrack:
         stream = cast(VideoStream, container.add_stream(encoder.name, rate=rate))
         context = cast(VideoCodecContext, stream.codec_context)
         stream.width, stream.height = width, height
-        stream.pix_fmt = "yuv420p"
+        stream.pix_fmt = encoder.form(frames.has_alpha)
         stream.options = dict(encoder.options(encoding))
         if encoder.tag and container.format.name == "mp4":
             context.codec_tag = encoder.tag
@@ -50,13 +49,13 @@ class PictureTrack:
         # PyAV asks for threads by slices; x264 then cuts every picture into as many as there are cores, which costs speed and bits.
         context.thread_type = "AUTO"
         context.thread_count = share_of_cores()  # 0: FFmpeg's own choice
-        self.stream = stream
+        self.stream, self.given = stream, "rgba" if frames.has_alpha else "rgb24"
         self.reformatter = VideoReformatter()
         self.count = 0
 
     def encode(self, frame: Frame) -> list[av.Packet]:
-        picture = av.VideoFrame.from_ndarray(_fit(frame, self.stream.width, self.stream.height), format="rgb24")
-        picture = self.reformatter.reformat(picture, **TO_BT709)
+        picture = av.VideoFrame.from_ndarray(_fit(frame, self.stream.width, self.stream.height), format=self.given)
+        picture = self.reformatter.reformat(picture, format=self.stream.pix_fmt, **TO_BT709)
         picture.pts = self.count
         picture.time_base = self.stream.codec_context.time_base
         self.count += 1

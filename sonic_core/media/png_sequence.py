@@ -12,7 +12,10 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from ..audio.clip import AudioClip
+from ..compositing import over
+from ..errors import OutputError
 from ..frames import FrameStream
+from ..opening import png_texts
 from ..progress import Progress
 from ..stream_check import checked
 from .audio_track import LAYOUTS
@@ -40,19 +43,18 @@ def write_png_sequence(
     for index, frame in enumerate(checked(frames), start=1):
         with plain_output_errors(path):
             Image.fromarray(frame).save(folder / f"{index:0{DIGITS}}.png", pnginfo=info, compress_level=3)
-        progress("encoding", index, len(frames), partial(np.asarray, frame))
+        progress("encoding", index, len(frames), partial(over, frame))
     if audio is not None:
         with plain_output_errors(path):
             _write_wave(audio, folder / SOUND)
 
 
 def read_tags(folder: Path) -> dict[str, str]:
-    """The tags of the first picture of a sequence."""
+    """The tags of the first picture of a sequence.  Raises OutputError where it cannot be read."""
     first = next(iter(sorted(folder.glob("*.png"))), None)
     if first is None:
         return {}
-    with Image.open(first) as picture:
-        return {key: str(value) for key, value in picture.text.items()}
+    return png_texts(first, OutputError, "Expected a folder of frames as PNG.")
 
 
 def _write_wave(audio: AudioClip, path: Path) -> None:

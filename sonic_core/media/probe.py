@@ -7,6 +7,7 @@ from pathlib import Path
 
 import av
 from av.container import InputContainer
+from av.video.stream import VideoStream
 
 from ..errors import OutputError
 from ..opening import as_fraction, in_seconds, open_numbered, opened, reason, tags_of
@@ -17,6 +18,7 @@ from .png_sequence import DIGITS, FPS_TAG, SOUND, read_tags
 COLOUR_NAMES = {1: "bt709", 5: "bt470bg", 6: "smpte170m", 9: "bt2020"}
 RANGE_NAMES = {1: "limited", 2: "full"}
 FIRST_NUMBERS = range(5)  # with which FFmpeg lets a sequence begin
+WITH_ALPHA = ("prores", "png")
 MP4_FAMILY = (".mp4", ".m4v", ".mov", ".m4a")
 
 
@@ -26,6 +28,7 @@ class Probe:
 
     duration, audio_duration: end of the last frame and of the last sound, counted from the start of the file.
     audio_start: seconds at which the sound begins (0 when in step).  fast_start: the index stands before the media data.
+    transparent: frames carry opacity (VP9 and ProRes 4444 as they are written here, PNG).
     """
 
     frames: int
@@ -47,6 +50,7 @@ class Probe:
     size_bytes: int
     fast_start: bool
     metadata: dict[str, str] = field(default_factory=dict)
+    transparent: bool = False
 
 
 def probe(path: Path | str) -> Probe:
@@ -102,7 +106,18 @@ def _measure(container: InputContainer, path: Path, size: int) -> Probe:
         size_bytes=size,
         fast_start=_index_comes_first(path),
         metadata=tags_of(container),
+        transparent=video is not None and _is_transparent(video),
     )
+
+
+def _is_transparent(video: VideoStream) -> bool:
+    """Matroska keeps the opacity of VP9 beside its picture, so that the picture's own form does not tell."""
+    picture = video.codec_context
+    if {key.lower(): value for key, value in tags_of(video).items()}.get("alpha_mode") == "1":
+        return True
+    if picture is None or picture.name not in WITH_ALPHA or picture.pix_fmt is None:
+        return False
+    return any(component.is_alpha for component in av.VideoFormat(picture.pix_fmt).components)
 
 
 def _without_comment(video: Probe, tags: dict[str, str]) -> Probe:

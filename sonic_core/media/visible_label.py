@@ -76,7 +76,15 @@ class _Stamp:
     def on(self, frame: Frame) -> Frame:
         labelled = frame.copy()
         part = labelled[self.rows, self.columns]
-        labelled[self.rows, self.columns] = np.round(part * self.keep + self.add).astype(np.uint8)
+        if frame.shape[2] == 3:
+            part[:] = np.round(part * self.keep + self.add).astype(np.uint8)
+            return labelled
+        below = (
+            part[..., 3:].astype(np.float32) / 255 * self.keep
+        )  # what is left of the frame, as a share of the whole pixel
+        opacity = below + 1 - self.keep
+        part[..., :3] = np.round((part[..., :3] * below + self.add) / np.maximum(opacity, 1 / 255)).astype(np.uint8)
+        part[..., 3:] = np.round(255 * opacity).astype(np.uint8)
         return labelled
 
 

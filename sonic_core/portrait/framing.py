@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from ..compositing import over, straight
 from ..errors import PortraitError, SettingsError
 from ..resizing import resized
 from ..settings import ASPECTS, FRAMINGS, LEAST_RESOLUTION
@@ -128,7 +129,7 @@ def _for_pasting(portrait: Portrait, min_resolution: int, expand_ratio: float) -
         )
     box = face_crop(portrait, expand_ratio)
     crop = cropped(portrait, box)
-    paste = PasteBack(portrait.image, box)
+    paste = PasteBack(portrait.image, box, alpha=portrait.alpha)
     if min(crop.width, crop.height) > MAX_PASTE_SIDE:
         framed = _scaled(crop, MAX_PASTE_SIDE)
         return FramedPortrait(framed.portrait, paste, notes + framed.notes)
@@ -156,8 +157,12 @@ def _resized(portrait: Portrait, width: int, height: int) -> Portrait:
         xy = (points[..., :2] + 0.5) * scale - 0.5  # pixel centres lie on whole numbers
         return np.concatenate([xy, points[..., 2:] * uniform], -1).astype(np.float32)
 
-    alpha = None if portrait.alpha is None else resized(portrait.alpha, width, height)
-    return _changed(portrait, resized(portrait.image, width, height), alpha, moved, uniform)
+    if portrait.alpha is None:
+        return _changed(portrait, resized(portrait.image, width, height), None, moved, uniform)
+    whole = straight(portrait.image, portrait.alpha)  # what lies behind the edge must not ring into it
+    alpha = resized(portrait.alpha, width, height)
+    image = over(np.dstack([resized(np.ascontiguousarray(whole[..., :3]), width, height), alpha]))
+    return _changed(portrait, image, alpha, moved, uniform)
 
 
 def cropped(portrait: Portrait, box: Box) -> Portrait:

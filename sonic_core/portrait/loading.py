@@ -25,7 +25,7 @@ MOST_DEEP = 60_000_000  # px of more than 8 bits, which are brought to 8 by way 
 MIN_SIDE = 32
 MAX_ASPECT = 5  # longer side / shorter side: the face detector looks at squares around the picture
 ORIENTATION = 0x0112  # EXIF tag: 1 = upright, 2 to 8 = turned or mirrored; cameras also write 0, which means nothing
-BACKGROUND = 255  # shows through transparent parts, since video has no transparency
+BACKGROUND = 255  # shows through transparent parts where they are not kept
 HEAD_BYTES = 64
 HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx"}
 FLOAT_TOLERANCE = 1 / 255  # resampling overshoots 0 and 1 a little
@@ -258,5 +258,5 @@ def _flattened(picture: Picture) -> Picture:
         return Picture(picture.image, None, picture.name, picture.notes)
     opacity = picture.alpha[..., None].astype(np.float32) / 255
     image = np.round(picture.image * opacity + BACKGROUND * (1 - opacity)).astype(np.uint8)
-    note = f"{picture.name} has transparent parts; they are white in the video, which cannot be transparent."
+    note = f"{picture.name} has transparent parts."
     return Picture(image, picture.alpha, picture.name, (*picture.notes, note))

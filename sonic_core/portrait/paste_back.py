@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from ..compositing import straight
 from ..resizing import resized
 from .colour_match import Correction, fit_correction
 
@@ -22,12 +23,17 @@ class PasteBack:
     """Puts animated frames of a crop back into the picture they were cut from.
 
     image: RGB uint8 [H, W, 3], even sizes.  box: the crop in it, x0, y0, x1, y1.  correction: change of the frames' colours and grain
-    before they are blended in, None = none (see `matched`).
+    before they are blended in, None = none (see `matched`).  alpha: opacity of the picture, uint8 [H, W], None = it hides nothing.
     """
 
     image: NDArray[np.uint8]
     box: Box
     correction: Correction | None = None
+    alpha: NDArray[np.uint8] | None = None
+
+    def with_alpha(self) -> PasteBack:
+        """The same for frames with opacity (RGBA, straight colours), which give whole pictures with opacity."""
+        return self if self.alpha is None else replace(self, image=straight(self.image, self.alpha), alpha=None)
 
     def matched(self, first: NDArray[np.uint8]) -> PasteBack:
         """The same with the colours and the grain of frames like `first` brought to those of the picture.

@@ -35,7 +35,8 @@ class QualityReport:
 class Portrait:
     """A picture and the geometry of one face in it; all coordinates in pixels of `image`, x right, y down.
 
-    image: RGB uint8 [H, W, 3].  alpha: uint8 [H, W] or None.  landmarks: float32 [468, 3] of the MediaPipe face mesh, z smaller = nearer.
+    image: RGB uint8 [H, W, 3], transparent parts over white.  alpha: opacity, uint8 [H, W], or None.
+    landmarks: float32 [468, 3] of the MediaPipe face mesh, z smaller = nearer.
     eye_contours: float32 [2, 71, 2], irises: float32 [2, 5, 2]; index 0 = the subject's right eye.  face_box: x0, y0, x1, y1.
     A portrait marked by the user (manual.py) has no mesh: its arrays of points are empty.
     score: confidence of the mesh, 0-1.  digest: sha256 of the picture's content.  name: for messages.

@@ -43,6 +43,7 @@ FULL = Job(
     tags={"title": "Hello"},
     overwrite=True,
     picture_frame=3,
+    background="#00ff00",
 )
 
 

@@ -29,4 +29,5 @@ LITE = Declaration(
     ),
     draws_any_moment=True,
     streams=True,
+    keeps_alpha=True,
 )

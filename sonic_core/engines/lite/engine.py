@@ -120,15 +120,20 @@ class LiteEngine(Engine):
 
     def decode(self, conditioning: Conditioning, latents: Latents, progress: Progress = ignore) -> FrameStream:
         renderer: PortraitRenderer = conditioning.features.renderer
+        transparent = conditioning.portrait.alpha is not None
         track = latents.samples.numpy()
         paste = conditioning.paste
+        if paste and transparent:
+            paste = paste.with_alpha()
 
         def draw(parameters: NDArray[np.float32]) -> Frame:
-            frame = renderer.render(parameters)
+            frame = renderer.render_with_alpha(parameters)
             return paste.apply(frame) if paste else frame
 
         height, width = (paste.image if paste else conditioning.portrait.image).shape[:2]
-        return FrameStream(len(track), width, height, latents.fps, lambda: drawn_ahead(draw, track))
+        return FrameStream(
+            len(track), width, height, latents.fps, lambda: drawn_ahead(draw, track), 4 if transparent else 3
+        )
 
     def _check_mesh(self, portrait: Portrait) -> None:
         if not portrait.has_mesh:

@@ -21,7 +21,7 @@ class LiteStage(Stage):
         shown = framed.paste.image if framed.paste else framed.portrait.image
         self.height, self.width = shown.shape[:2]
         self.fps, self.step, self.look_ahead = FPS, STEP, LOOK_AHEAD
-        self.notes = framed.notes + renderer.notes
+        self.notes = framed.notes + renderer.notes + renderer.warnings
 
     def perform(self, settings: Settings) -> LitePerformance:
         return LitePerformance(self._motion, settings)

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ....compositing import over, straight
 from ....errors import PortraitError
 from ....portrait.portrait import Portrait
 from ....progress import Progress, ignore
@@ -80,8 +81,11 @@ class PortraitRenderer:
         self._portrait = portrait
         self._box = _work_box(portrait)
         x0, y0, x1, y1 = self._box
+        self._picture = portrait.image if portrait.alpha is None else straight(portrait.image, portrait.alpha)
+        part = self._picture[y0:y1, x0:x1]
         self._model = _measure(
-            np.ascontiguousarray(portrait.image[y0:y1, x0:x1]),
+            np.ascontiguousarray(part[..., :3]),
+            None if portrait.alpha is None else part[..., 3],
             np.asarray(portrait.landmarks, np.float64) - [x0, y0, 0],
             np.asarray(portrait.eye_contours, np.float64) - [x0, y0],
             style,
@@ -100,16 +104,25 @@ class PortraitRenderer:
         return self._model.limits
 
     def render(self, parameters: NDArray[np.float32]) -> NDArray[np.uint8]:
-        """Parameters [P] -> RGB uint8 [H, W, 3] of the portrait's size.  Neutral parameters give the picture itself."""
+        """Parameters [P] -> RGB uint8 [H, W, 3] of the portrait's size.  Neutral parameters give the picture itself.
+
+        Transparent parts of the picture are white.
+        """
+        return over(self.render_with_alpha(parameters))
+
+    def render_with_alpha(self, parameters: NDArray[np.float32]) -> NDArray[np.uint8]:
+        """As `render`, but RGBA uint8 [H, W, 4] with straight colours for a picture with transparent parts: they move with the head."""
         vector = np.asarray(parameters, np.float32)
         if vector.shape != (len(PARAMETERS),):
             raise ValueError(
                 f"parameters have shape {vector.shape}; expected ({len(PARAMETERS)},), one frame's vector."
             )
-        frame = self._portrait.image.copy()
+        frame = self._picture[..., :3].copy()
+        matte = self._picture[..., 3].copy() if self._picture.shape[2] == 4 else None
         x0, y0, x1, y1 = self._box
-        self._draw(frame[y0:y1, x0:x1], self._pose(clamp(vector)))
-        return frame
+        inside = np.s_[y0:y1, x0:x1]
+        self._draw(frame[inside], None if matte is None else matte[inside], self._pose(clamp(vector)))
+        return frame if matte is None else np.dstack([frame, matte])
 
     def _pose(self, parameters: NDArray[np.float32]) -> Pose:
         pose = Pose(*(float(v) for v in parameters))
@@ -121,8 +134,8 @@ class PortraitRenderer:
             pose = pose._replace(brow=GLASSES_BROW * pose.brow)
         return self._model.limits.soften(pose)
 
-    def _draw(self, frame: NDArray[np.uint8], pose: Pose) -> None:
-        """Animate the work box in place; `frame` holds the untouched picture."""
+    def _draw(self, frame: NDArray[np.uint8], matte: NDArray[np.uint8] | None, pose: Pose) -> None:
+        """Animate the work box in place; `frame` and `matte` hold the untouched picture and its opacity."""
         m = self._model
         weights = coefficients(pose, moves_gaze=self._eyes_move, lids_drag=not m.coverings.glasses)
         warp = warp_for(pose, weights, m.fields, m.head, m.grid)
@@ -131,7 +144,10 @@ class PortraitRenderer:
         box = _moving_box(warp, m.grid)
         if box is not None:
             x0, y0, x1, y1 = box
-            frame[y0:y1, x0:x1] = m.source.sample(positions[y0:y1, x0:x1])
+            moved = m.source.sample_with_alpha(positions[y0:y1, x0:x1])
+            cv2.cvtColor(moved, cv2.COLOR_RGBA2RGB, dst=frame[y0:y1, x0:x1])
+            if matte is not None:
+                matte[y0:y1, x0:x1] = moved[..., 3]
         skin = m.relaxed.change(pose)
         m.relaxed.draw(frame, skin, positions)
         m.eyelids.draw(frame, positions, (pose.blink_r, pose.blink_l))
@@ -153,6 +169,7 @@ class PortraitRenderer:
 
 def _measure(
     image: NDArray[np.uint8],
+    alpha: NDArray[np.uint8] | None,
     points: NDArray[np.float64],
     contours: NDArray[np.float64],
     style: str,
@@ -161,7 +178,7 @@ def _measure(
 ) -> _Model:
     steps = 6
     progress("portrait", 0, steps)
-    source, head = SourcePicture.of(image), head_frame(points)
+    source, head = SourcePicture.of(image, alpha), head_frame(points)
     mouth = mouth_shape(image, points, head)
     progress("portrait", 1, steps)
     skin = skin_lab(image, points, head.iod)
