@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import io
 import json
 import os
 import re
 import shutil
-from collections.abc import Callable, Sequence
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -30,6 +34,9 @@ from .manifest import ModelFile, RemoteFile
 
 RECORD = "downloads.json"
 MEGABYTE = 10**6
+STALLED_S = 600.0
+"""s without growth (the hub's client hands over 10 MB at a time) after which a server is given up that sends too little to use."""
+_LOOK_S = 0.2
 THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 SHA256 = re.compile("[0-9a-f]{64}")
 # What the hub's transport raises has another base class in other releases of huggingface_hub.
@@ -84,16 +91,19 @@ def fetch(download: Download, progress: Progress = ignore) -> Fetched:
                 f"{url} does not answer as a hub does; set HF_ENDPOINT to the hub or a mirror of it."
             )
         _check_announced(url, remote, announced.size, announced.etag)
+        _check_stays_private(url, announced.location)
         target.parent.mkdir(parents=True, exist_ok=True)
         part = target.with_name(f".{target.name}.{announced.etag[:16]}.part")
         _check_space(target, announced.size - (part.stat().st_size if part.exists() else 0))
         url = _url(download, announced.commit_hash)
-        _fetch_rest(url, part, announced.size, progress)
+        with _own_bars():
+            _fetch_rest(url, part, announced.size, progress)
         sha256 = _sha256(part)
         if sha256 != remote.sha256:
             part.unlink()
             raise ModelMissingError(f"{url} arrived damaged and was removed; run the download again.")
         os.replace(part, target)
+        _remove_others(target)
     except NETWORK_ERRORS as error:
         raise _explained(error, download) from error
     return Fetched(source.repository, remote.path, announced.commit_hash, announced.size, sha256)
@@ -118,17 +128,24 @@ def write_record(folder: Path, fetched: dict[str, Fetched]) -> Path:
     return path
 
 
-class _ReportingFile(io.FileIO):
-    """A file that tells how far it has grown."""
+class _BoundedFile(io.FileIO):
+    """A file at whose end the body of an answer is written, up to `size` bytes; it knows how far it has grown."""
 
-    def __init__(self, path: Path, grown: Callable[[int], None]) -> None:
+    def __init__(self, path: Path, size: int) -> None:
         super().__init__(path, "ab")
-        self.grown = grown
+        self.size = size
+        self.grown = self.tell()
 
     def write(self, data: bytes) -> int:  # type: ignore[override]  # the hub hands over bytes
+        if self.tell() + len(data) > self.size:
+            raise _TooLongError
         written = super().write(data)
-        self.grown(self.tell())
+        self.grown = self.tell()
         return written
+
+
+class _TooLongError(Exception):
+    """The server sends more than it announced."""
 
 
 def _check_announced(url: str, expected: RemoteFile, size: int, etag: str) -> None:
@@ -139,6 +156,33 @@ def _check_announced(url: str, expected: RemoteFile, size: int, etag: str) -> No
             f"{expected.sha256}. It was replaced at the source, or HF_ENDPOINT names a mirror with another one. "
             "If you trust it, fetch it by hand and put it into its place."
         )
+
+
+def _check_stays_private(url: str, location: str) -> None:
+    """Raises ModelMissingError where an encrypted server sends on to an address that is not."""
+    address = urlsplit(location)
+    if urlsplit(url).scheme == "https" and address.scheme == "http" and address.hostname not in THIS_MACHINE:
+        raise ModelMissingError(
+            f"{url} sends on to {location}, which is not encrypted; nothing was fetched. Set HF_ENDPOINT to the hub or another mirror."
+        )
+
+
+def _remove_others(target: Path) -> None:
+    """Parts of what the source held under this name before: nobody continues them."""
+    for part in target.parent.glob(f".{glob.escape(target.name)}.*.part"):
+        part.unlink(missing_ok=True)
+
+
+@contextmanager
+def _own_bars() -> Iterator[None]:
+    """The hub's client draws none meanwhile."""
+    shown = not are_progress_bars_disabled()
+    disable_progress_bars()
+    try:
+        yield
+    finally:
+        if shown:
+            enable_progress_bars()
 
 
 def _url(download: Download, revision: str | None) -> str:
@@ -154,25 +198,51 @@ def _token_for(url: str) -> bool | None:
 
 
 def _fetch_rest(url: str, part: Path, size: int, progress: Progress) -> None:
-    """Bring `part` to `size` bytes."""
+    """Bring `part` to `size` bytes.
+
+    The transfer runs in a thread, so that `progress` can stop it and a server that drips is noticed, whatever the client waits for.
+    """
     total = -(-size // MEGABYTE)
-    shown = not are_progress_bars_disabled()
-    disable_progress_bars()
-    try:
-        with _ReportingFile(part, lambda done: progress("downloading", -(-done // MEGABYTE), total)) as file:
-            if file.tell() > size:
-                file.truncate(0)
-            if file.tell() < size:
-                http_get(
-                    url,
-                    file,
-                    resume_size=file.tell(),
-                    headers=build_hf_headers(token=_token_for(url)),
-                    expected_size=size,
+    with _BoundedFile(part, size) as file:
+        if file.tell() > size:
+            file.truncate(0)
+            file.seek(0)
+        if file.tell() == size:
+            return
+        transfer = _Transfer(url, file, size)
+        transfer.start()
+        told, since = file.grown, time.monotonic()
+        while transfer.is_alive() or told != file.grown:
+            transfer.join(_LOOK_S)
+            if told != file.grown:
+                told, since = file.grown, time.monotonic()
+            progress("downloading", -(-told // MEGABYTE), total)
+            if time.monotonic() - since > STALLED_S:
+                raise ModelMissingError(
+                    f"{url} sends too slowly: nothing to keep in {STALLED_S:.0f} s. Set HF_ENDPOINT to a mirror, or run the download "
+                    "again: it continues where it stopped."
                 )
-    finally:
-        if shown:
-            enable_progress_bars()
+    if isinstance(transfer.error, _TooLongError):
+        part.unlink()
+        raise ModelMissingError(f"{url} sends more than the {size} bytes that it announced; what came was removed.")
+    if transfer.error is not None:
+        raise transfer.error
+
+
+class _Transfer(threading.Thread):
+    """The hub's client at work on one file.  error: what ended it early.  Once the file is closed, its next write ends it."""
+
+    def __init__(self, url: str, file: _BoundedFile, size: int) -> None:
+        super().__init__(name="download", daemon=True)
+        self.url, self.file, self.size = url, file, size
+        self.error: BaseException | None = None
+
+    def run(self) -> None:
+        headers = build_hf_headers(token=_token_for(self.url))
+        try:
+            http_get(self.url, self.file, resume_size=self.file.tell(), headers=headers, expected_size=self.size)
+        except BaseException as error:  # raised again where the file was asked for
+            self.error = error
 
 
 def _check_space(target: Path, needed: int) -> None:

@@ -10,14 +10,16 @@ COMMIT = "c0ffee" + "0" * 34
 
 class Hub:
     """files: content by "owner/name/path".  gated: repositories that ask for a login.  damaged: files sent with another content.
+    send: called with (handler, content, start) in place of the usual answer to a GET of a file.
 
-    requests: (method, path, range) of all that was asked.
+    requests: (method, path, range) of all that was asked.  over: set by whoever wants an answer that goes on for ever to end.
     """
 
-    def __init__(self, files, gated=(), damaged=()):
-        self.files, self.gated, self.damaged, self.requests = files, gated, damaged, []
+    def __init__(self, files, gated=(), damaged=(), send=None):
+        self.files, self.gated, self.damaged, self.requests, self.send = files, gated, damaged, [], send
         self.tokens_at_storage = 0
         self.url = self.storage = ""
+        self.over = threading.Event()
 
 
 @contextmanager
@@ -63,13 +65,20 @@ def serving(hub):
             if key in hub.damaged:
                 content = bytes(len(content))
             start = int((self.headers.get("Range") or "bytes=0-").removeprefix("bytes=").split("-")[0])
+            if hub.send and with_body:
+                hub.send(self, content, start)
+                return
+            self.send_start(content, start)
+            if with_body:
+                self.wfile.write(content[start:])
+
+        def send_start(self, content, start):
+            """Status and headers of an answer that goes on with `content[start:]`."""
             self.send_response(206 if start else 200)
             if start:
                 self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
             self.send_header("Content-Length", str(len(content) - start))
             self.end_headers()
-            if with_body:
-                self.wfile.write(content[start:])
 
         def send_nothing(self, status, headers):
             self.send_response(status)
@@ -81,6 +90,7 @@ def serving(hub):
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.over = hub.over
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     hub.url = f"http://127.0.0.1:{server.server_port}"
