@@ -65,21 +65,7 @@ def analyse(
     networks: FaceNetworks, picture: Picture, face_index: int, digest: str, progress: Progress = ignore
 ) -> Portrait:
     """Measure face `face_index` of a picture; the same errors as `load_portrait`.  The notes of `picture` are not in the report."""
-    faces = _faces(networks, picture)
-    # What the first look took for a face, and a closer one does not (a helmet, a pattern), is no face to choose.
-    while 0 <= face_index < len(faces):
-        fit = refine_mesh(networks.mesh, picture.image, faces[face_index])
-        if fit.score >= MESH_ACCEPT:
-            break
-        faces = [*faces[:face_index], *faces[face_index + 1 :]]
-    if not faces:
-        raise _no_face(picture)
-    if not 0 <= face_index < len(faces):
-        found = "1 face was" if len(faces) == 1 else f"{len(faces)} faces were"
-        raise PortraitError(
-            f"face_index (--face-index) is {face_index}, but {found} found in {picture.name}. "
-            f"{'Choose 0' if len(faces) == 1 else f'Choose 0 to {len(faces) - 1}'}; 0 is the largest face."
-        )
+    fit, faces_found = _chosen(networks, picture, face_index)
     progress("portrait", 2, STEPS)
     contours, irises = fit_eyes(networks.iris, picture.image, fit)
     progress("portrait", 3, STEPS)
@@ -93,9 +79,32 @@ def analyse(
         face_box=(float(low[0]), float(low[1]), float(high[0]), float(high[1])),
         face_index=face_index,
         score=fit.score,
-        report=check_quality(picture.image, fit.landmarks, fit.crop, len(faces), picture.name),
+        report=check_quality(picture.image, fit.landmarks, fit.crop, faces_found, picture.name),
         digest=digest,
         name=picture.name,
+    )
+
+
+def _chosen(networks: FaceNetworks, picture: Picture, face_index: int) -> tuple[MeshFit, int]:
+    """The face of that index, fitted closely, and how many there are.
+
+    What the first look took for a face and a closer one does not (a helmet, a pattern) counts for nothing: every face before the chosen
+    one is looked at as closely, so that an index names the same person whatever stands between.
+    """
+    found, true_faces = _faces(networks, picture), 0
+    for place, face in enumerate(found):
+        fit = refine_mesh(networks.mesh, picture.image, face)
+        if fit.score < MESH_ACCEPT:
+            continue
+        if true_faces == face_index:
+            return fit, true_faces + len(found) - place
+        true_faces += 1
+    if not true_faces:
+        raise _no_face(picture)
+    were = "1 face was" if true_faces == 1 else f"{true_faces} faces were"
+    raise PortraitError(
+        f"face_index (--face-index) is {face_index}, but {were} found in {picture.name}. "
+        f"{'Choose 0' if true_faces == 1 else f'Choose 0 to {true_faces - 1}'}; 0 is the largest face."
     )
 
 

@@ -1,11 +1,14 @@
 """load_portrait on the bundled picture: turned, small, doubled, grey, and on pictures without a face."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
 from portrait_samples import SAMPLE, on_canvas, sample, turned
 
-from sonic_core.errors import PortraitError
+from sonic_core.errors import NoFaceError, PortraitError
+from sonic_core.portrait import analysis
 from sonic_core.portrait.analysis import load_portrait
 
 
@@ -70,6 +73,49 @@ def test_faces_are_sorted_by_size(cache):
     assert any("2 faces" in sentence for sentence in first.report.advice)
     with pytest.raises(PortraitError, match=r"face_index \(--face-index\) is 2, but 2 faces were found"):
         load_portrait(both, 2, cache)
+
+
+@pytest.fixture
+def with_false_face(monkeypatch):
+    """Put a false face, as the first look finds them, at a place of the list of faces."""
+    found_faces = analysis._faces
+
+    def at(place):
+        def faces(networks, picture):
+            found = found_faces(networks, picture)
+            far = replace(found[0], landmarks=found[0].landmarks + np.float32([5000, 5000, 0]), score=0.99)
+            return [*found[:place], far, *found[place:]]
+
+        monkeypatch.setattr(analysis, "_faces", faces)
+
+    return at
+
+
+def test_a_false_face_hides_no_true_one(with_false_face, portrait, tmp_path):
+    with_false_face(0)
+    found = load_portrait(SAMPLE, 0, tmp_path)
+    assert np.allclose(found.landmarks, portrait.landmarks)
+    assert found.report.faces_found == 1
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_every_index_names_another_person_wherever_a_false_face_stands(with_false_face, tmp_path, place):
+    small = cv2.resize(sample()[:400, 60:400], None, fx=0.6, fy=0.6, interpolation=cv2.INTER_AREA)
+    both = on_canvas(sample(), 600, 900, 350, 40)
+    both[100 : 100 + len(small), 20 : 20 + small.shape[1]] = small
+    with_false_face(place)
+    first, second = (load_portrait(both, index, tmp_path) for index in (0, 1))
+    assert first.face_box[0] > second.face_box[2]
+    with pytest.raises(PortraitError, match="is 2, but 2 faces were found"):
+        load_portrait(both, 2, tmp_path)
+
+
+def test_nothing_but_a_false_face_is_no_face(with_false_face, tmp_path, monkeypatch):
+    with_false_face(0)
+    only_false = analysis._faces
+    monkeypatch.setattr(analysis, "_faces", lambda *given: only_false(*given)[:1])
+    with pytest.raises(NoFaceError, match="no face was found"):
+        load_portrait(SAMPLE, 0, tmp_path)
 
 
 @pytest.mark.parametrize("scale", [0.5, 3, 6])
