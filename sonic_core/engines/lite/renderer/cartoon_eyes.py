@@ -29,6 +29,8 @@ WHITE_LIGHTNESS, WHITE_CHROMA = 0.85, 0.65  # of the skin's: from how light, up 
 LEAST_WHITE = 0.06  # share of the outline's area
 LEAST_HEIGHT, LEAST_HEIGHT_IOD = 1.45, 0.36  # of the mesh's eye, and IOD
 LEAST_DISTANCE = 20.0  # mean perceived distance inside
+# The same for an eye that is drawn as a solid ball and only somewhat too large; people reached 24 there.
+SHADED_HEIGHT, SHADED_HEIGHT_IOD, SHADED_DISTANCE = 1.6, 0.26, 26.0
 RUNAWAYS = 4  # rays that end at the largest radii: no eye, but all that is not skin
 
 # Measuring it.
@@ -42,13 +44,17 @@ USUAL_LASH, LASH_RANGE = 0.05, (0.02, 0.22)  # of the height, where it cannot be
 
 @dataclass(frozen=True)
 class CartoonEye:
-    """outline: [RAYS, 2] in eye coordinates, lashes included.  a: [N]; top, bottom: [N] b of its edges.  lash: px."""
+    """outline: [RAYS, 2] in eye coordinates, lashes included.  a: [N]; top, bottom: [N] b of its edges.  lash: px.
+
+    shaded: drawn as a solid ball in lit skin, so that it closes as a photographed eye does; otherwise flat.
+    """
 
     outline: NDArray[np.float64]
     a: NDArray[np.float64]
     top: NDArray[np.float64]
     bottom: NDArray[np.float64]
     lash: float
+    shaded: bool
 
 
 def find_cartoon_eye(
@@ -62,7 +68,7 @@ def find_cartoon_eye(
     skin_lab: NDArray,
     samples: int,
 ) -> CartoonEye | None:
-    """The segmented eye if it is clearly larger than the mesh's and shows white outside it; None for human proportions.
+    """The segmented eye if it is clearly larger than the mesh's and shows white or much contrast; None for human proportions.
 
     upper_mesh, lower_mesh: [9, 2] lid points in eye coordinates.  skin_lab: Lab of the face's skin.
     """
@@ -93,13 +99,17 @@ def find_cartoon_eye(
     white_share = area[white & inside & outside_mesh].sum() / max(area[inside].sum(), 1)
     runaway = (path >= len(radii) - 3).sum()
     large = height > max(LEAST_HEIGHT * mesh_height, LEAST_HEIGHT_IOD * iod)
-    if white_share <= LEAST_WHITE or not large or mean_distance <= LEAST_DISTANCE or runaway >= RUNAWAYS:
+    flat = white_share > LEAST_WHITE and large and mean_distance > LEAST_DISTANCE
+    larger = height > max(SHADED_HEIGHT * mesh_height, SHADED_HEIGHT_IOD * iod)
+    if runaway >= RUNAWAYS or not (flat or (larger and mean_distance > SHADED_DISTANCE)):
         return None
 
     left, right = outline[:, 0].min(), outline[:, 0].max()
     columns = np.linspace(left + CORNER_CUT * (right - left), right - CORNER_CUT * (right - left), samples)
     top, bottom = _vertical_extent(outline, columns, iod)
-    return CartoonEye(outline, columns, top, bottom, _lash_thickness(lab, frame, columns, top, bottom, skin_lab))
+    return CartoonEye(
+        outline, columns, top, bottom, _lash_thickness(lab, frame, columns, top, bottom, skin_lab), not flat
+    )
 
 
 def _distance_from_skin(polar: NDArray, angles: NDArray, skin_lab: NDArray) -> NDArray:

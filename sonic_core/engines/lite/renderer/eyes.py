@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -24,6 +24,7 @@ LOWER_LID_SHARES = 0.7, 0.3  # of the iris model's and the mesh's lower lid wher
 LID_SEARCH, LID_PRIOR = 0.12, 0.035
 CORNER_EASE = 0.2  # half widths over which the correction fades to the corners
 LID_SMOOTHING = 4.0  # samples, sigma
+WIDEST = 1.4  # of the mesh's width; a drawn eye is wider by the root of what it is higher
 USUAL_LASH = 0.035  # IOD; height of the lash band
 
 # Lashes: what is dark above the lid, up to clean skin.
@@ -45,7 +46,7 @@ class EyeShape:
 
     outward: -1 / +1, direction of the temple along a.  brow: b of the brow's lower edge.  lash: height of the lash band above the
     upper lid, px.  skip: height above the lid where clean lid skin begins, px.  lash_color: linear RGB.
-    lash_strength: opacity 0-1 of a drawn lash line.  cartoon: the segmented eye when it is drawn far larger than a human one.
+    lash_strength: opacity 0-1 of a drawn lash line.  cartoon: the segmented eye when it is drawn far larger than a human one, and flat.
     """
 
     frame: LocalFrame
@@ -85,9 +86,16 @@ def eye_shapes(
     p = np.asarray(points, float)
     for may_be_cartoon in (True, False):  # both eyes of a face are drawn in one manner
         first, second = (_eye_shape(image, lab, p, contours[k], k, head, skin_lab, may_be_cartoon) for k in (0, 1))
-        if (first.cartoon is None) == (second.cartoon is None):
+        if _manner(first) == _manner(second):
             break
-    return first, second
+    right, left = (replace(eye, cartoon=None) if _manner(eye) == "shaded" else eye for eye in (first, second))
+    return right, left
+
+
+def _manner(eye: EyeShape) -> str:
+    if eye.cartoon is None:
+        return "human"
+    return "shaded" if eye.cartoon.shaded else "flat"
 
 
 def _eye_shape(
@@ -121,7 +129,14 @@ def _eye_shape(
     if may_be_cartoon:
         mesh_height = (lower - upper).max()
         cartoon = find_cartoon_eye(lab, frame, upper_mesh, lower_mesh, mesh_height, width, iod, skin_lab, SAMPLES)
-    if cartoon is not None:
+    if cartoon is not None and cartoon.shaded:
+        # Its white may be lit as the skin is, so that the outline is sure above and below the iris alone.
+        height = (lower - upper).max()
+        upper = _stretched(upper, float(cartoon.top.min() + cartoon.lash))
+        lower = _stretched(lower, float(cartoon.bottom.max()))
+        a = a * min(np.sqrt((lower - upper).max() / max(height, 1e-3)), WIDEST)
+        lash = USUAL_LASH * iod
+    elif cartoon is not None:
         a, upper = cartoon.a, cartoon.top + cartoon.lash
         lower = np.maximum(cartoon.bottom, upper + 1)
         lash = cartoon.lash
@@ -131,8 +146,15 @@ def _eye_shape(
     lower = np.maximum(lower, upper)
     brow_points = p[list(lm.BROW_LOWER_EDGE[side]), :2]
     brow = float(frame.to_local(*brow_points.T)[1].mean())
-    lash, skip, color, strength = _lashes(image, frame, a, upper, brow, lash, cartoon, iod)
+    flat = cartoon is not None and not cartoon.shaded
+    lash, skip, color, strength = _lashes(image, frame, a, upper, brow, lash, flat, iod)
     return EyeShape(frame, a, upper, lower, (-1, 1)[side], brow, lash, skip, color, strength, cartoon)
+
+
+def _stretched(lid: NDArray, furthest: float) -> NDArray:
+    """A lid curve [SAMPLES] drawn out from the line of the eye's corners, so that it reaches b `furthest`."""
+    reach = float(lid[np.argmax(np.abs(lid))])
+    return lid * max(furthest / reach, 1.0) if reach * furthest > 0 else lid
 
 
 def _iris_model_lower_lid(frame: LocalFrame, contour: NDArray, a: NDArray, width: float) -> NDArray:
@@ -162,10 +184,10 @@ def _lashes(
     upper: NDArray,
     brow: float,
     lash: float,
-    cartoon: CartoonEye | None,
+    flat: bool,
     iod: float,
 ) -> tuple[float, float, NDArray[np.float32], float]:
-    """Lash band height, height where clean lid skin begins, lash colour (linear) and strength."""
+    """Lash band height, height where clean lid skin begins, lash colour (linear) and strength.  flat: of a flat drawing."""
     keep = slice(len(a) // 6, -(len(a) // 6))
     lid = upper[keep]
 
@@ -179,7 +201,7 @@ def _lashes(
     clean = np.flatnonzero(profile > CLEAN_SKIN * skin)
     skip = distances[clean[0]] if len(clean) else USUAL_SKIP * iod
     most = MOST_SKIP * (lid.min() - top) if lid.min() > top else MOST_SKIP_UNSEEN * iod
-    if cartoon is not None:
+    if flat:
         skip = lash + CARTOON_MARGIN * iod
     else:
         skip = float(np.clip(skip + SKIP_MARGIN * iod, LEAST_SKIP * iod, max(most, LEAST_SKIP * iod)))
