@@ -10,12 +10,7 @@ from numpy.typing import NDArray
 
 from ..audio.clip import AudioClip
 from ..frames import Frame, FrameStream
-
-_TAPS = 32
-_PHASES = 512
-_ROLL_OFF = 0.97
-_KAISER_BETA = 8.0
-_BLOCK = 8192
+from ..media.speed import BLOCK, at_speed
 
 
 @dataclass(frozen=True)
@@ -43,20 +38,16 @@ def retimed_sound(
     """The sound as it belongs to the mouth, from 0 to `seconds`, silence where there is none.
 
     blocks: `[channels, n]` laid end to end from time 0.  A constant offset moves whole samples and leaves them as they are; a growing
-    one is read between the samples (windowed sinc of 32 taps), which changes the pitch by as much as the speed.
+    one is read between the samples, which changes the pitch by as much as the speed.
     """
     wanted = round(seconds * rate)
     source = _Samples(iter(blocks), channels)
-    first, step = correction.late_ms / 1000 * rate, 1 + correction.growth
-    for start in range(0, wanted, _BLOCK):
-        count = min(_BLOCK, wanted - start)
-        if not correction.growth:
-            yield source.between(start + round(first), start + round(first) + count)
-            continue
-        positions = np.asarray(first + step * np.arange(start, start + count), np.float64)
-        low = int(np.floor(positions[0])) - _TAPS // 2 + 1
-        high = int(np.floor(positions[-1])) + _TAPS // 2 + 1
-        yield _read_between(source.between(low, high), positions - low)
+    first = correction.late_ms / 1000 * rate
+    if correction.growth:
+        yield from at_speed(source.between, rate, first, 1 + correction.growth, wanted)
+        return
+    for start in range(round(first), round(first) + wanted, BLOCK):
+        yield source.between(start, min(start + BLOCK, round(first) + wanted))
 
 
 def shift_audio(audio: AudioClip, earlier: int, seconds: float) -> AudioClip:
@@ -129,29 +120,3 @@ class _Samples:
         gone = min(max(0, low - self._start), self._held.shape[1])
         self._held = self._held[:, gone:]
         self._start += gone
-
-
-def _read_between(samples: NDArray[np.float32], positions: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Values `[channels, len(positions)]` at places between the samples; place p needs samples p - 15 to p + 16."""
-    whole = np.floor(positions).astype(int)
-    phase = (positions - whole) * _PHASES
-    low = phase.astype(int)
-    part = (phase - low).astype(np.float32)[:, None]
-    kernel = _KERNELS[low] + part * (_KERNELS[low + 1] - _KERNELS[low])
-    begin = whole - _TAPS // 2 + 1
-    out = np.empty((len(samples), len(positions)), np.float32)
-    for channel, values in enumerate(samples):
-        windows = np.lib.stride_tricks.sliding_window_view(values, _TAPS)[begin]
-        out[channel] = np.einsum("nt,nt->n", windows, kernel)
-    return out
-
-
-def _kernels() -> NDArray[np.float32]:
-    """Kaiser-windowed sinc for every fraction of a sample, `[_PHASES + 1, _TAPS]`, each summing to 1."""
-    offsets = np.arange(_TAPS) - (_TAPS // 2 - 1) - np.arange(_PHASES + 1)[:, None] / _PHASES
-    window = np.i0(_KAISER_BETA * np.sqrt(np.clip(1 - (offsets / (_TAPS / 2)) ** 2, 0, 1))) / np.i0(_KAISER_BETA)
-    kernels = np.sinc(_ROLL_OFF * offsets) * window
-    return (kernels / kernels.sum(axis=1, keepdims=True)).astype(np.float32)
-
-
-_KERNELS = _kernels()

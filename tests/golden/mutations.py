@@ -66,7 +66,7 @@ MUTATIONS = (
     Mutation("blinks slower", f"{LITE}.blinks", "= 0.080, 0.040, 0.160", "= 0.120, 0.040, 0.160"),
     Mutation("sibilants open the jaw", f"{LITE}.lip_parting", "JAW_SPARED = 0.5", "JAW_SPARED = 0.0"),
     Mutation("happiness smiles less", f"{LITE}.emotion", '"happy": {"smile": 0.85,', '"happy": {"smile": 0.6,'),
-    Mutation("retiming roll-off", "sonic_core.judging.retiming", "_ROLL_OFF = 0.97", "_ROLL_OFF = 0.92"),
+    Mutation("retiming roll-off", "sonic_core.media.speed", "CUT_OFF = 0.975", "CUT_OFF = 0.925"),
     Mutation("latent length tolerance", "sonic_core.engines.latents_file", "> 1 / latents.fps", "> 3 / latents.fps"),
     Mutation("foreign sound trusted", "sonic_core.judging.alignment", "(0.15 + 0.52 /", "(0.15 + 0.40 /"),
     Mutation("offsets tolerated", "sonic_core.judging.methods", "DEFAULT_TOLERANCE_MS = 30.0", "DEFAULT_TOLERANCE_MS = 45.0"),

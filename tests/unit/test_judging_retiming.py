@@ -42,9 +42,10 @@ def drifting(heard: np.ndarray, start_ms: float, ms_per_minute: float) -> np.nda
 
 
 @pytest.mark.parametrize("pieces", [1, 7, 400])
-@pytest.mark.parametrize("growth", [0.001, -0.004])
-def test_sound_is_read_between_its_samples(pieces, growth):
-    correction, times = Correction(50.0, growth), np.arange(2 * RATE) / RATE
+@pytest.mark.parametrize("growth", [0.001, -0.004, 0.00237])
+@pytest.mark.parametrize("late_ms", [50.0, 33.3])
+def test_sound_is_read_between_its_samples(pieces, late_ms, growth):
+    correction, times = Correction(late_ms, growth), np.arange(2 * RATE) / RATE
     blocks = np.array_split(tone(times)[None], pieces, axis=1)
     made = np.concatenate(list(retimed_sound(blocks, RATE, 1, correction, 1.5)), axis=1)[0]
     expected = tone(correction.sound_at(np.arange(len(made)) / RATE))
