@@ -1,4 +1,4 @@
-"""Pictures between two pictures by dense optical flow (DIS: Kroeger et al. 2016, OpenCV): both come along their motion and are blended."""
+"""Pictures between two pictures by dense optical flow: both come along their motion and are blended."""
 
 from __future__ import annotations
 
@@ -6,15 +6,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ..flow import BETWEEN, Flow, dense_flow, places, read_at
 from ..frames import Frame
 
 Picture = NDArray[np.float32]
-Flow = NDArray[np.float32]
 
-_LONGEST_SEARCH = 512
-"""Shorter side, px, at which motion is searched; larger pictures are searched at this size."""
-_FLOW_SIGMA = 2.0
-"""px at the searched size: teeth and lips, which move differently, must not tear at their border."""
 _INVERSIONS = 3
 _CONTRADICTION_PX = 5.0
 """Where the two directions of flow differ by this much or more, neither is believed; by one less, both are."""
@@ -30,16 +26,16 @@ class FlowBetween:
     """
 
     def __init__(self, first: NDArray[np.uint8] | Picture, second: NDArray[np.uint8] | Picture) -> None:
-        grey = [_grey(picture) for picture in (first, second)]
+        before, after = _grey(first), _grey(second)
         self._first, self._second = (picture.astype(np.float32) for picture in (first, second))
-        self._forward, self._backward = dense_flow(*grey), dense_flow(*grey[::-1])
-        self._pixels = _pixels(*first.shape[:2])
+        self._forward, self._backward = dense_flow(before, after, BETWEEN), dense_flow(after, before, BETWEEN)
+        self._pixels = places(*first.shape[:2])
         self._unmoved_misfit = _misfit(self._first, self._second)
 
     def __call__(self, time: float) -> Picture:
         """float32 `[H, W, 3]`.  time: 0 = first, 1 = second."""
         from_first, from_second = self._origin(self._forward, time), self._origin(self._backward, 1 - time)
-        first, second = _read(self._first, from_first), _read(self._second, from_second)
+        first, second = read_at(self._first, from_first), read_at(self._second, from_second)
         trust = self._trust(from_first, from_second, time) * _better(_misfit(first, second), self._unmoved_misfit)
         moved = _blend(first, second, time)
         unmoved = _blend(self._first, self._second, time)
@@ -49,13 +45,14 @@ class FlowBetween:
         """Where the pixels were from which `share` of `flow` leads to each pixel: the flow's inverse, by fixed-point steps."""
         place = self._pixels - share * flow
         for _ in range(_INVERSIONS):
-            place = self._pixels - share * _read(flow, place)
+            place = self._pixels - share * read_at(flow, place)
         return place
 
     def _trust(self, from_first: Picture, from_second: Picture, time: float) -> NDArray[np.float32]:
         """0-1 per pixel: whether both pictures tell of the same motion."""
         forward, backward = (self._pixels - from_first) / time, (self._pixels - from_second) / (1 - time)
-        contradiction = cv2.magnitude(*cv2.split(forward + backward))
+        across, down = cv2.split(forward + backward)
+        contradiction = np.sqrt(across * across + down * down)
         return cv2.blur(np.clip(_CONTRADICTION_PX - contradiction, 0, 1), (_TRUST_PX, _TRUST_PX))
 
 
@@ -73,34 +70,6 @@ class _FlowFrames(FlowBetween):
 
 def _grey(picture: NDArray[np.uint8] | Picture) -> NDArray[np.uint8]:
     return cv2.cvtColor(np.clip(picture, 0, 255).astype(np.uint8), cv2.COLOR_RGB2GRAY)
-
-
-def dense_flow(here: NDArray[np.uint8], there: NDArray[np.uint8]) -> Flow:
-    """float32 `[H, W, 2]`, x and y in px: where each pixel of grey `here` is found in `there`, seen from its own place."""
-    height, width = here.shape
-    scale = min(1.0, _LONGEST_SEARCH / min(height, width))
-    size = max(16, round(width * scale)), max(16, round(height * scale))
-    if size != (width, height):
-        here, there = (cv2.resize(picture, size, interpolation=cv2.INTER_AREA) for picture in (here, there))
-    flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc(here, there, None)
-    flow = cv2.GaussianBlur(flow, (0, 0), _FLOW_SIGMA)
-    if size != (width, height):
-        flow = cv2.resize(flow, (width, height)) * np.array((width / size[0], height / size[1]), np.float32)
-    return flow
-
-
-def moved_back(there: NDArray[np.uint8], flow: Flow) -> NDArray[np.uint8]:
-    """`there` as it looks from where `flow` starts."""
-    return _read(there, _pixels(*flow.shape[:2]) + flow)
-
-
-def _pixels(height: int, width: int) -> NDArray[np.float32]:
-    """Each pixel's own place, `[H, W, 2]`, x and y."""
-    return np.stack(np.meshgrid(np.arange(width), np.arange(height)), axis=-1).astype(np.float32)
-
-
-def _read(picture: NDArray, place: NDArray[np.float32]) -> NDArray:
-    return cv2.remap(picture, place, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
 def _blend(first: Picture, second: Picture, time: float) -> Picture:

@@ -11,9 +11,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ..flow import BETWEEN, dense_flow, places, read_at
 from ..frames import Frame, FrameStream, exact_rate
 from ..stream_check import check_frames, checked
-from .flow_interpolation import dense_flow, flow_between, moved_back
+from .flow_interpolation import flow_between
 from .interpolators import check_fps
 
 _THUMBNAIL = 96
@@ -93,7 +94,7 @@ def _within_scenes(between: Between[Frame]) -> Between[Frame]:
 def is_cut(first: Frame, second: Frame) -> bool:
     """Whether two frames show different scenes: no motion explains the change between their thumbnails."""
     a, b = _thumbnail(first), _thumbnail(second)
-    change = a - moved_back(b, dense_flow(a, b)).astype(np.float32)
+    change = a - read_at(b, places(*a.shape) + dense_flow(a, b, BETWEEN)).astype(np.float32)
     moved = float(np.abs(change - change.mean()).mean())  # brighter or darker as a whole is no other scene
     return moved > _CUT_LEVELS and moved > _CUT_CHANGE * float(a.std() + b.std()) / 2
 

@@ -8,7 +8,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ..flow import FOLLOWING, dense_flow, places, read_at
 from ..frames import Frame
+from .slope import slope
 
 SIDE, NODES = 128, 16
 """px of the small square picture that is compared; nodes per side of the field that comes out."""
@@ -43,14 +45,11 @@ class LevelChange:
     """Measures the change of level from one small picture to the next; what moves is followed, what changes its shape is left out."""
 
     def __init__(self) -> None:
-        self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
-        self._flow.setFinestScale(1)  # the usual 2 is too coarse for so small a picture
-        self._grid = np.stack(np.meshgrid(np.arange(SIDE), np.arange(SIDE)), axis=-1).astype(np.float32)
+        self._places = places(SIDE, SIDE)
 
     def __call__(self, before: SmallPicture, after: SmallPicture) -> Field:
         """The field by which `after` is brighter: robust local means, whose outliers (lips, lids, what is uncovered) lose their weight."""
-        place = self._grid + self._flow.calc(after.luma, before.luma, None)
-        followed = cv2.remap(before.colours, place, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        followed = read_at(before.colours, self._places + dense_flow(after.luma, before.luma, FOLLOWING))
         change = after.colours - followed
         trust = _trust(after.luma)
         field = np.broadcast_to(_middle(change, trust), change.shape)
@@ -70,11 +69,8 @@ def spread(field: Field, width: int, height: int) -> NDArray[np.float32]:
 def _trust(luma: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Flat pixels count most: where they moved by a little, they are none the brighter."""
     level = luma.astype(np.float32)
-    slope = cv2.magnitude(
-        cv2.Sobel(level, cv2.CV_32F, 1, 0, scale=0.125), cv2.Sobel(level, cv2.CV_32F, 0, 1, scale=0.125)
-    )
     visible = (level > DARKEST) & (level < BRIGHTEST)
-    return np.where(visible, 1 / (1 + np.square(slope / _TEXTURE)), 0).astype(np.float32) + 1e-4
+    return np.where(visible, 1 / (1 + np.square(slope(level) / _TEXTURE)), 0).astype(np.float32) + 1e-4
 
 
 def _middle(change: NDArray[np.float32], trust: NDArray[np.float32]) -> NDArray[np.float32]:

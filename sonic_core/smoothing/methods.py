@@ -12,7 +12,7 @@ import numpy as np
 from ..errors import OutputError
 from ..frames import Frame, FrameStream
 from .luma_evening import evened
-from .optical_flow import OpticalFlow
+from .optical_flow import found_in
 from .strength import checked_strength
 from .temporal_average import averaged
 
@@ -62,7 +62,7 @@ def _averaged(frames: FrameStream, strength: float, along_motion: bool) -> Frame
     decay = _DECAY_AT_FULL * strength**0.1
 
     def start() -> Iterator[Frame]:
-        return averaged(evened(_of_one_kind(frames), strength), decay, OpticalFlow() if along_motion else None)
+        return averaged(evened(_of_one_kind(frames), strength), decay, found_in if along_motion else None)
 
     return replace(frames, start=start)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..frames import Frame
-from .optical_flow import OpticalFlow
+from .slope import slope
 
 _AHEAD, _AHEAD_ALONG_FLOW = 5, 4
 """Frames that the average looks ahead; as much weight as the past has, so that it lags by nothing."""
@@ -32,6 +32,7 @@ _MEAN_OF_CHANNELS = np.full((1, 3), 1 / 3, np.float32)
 _SAMPLE = np.s_[1:-1:2, 1:-1:2]
 
 Picture = NDArray[np.float32]
+Find = Callable[[Picture, Picture], Picture]
 
 
 @dataclass(frozen=True)
@@ -49,18 +50,18 @@ class _Moment:
     on: Picture | None = None
 
 
-def averaged(pictures: Iterator[Picture], decay: float, flow: OpticalFlow | None = None) -> Iterator[Frame]:
+def averaged(pictures: Iterator[Picture], decay: float, found_in: Find | None = None) -> Iterator[Frame]:
     """Two-sided exponential average along time, `decay` (0-1) per frame, less wherever the picture changed.
 
     pictures: float32 RGB.  What is carried over from frame to frame is compared with every frame on its way, so nothing reaches across a
     change.  In the end each pixel follows the average only as far as what that takes out of it looks like the noise of the flat parts:
-    a clip without noise stays as it is, and the trace of an edge that moved is not noise.  flow: follow what moves; without it a pixel
-    looks at its own place only.
+    a clip without noise stays as it is, and the trace of an edge that moved is not noise.  found_in: follows what moves, from the lumas of
+    two frames to places in the second; without it a pixel looks at its own place only.
     """
-    reach = _AHEAD if flow is None else _AHEAD_ALONG_FLOW
+    reach = _AHEAD if found_in is None else _AHEAD_ALONG_FLOW
     ahead: deque[_Moment] = deque()
     gone: Picture | None = None
-    source = _moments(pictures, flow)
+    source = _moments(pictures, found_in)
     while True:
         ahead.extend(islice(source, reach + 1 - len(ahead)))
         if not ahead:
@@ -75,17 +76,17 @@ def averaged(pictures: Iterator[Picture], decay: float, flow: OpticalFlow | None
         yield _calmed(now, total)
 
 
-def _moments(pictures: Iterator[Picture], flow: OpticalFlow | None) -> Iterator[_Moment]:
+def _moments(pictures: Iterator[Picture], found_in: Find | None) -> Iterator[_Moment]:
     """Each picture as soon as the next one is known, with the places of its content in both neighbours."""
     before: Picture | None = None
     back: Picture | None = None
     luma: Picture | None = None
     for picture in pictures:
-        last_luma, luma = luma, cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) if flow else None
+        last_luma, luma = luma, cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) if found_in else None
         if before is not None:
-            there = flow.places(last_luma, luma) if flow and last_luma is not None and luma is not None else None
+            there = found_in(last_luma, luma) if found_in and last_luma is not None and luma is not None else None
             yield _moment(before, back, there)
-            back = flow.places(luma, last_luma) if flow and last_luma is not None and luma is not None else None
+            back = found_in(luma, last_luma) if found_in and last_luma is not None and luma is not None else None
         before = picture
     if before is not None:
         yield _moment(before, back, None)
@@ -93,11 +94,8 @@ def _moments(pictures: Iterator[Picture], flow: OpticalFlow | None) -> Iterator[
 
 def _moment(picture: Picture, back: Picture | None, on: Picture | None) -> _Moment:
     half = _halved(picture)
-    luma = cv2.cvtColor(half, cv2.COLOR_RGB2GRAY)
-    slope = cv2.magnitude(
-        cv2.Sobel(luma, cv2.CV_32F, 1, 0, scale=0.125), cv2.Sobel(luma, cv2.CV_32F, 0, 1, scale=0.125)
-    )[_SAMPLE]
-    flat = slope <= np.partition(slope, int(_FLAT_SHARE * slope.size), axis=None)[int(_FLAT_SHARE * slope.size)]
+    steep = slope(cv2.cvtColor(half, cv2.COLOR_RGB2GRAY))[_SAMPLE]
+    flat = steep <= np.partition(steep, int(_FLAT_SHARE * steep.size), axis=None)[int(_FLAT_SHARE * steep.size)]
     weighted = cv2.cvtColor(picture, cv2.COLOR_RGB2RGBA)
     weighted[..., 3] = 1
     return _Moment(picture, weighted, half, flat, back, on)

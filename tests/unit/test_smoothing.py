@@ -8,6 +8,7 @@ from sonic_core.errors import OutputError, SettingsError
 from sonic_core.frames import FrameStream
 from sonic_core.smoothing.choice import METHOD_NAMES, Smoothing
 from sonic_core.smoothing.methods import METHODS
+from sonic_core.smoothing.slope import slope
 
 FPS, SIDE = 25.0, 128
 SMOOTHING = [name for name in METHODS if name != "none"]
@@ -266,6 +267,14 @@ def test_smoothing_is_repeatable_and_leaves_its_input_alone(method):
     kept = frames.copy()
     assert np.array_equal(smoothed(method, frames), smoothed(method, frames))
     assert np.array_equal(frames, kept)
+
+
+def test_slope_does_not_depend_on_where_pictures_lie_in_memory():
+    luma, held = grainy(moving(1))[0, ..., 0].astype(np.float32), []
+    first = slope(luma)
+    for size in range(16):
+        held.append(np.empty(1007 + 101 * size, np.uint8))  # what comes next lies elsewhere
+        assert (slope(luma) == first).all()
 
 
 @pytest.mark.parametrize("method", SMOOTHING)
