@@ -14,12 +14,12 @@ from ..progress import Progress, ignore
 from .cache import ArrayCache, content_digest, default_cache_dir
 from .detection import Detection, search_faces
 from .loading import Picture, Source, load_picture
-from .mesh import ROI_MARGIN, MeshFit, fit_eyes, fit_mesh, refine_mesh
+from .mesh import ROI_MARGIN, MeshFit, fit_eyes, fit_mesh, misfit, refine_mesh
 from .networks import FaceNetworks, load_networks
 from .portrait import Portrait, QualityReport
-from .quality import check_quality
+from .quality import NO_PERSON, check_quality
 
-ANALYSIS_VERSION = 3  # raise it whenever the same picture would be measured differently
+ANALYSIS_VERSION = 4  # raise it whenever the same picture would be measured differently
 MESH_ACCEPT = 0.5  # under this the mesh says: not a face
 FACE_ACCEPT = 0.45  # the same for mesh and detector together
 UPSIDE_DOWN_COST = 0.1
@@ -79,7 +79,7 @@ def analyse(
         face_box=(float(low[0]), float(low[1]), float(high[0]), float(high[1])),
         face_index=face_index,
         score=fit.score,
-        report=check_quality(picture.image, fit.landmarks, fit.crop, faces_found, picture.name),
+        report=check_quality(picture.image, fit.landmarks, fit.crop, faces_found, picture.name, fit.misfit),
         digest=digest,
         name=picture.name,
     )
@@ -94,13 +94,13 @@ def _chosen(networks: FaceNetworks, picture: Picture, face_index: int) -> tuple[
     found, true_faces = _faces(networks, picture), 0
     for place, face in enumerate(found):
         fit = refine_mesh(networks.mesh, picture.image, face)
-        if fit.score < MESH_ACCEPT:
+        if fit.score < MESH_ACCEPT or face.misfit > NO_PERSON:
             continue
         if true_faces == face_index:
-            return fit, true_faces + len(found) - place
+            return replace(fit, misfit=face.misfit), true_faces + len(found) - place
         true_faces += 1
     if not true_faces:
-        raise _no_face(picture)
+        raise _no_person(picture) if any(face.misfit > NO_PERSON for face in found) else _no_face(picture)
     were = "1 face was" if true_faces == 1 else f"{true_faces} faces were"
     raise PortraitError(
         f"face_index (--face-index) is {face_index}, but {were} found in {picture.name}. "
@@ -125,12 +125,19 @@ def _no_face(picture: Picture) -> NoFaceError:
     )
 
 
+def _no_person(picture: Picture) -> NoFaceError:
+    return NoFaceError(
+        f"what looks like a face in {picture.name} is not a person's: eyes, nose and mouth are not where a human face has them. The mesh "
+        "is made for human faces; animals are not supported. Engines that need no mesh (sonic) take --face-box or --mask instead."
+    )
+
+
 def _accepted(fits: list[tuple[MeshFit, Detection]]) -> list[MeshFit]:
     """The fits that mesh and detector together take for a face; of those that share a place the surest; the largest first."""
     faces: list[MeshFit] = []
     for fit, found in sorted(fits, key=lambda pair: -_certainty(*pair) * _uprightness(pair[0])):
         if _certainty(fit, found) >= FACE_ACCEPT and not any(_same_face(fit, other) for other in faces):
-            faces.append(fit)
+            faces.append(replace(fit, misfit=misfit(fit, found)))
     return sorted(faces, key=lambda fit: -fit.crop.size)
 
 

@@ -16,6 +16,7 @@ class QualityReport:
     sharpness: 0 (blurred) to 1.  mouth_open: inner lip gap / eye distance.  mouth_clarity: confidence of the lip line, under 0.8 = covered.
     faces_found: 0 = none was looked for; then what is measured on a mesh is 0.
     edge_distance: distance of the face box to the nearest picture edge / face_px, negative when cut.  advice: sentences for the user.
+    misfit: how little the face looks like a person's (mesh.py), 0.05 to 0.34 on people, more on animals; 0 = not measured.
     """
 
     face_px: float
@@ -29,6 +30,7 @@ class QualityReport:
     faces_found: int
     edge_distance: float
     advice: tuple[str, ...] = ()
+    misfit: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,10 @@ COVERED_MOUTH = 0.8
 OPEN_MOUTH = 0.07  # of the eye distance
 WIDE_OPEN_MOUTH = 0.17  # faces up to 0.13 closed, at 0.21 and 0.25 they did not
 NEAR_EDGE = 0.12  # of the face
+DOUBTFUL_PERSON, NO_PERSON = (
+    0.38,
+    0.7,
+)  # misfit (mesh.py); between lie dogs whose faces the mesh follows after a fashion
 BLURRED = 0.35  # what a blur of a fiftieth of the eye distance leaves is 0.25
 
 SHARPNESS_SIDE = 320  # px: the face is looked at in its own size, at most in this
@@ -34,11 +38,17 @@ BLURRED_DETAIL, SHARP_DETAIL = 0.30, 0.62  # detail between the first two scales
 
 
 def check_quality(
-    image: NDArray[np.uint8], landmarks: NDArray[np.float32], crop: SquareCrop, faces_found: int, name: str
+    image: NDArray[np.uint8],
+    landmarks: NDArray[np.float32],
+    crop: SquareCrop,
+    faces_found: int,
+    name: str,
+    misfit: float = 0.0,
 ) -> QualityReport:
     """Measure the face with these landmarks [468, 3] in an RGB picture; `crop` is the upright square around it.
 
-    name: of the picture, for messages.  Raises PortraitError for a profile, and for a face whose eyes or mouth lie outside.
+    misfit: see mesh.misfit.  name: of the picture, for messages.
+    Raises PortraitError for a profile, and for a face whose eyes or mouth lie outside.
     """
     pose = head_pose(landmarks)
     if abs(pose.yaw) > PROFILE_YAW:
@@ -65,8 +75,20 @@ def check_quality(
         mouth_clarity=mouth.clarity,
         faces_found=faces_found,
         edge_distance=float(min(*low, width - 1 - high[0], height - 1 - high[1])) / face_px,
+        misfit=misfit,
     )
     return replace(report, advice=tuple(_advice(report, min(height, width))))
+
+
+def person_doubted(report: QualityReport) -> str | None:
+    """A sentence where it is doubtful that the face is a person's; None where it is not."""
+    if report.misfit <= DOUBTFUL_PERSON:
+        return None
+    return (
+        f"This hardly looks like a person's face (misfit {report.misfit:.2f}, people have less than {DOUBTFUL_PERSON}): an animal, "
+        "or covered or blurred beyond recognition? The mesh is made for human faces, so mouth and lids will not sit right. "
+        "Use a clear picture of a person."
+    )
 
 
 def sharpness(image: NDArray[np.uint8], crop: SquareCrop) -> float:
@@ -85,6 +107,8 @@ def _outside(points: NDArray[np.float32], width: int, height: int) -> bool:
 
 def _advice(report: QualityReport, short_side: int) -> Iterator[str]:
     """Sentences for the user: what was measured, what it means, what to do."""
+    if doubt := person_doubted(report):
+        yield doubt
     if short_side < SMALL_PICTURE:
         yield (
             f"The picture's shorter side is {short_side} px; from {SMALL_PICTURE} px on the result is sharper. "

@@ -10,6 +10,9 @@ from portrait_samples import SAMPLE, on_canvas, sample, turned
 from sonic_core.errors import NoFaceError, PortraitError
 from sonic_core.portrait import analysis
 from sonic_core.portrait.analysis import load_portrait
+from sonic_core.portrait.detection import search_faces
+from sonic_core.portrait.mesh import fit_mesh, misfit
+from sonic_core.portrait.networks import load_networks
 
 
 @pytest.fixture(scope="module")
@@ -115,6 +118,49 @@ def test_nothing_but_a_false_face_is_no_face(with_false_face, tmp_path, monkeypa
     only_false = analysis._faces
     monkeypatch.setattr(analysis, "_faces", lambda *given: only_false(*given)[:1])
     with pytest.raises(NoFaceError, match="no face was found"):
+        load_portrait(SAMPLE, 0, tmp_path)
+
+
+def test_detector_and_mesh_agree_on_a_person(portrait):
+    assert 0 < portrait.report.misfit < 0.3
+
+
+def test_eyes_that_detector_and_mesh_see_apart_are_a_misfit():
+    networks = load_networks()
+    found = next(search_faces(networks.detector, sample()))[0]
+    fit = fit_mesh(networks.mesh, sample(), found)
+    distance = float(np.linalg.norm(found.key_points[1] - found.key_points[0]))
+    lower = replace(found, key_points=found.key_points + np.float32([0, 0.5 * distance]))
+    swapped = replace(found, key_points=found.key_points[[1, 0, 2, 3, 5, 4]])
+    assert misfit(fit, lower) == pytest.approx(misfit(fit, found) + 0.5, abs=0.15)
+    assert misfit(fit, swapped) == misfit(fit, found)
+    assert misfit(fit, replace(found, score=found.score - 0.2)) == pytest.approx(misfit(fit, found) + 0.2)
+
+
+@pytest.fixture
+def misfitting(monkeypatch):
+    """Let the first look find faces that fit a person as badly as said."""
+    found_faces = analysis._faces
+
+    def so(value):
+        monkeypatch.setattr(
+            analysis, "_faces", lambda *given: [replace(face, misfit=value) for face in found_faces(*given)]
+        )
+
+    return so
+
+
+def test_what_hardly_looks_like_a_person_is_told(misfitting, tmp_path):
+    misfitting(0.45)
+    found = load_portrait(SAMPLE, 0, tmp_path)
+    assert found.report.misfit == 0.45
+    assert "hardly looks like a person's face" in found.report.advice[0]
+    assert load_portrait(SAMPLE, 0, tmp_path).report.misfit == 0.45  # remembered
+
+
+def test_what_is_no_person_is_refused(misfitting, tmp_path):
+    misfitting(0.8)
+    with pytest.raises(NoFaceError, match=r"not a person's.*animals are not supported.*--face-box"):
         load_portrait(SAMPLE, 0, tmp_path)
 
 

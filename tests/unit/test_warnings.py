@@ -1,6 +1,7 @@
 """What a picture cannot do is told by everything that makes a clip of it: library, command line, its JSON, the report, the sheet."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +37,13 @@ def silence(seconds=0.2):
 
 def test_the_engine_tells_before_anything_is_drawn(engine, statue):
     assert any(SAID in warning for warning in engine.prepare(statue, silence(), Settings()).warnings)
+
+
+def test_a_face_that_is_hardly_a_persons_is_a_warning(engine):
+    portrait = load_portrait(PORTRAIT)
+    doubtful = replace(portrait, report=replace(portrait.report, misfit=0.5))
+    (warning,) = engine.prepare(doubtful, silence(), Settings(min_resolution=256)).warnings
+    assert "hardly looks like a person" in warning
 
 
 def test_a_picture_that_can_do_everything_has_no_warnings(engine):

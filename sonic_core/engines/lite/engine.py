@@ -18,6 +18,7 @@ from ...frames_ahead import drawn_ahead
 from ...hearing.encoder_choice import DEFAULT_ENCODER, load_encoder
 from ...portrait.framing import frame_portrait
 from ...portrait.portrait import Portrait
+from ...portrait.quality import person_doubted
 from ...progress import Progress, ignore
 from ...settings import Settings
 from ..base import Conditioning, Engine, Latents
@@ -83,7 +84,7 @@ class LiteEngine(Engine):
             settings=settings,
             paste=framed.paste,
             notes=audio.notes + framed.notes + settings.notes + renderer.notes,
-            warnings=renderer.warnings,
+            warnings=_doubts(portrait) + renderer.warnings,
         )
 
     def sample(self, conditioning: Conditioning, settings: Settings, progress: Progress = ignore) -> Latents:
@@ -141,3 +142,9 @@ class LiteEngine(Engine):
                 f"the {self.name} engine moves the features of a face and found none in {portrait.name}: it takes no face box and no mask. "
                 "Use a picture with a face, or another engine."
             )
+
+
+def _doubts(portrait: Portrait) -> tuple[str, ...]:
+    """What is known of the face before it is drawn."""
+    doubt = person_doubted(portrait.report)
+    return (doubt,) if doubt else ()
