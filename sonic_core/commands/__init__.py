@@ -8,6 +8,7 @@ COMMANDS = (
     "demo",
     "generate",
     "batch",
+    "queue",
     "motion",
     "sheet",
     "align",

@@ -115,7 +115,7 @@ def run(args: argparse.Namespace, console: Console) -> dict[str, Any]:
         ledger.plan(owner, planned(ledger))
         limits = Limits(args.reject_offset, args.reject_confidence)
         try:
-            state = work_off(ledger, owner, crew, _Display(console))
+            state = work_off(ledger, owner, crew, Display(console))
         except KeyboardInterrupt:
             written = write_reports(ledger, owner, limits)
             console.say(f"Stopped. The same command goes on from here. Report: {written.page}")
@@ -144,7 +144,7 @@ def run(args: argparse.Namespace, console: Console) -> dict[str, Any]:
     }
 
 
-class _Display:
+class Display:
     """One bar over all clips."""
 
     def __init__(self, console: Console) -> None:

@@ -69,7 +69,7 @@ def work_off(ledger: Ledger, run: str, crew: Crew, tell: Report = lambda state: 
     the workers then drop their clips, which wait again.
     """
     team = Team(ledger, run, crew)
-    with _beating(ledger.folder, run), team.dismissed_at_the_end():
+    with beating(ledger.folder, run), team.dismissed_at_the_end():
         searched = 0.0
         while True:
             begin = time.monotonic()
@@ -184,7 +184,7 @@ def measured_trial(job: str, crew: Crew, seconds: float = TRIAL_SECONDS) -> tupl
 
 
 @contextmanager
-def _beating(folder: Path, run: str) -> Iterator[None]:
+def beating(folder: Path, run: str) -> Iterator[None]:
     """Says that the batch is alive, from a thread of its own."""
     ended = threading.Event()
 

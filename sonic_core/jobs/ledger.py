@@ -168,6 +168,15 @@ class Ledger(Store):
             )
 
     @patient
+    def put_back(self, clip: Entry, owner: str) -> None:
+        """A claimed clip that could not be begun waits again, as if it had not been tried."""
+        with self.writing():
+            self.db.execute(
+                "update clips set state = ?, owner = null, attempts = attempts - 1 where output = ? and owner = ? and state = ?",
+                (WAITING, clip.output, owner, WORKING),
+            )
+
+    @patient
     def give_back(self, owner: str) -> None:
         """What an owner that stops on purpose had claimed waits again, as if it had not been tried."""
         remove(self.work_folder(owner))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import secrets
 import shutil
 from pathlib import Path
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def put_in_place(complete: Path, target: Path) -> None:
@@ -25,3 +28,9 @@ def remove(path: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
     else:
         path.unlink(missing_ok=True)
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether an error, or what it came from, says that the disk is full."""
+    causes: list[BaseException | None] = [error, error.__cause__]
+    return any(isinstance(cause, OSError) and cause.errno in FULL for cause in causes)

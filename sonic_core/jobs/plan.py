@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from .row_check import Candidate, RowChecker
 from .table import Row
 
 MOST_SHOWN = 100
+Checker = Callable[[Row, Callable[[str], None]], Candidate | None]
 TOGETHER = 500  # rows that are noted in one transaction
 SPARE_ROOM, SPARE_SHARE = 100e6, 0.02  # bytes that a disk keeps free, of a small one a share
 PLANNING = """
@@ -54,21 +55,26 @@ def check(rows: Iterable[Row], ledger: Ledger, base: Mapping[str, Any], folder: 
     base: JSON values of a job, for what the rows leave out.  folder: of the table, where relative paths begin.  overwrite: files of the
     output folder that no batch has made may be replaced.  Memory does not grow with the number of rows.
     """
+    return checked(rows, ledger, RowChecker(ledger, base, folder, overwrite))
+
+
+def checked(rows: Iterable[Row], ledger: Ledger, checker: Checker) -> Plan:
+    """The same by any checker of single rows, which returns None where something is wrong, and has told what."""
     ledger.db.execute("drop table if exists temp.planned")
     ledger.db.execute(PLANNING)
-    plan, checker = Plan(), RowChecker(ledger, base, folder, overwrite)
-    checked: list[Candidate] = []
+    plan = Plan()
+    right: list[Candidate] = []
     try:
         for row in rows:
             plan.clips += 1
             if clip := checker(row, plan.problem):
-                checked.append(clip)
-            if len(checked) == TOGETHER:
-                _note(checked, ledger, plan)
-                checked.clear()
+                right.append(clip)
+            if len(right) == TOGETHER:
+                _note(right, ledger, plan)
+                right.clear()
     except SettingsError as error:  # of the table itself: reading cannot go on
         plan.problem(str(error))
-    _note(checked, ledger, plan)
+    _note(right, ledger, plan)
     disk = shutil.disk_usage(ledger.folder)
     free = disk.free
     if plan.room > free - min(SPARE_ROOM, SPARE_SHARE * disk.total):

@@ -8,8 +8,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import sys
-import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
@@ -20,17 +18,17 @@ from .. import __version__
 from ..background import background_of
 from ..engines.declaration import CHOSEN, DEVICE, FOLDERS
 from ..engines.registry import declaration
-from ..errors import OutputError, SettingsError, SonicError
+from ..errors import SettingsError, SonicError
 from ..job import Job
 from ..job_json import job_from_values
 from ..models.fingerprint import fingerprint
 from ..models.locate import locate, models_folders
 from .columns import job_values, unknown
 from .ledger import Ledger
+from .output_names import OutputNames, folded, stem
 from .sources import PICTURE, RECORDING, Source, Sources
 from .table import Row
 
-KINDS = (".mp4", ".webm", ".mov", ".gif", ".png")
 OWN = ("image", "audio", "output", "seed")
 """What each row may have of its own without being another pattern."""
 MOST_PATTERNS = 256
@@ -40,7 +38,6 @@ NOT_IN_KEY = ("picture", "recording", "output", "overwrite")
 # of a cut-out 9.6 in ProRes 4444.
 BITS_PER_PIXEL = {".png": 16.0, ".gif": 7.0, ".mov": 10.0}
 USUAL_BITS_PER_PIXEL = 0.12
-FORBIDDEN = '<>:"|?*\\'  # what Windows and shared folders cannot hold, and the backslash
 
 
 @dataclass(frozen=True)
@@ -99,17 +96,17 @@ class RowChecker:
     """
 
     def __init__(self, ledger: Ledger, base: Mapping[str, Any], folder: Path, overwrite: bool) -> None:
-        self.ledger, self.base, self.folder, self.overwrite = ledger, base, folder, overwrite
+        self.base, self.folder = base, folder
         self.sources = Sources(ledger)
         self.patterns: dict[str, Pattern] = {}
         self.told: set[str] = set()
-        self.inside: dict[str, bool] = {}  # folders in the output folder: whether links lead out of it
+        self.names = OutputNames(ledger, overwrite)
 
     def __call__(self, row: Row, problem: Callable[[str], None]) -> Candidate | None:
         """The row's clip; None when something is wrong, and `problem` has heard what."""
         try:
             pattern, values = self._understood(row, problem)
-            output, kind = self._output(values["output"])
+            output, kind = self.names.checked(values["output"])
         except SonicError as error:
             problem(f"row {row.number}: {error}")
             return None
@@ -127,17 +124,16 @@ class RowChecker:
         if not {PICTURE, RECORDING} <= set(found):
             return None
         seconds = pattern.job.settings.duration or found[RECORDING].seconds
+        output = output[: -len(kind)] if kind == ".png" else output  # a folder of pictures
         return Candidate(
             output,
-            unicodedata.normalize("NFC", output).casefold(),
+            folded(output),
             row.number,
             _key(pattern, values, kind, found),
             json.dumps(values, ensure_ascii=False),
             seconds,
             seconds * pattern.bytes_per_second(kind, found[PICTURE].width, found[PICTURE].height),
-            not self.overwrite
-            and os.path.exists(os.path.join(self.ledger.folder, output))
-            and not self.ledger.knows(output),
+            self.names.is_a_strangers(output),
         )
 
     def _understood(self, row: Row, problem: Callable[[str], None]) -> tuple[Pattern, dict[str, Any]]:
@@ -185,38 +181,9 @@ class RowChecker:
         if missing:
             raise SettingsError(f"{' and '.join(missing)} not given. Fill the column, or give one for all rows.")
         if not values.get("output"):
-            values["output"] = f"{_stem(str(values[PICTURE]))}_{_stem(str(values[RECORDING]))}.mp4"
-        values["tags"] = {"title": _stem(str(values["output"])), **(values.get("tags") or {})}
+            values["output"] = f"{stem(str(values[PICTURE]))}_{stem(str(values[RECORDING]))}.mp4"
+        values["tags"] = {"title": stem(str(values["output"])), **(values.get("tags") or {})}
         return values
-
-    def _output(self, text: str) -> tuple[str, str]:
-        """What will stand in the output folder (a folder for a PNG sequence), and its kind.  Raises OutputError."""
-        text = text.replace("\\", "/") if sys.platform == "win32" else text
-        parts = [part for part in text.split("/") if part not in ("", ".")]
-        if text.startswith("/") or ".." in parts or (len(text) > 1 and text[1] == ":"):
-            raise OutputError(f"the output {text} lies outside the output folder. Give a name, or a path inside it.")
-        inside = "/".join(parts)
-        stem, kind = os.path.splitext(inside)
-        if kind.lower() not in KINDS:
-            raise OutputError(
-                f"the output {text} is of no known kind; expected a name that ends in {', '.join(KINDS)}."
-            )
-        if not inside.isprintable() or any(sign in inside for sign in FORBIDDEN):
-            raise OutputError(f"the output {text!r} has signs that file names cannot have: {FORBIDDEN}")
-        if parts[0].startswith(".sonic-batch") or any(len(part.encode()) > 250 for part in parts):
-            raise OutputError(f"the output {text} cannot be used as a name. Choose a shorter or another one.")
-        if not self._stays_inside("/".join(parts[:-1])):
-            raise OutputError(f"the output {text} leads out of the output folder by a link. Give another name.")
-        return (stem if kind.lower() == ".png" else inside), kind.lower()
-
-    def _stays_inside(self, parent: str) -> bool:
-        if parent not in self.inside:
-            self.inside[parent] = (self.ledger.folder / parent).resolve().is_relative_to(self.ledger.folder.resolve())
-        return self.inside[parent]
-
-
-def _stem(name: str) -> str:
-    return os.path.splitext(os.path.basename(name))[0]
 
 
 def _key(pattern: Pattern, values: Mapping[str, Any], kind: str, found: Mapping[str, Source]) -> str:

@@ -6,7 +6,6 @@ It reads what to do from the first line of stdin and stops when stdin ends: that
 from __future__ import annotations
 
 import base64
-import errno
 import io
 import json
 import logging
@@ -34,7 +33,7 @@ from ..errors import (
 from ..job_json import job_from_values
 from ..threads import SHARE, one_thread
 from .ledger import BEAT, Entry, Ledger
-from .places import remove
+from .places import is_full, remove
 from .store import WAIT_FOR_ROOM
 
 if TYPE_CHECKING:
@@ -48,7 +47,6 @@ PORTRAITS_KEPT = 8
 THUMBNAIL, THUMBNAIL_QUALITY = 120, 60  # px of the longer side; JPEG
 FINAL = (AudioError, DurationMismatchError, ModelMissingError, PortraitError, SettingsError)
 """Errors that another try would meet again."""
-FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @dataclass(frozen=True)
@@ -152,7 +150,7 @@ class Worker:
                 MemoryError,
             ) as error:
                 remove(self.place)
-                if _is_full(error) and time.monotonic() - begin < WAIT_FOR_ROOM:
+                if is_full(error) and time.monotonic() - begin < WAIT_FOR_ROOM:
                     self._check_stop()
                     self.stopped.wait(2.0)  # somebody may be making room
                     continue
@@ -233,11 +231,6 @@ def _thumbnail(preview: Preview) -> str:
     content = io.BytesIO()
     picture.save(content, "JPEG", quality=THUMBNAIL_QUALITY)
     return base64.b64encode(content.getvalue()).decode()
-
-
-def _is_full(error: BaseException) -> bool:
-    causes: list[BaseException | None] = [error, error.__cause__]
-    return any(isinstance(cause, OSError) and cause.errno in FULL for cause in causes)
 
 
 def trial(values: Mapping[str, Any], folder: Path, seconds: float) -> dict[str, float]:

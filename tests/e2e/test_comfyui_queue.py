@@ -1,0 +1,79 @@
+"""`queue` against real ComfyUI servers: the template as the editor saves it, and a server that is stopped and started in the middle."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+from comfy_server import ROOT, free_port, wait_until_up
+
+from sonic_core.cli import main
+from sonic_core.commands.demo import PORTRAIT, SPEECH
+from sonic_core.jobs.ledger import Ledger
+from sonic_core.media.probe import probe
+
+WORKFLOW = ROOT / "example_workflows" / "fast.json"
+
+
+class Server:
+    """A ComfyUI that can be stopped and started at the same address."""
+
+    def __init__(self, checkout, base):
+        self.checkout, self.base, self.port = checkout, base, free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        for name in ("custom_nodes", "input", "output", "temp", "user", "models"):
+            (base / name).mkdir(parents=True, exist_ok=True)
+        (base / "custom_nodes" / "sonic-portrait").symlink_to(ROOT, target_is_directory=True)
+
+    def start(self):
+        command = [os.environ.get("COMFYUI_PYTHON", sys.executable), "main.py", "--cpu", "--disable-auto-launch"]
+        command += ["--listen", "127.0.0.1", "--port", str(self.port), "--base-directory", str(self.base)]
+        with (self.base / "server.log").open("a") as log:
+            self.process = subprocess.Popen(command, cwd=self.checkout, stdout=log, stderr=subprocess.STDOUT)
+        wait_until_up(self.url, self.process, self.base / "server.log", 300)
+
+    def stop(self):
+        self.process.kill()
+        self.process.wait()
+
+
+@pytest.fixture
+def server(checkout, tmp_path):
+    server = Server(checkout, tmp_path / "server")
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.mark.slow
+def test_a_server_that_is_stopped_in_the_middle_loses_no_row_and_makes_none_twice(server, tmp_path, capsys):
+    out = tmp_path / "out"
+    rows = [{"image": str(PORTRAIT), "audio": str(SPEECH), "4.length": 1.0, "min_resolution": 256} for _ in range(4)]
+    table = tmp_path / "jobs.jsonl"
+    lines = [json.dumps({**row, "seed": seed, "output": f"clip{seed}.mp4"}) for seed, row in enumerate(rows)]
+    table.write_text("\n".join(lines))
+
+    def restart():
+        while not list(out.glob("*.mp4")):  # one is done, two of the others are in the server's queue
+            time.sleep(0.05)
+        server.stop()
+        server.start()
+
+    thread = threading.Thread(target=restart)
+    thread.start()
+    arguments = [str(table), "--server", server.url, "--workflow", str(WORKFLOW), "--output", str(out), "--json"]
+    code = main(["queue", *arguments])
+    thread.join()
+    answer = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert (code, answer["done"], answer["failed"]) == (0, 4, 0)
+    ledger = Ledger(out)
+    assert set(ledger.db.execute("select state, attempts from clips")) == {("done", 1)}
+    ledger.close()
+    for clip in sorted(out.glob("*.mp4")):
+        assert (probe(clip).frames, probe(clip).width) == (25, 256)
+    assert {path.name for path in out.glob("*.mp4")} == {f"clip{seed}.mp4" for seed in range(4)}
