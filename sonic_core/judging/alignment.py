@@ -15,7 +15,7 @@ from ..errors import AudioError, SettingsError
 from ..frames import FrameStream
 from ..progress import Progress, ignore
 from .audio_opening import CURVE_RATE, predict_opening
-from .correlation import LAGS_MS, match, peak
+from .correlation import LAGS_MS, dissent, match, peak
 from .drift import fit_drift, without_drift
 from .face_tracker import MeshTracker
 from .methods import DEFAULT_TOLERANCE_MS, METHODS
@@ -39,6 +39,11 @@ __all__ = [
 
 MIN_CONFIDENCE = 0.5
 """Below this nothing is changed: sound and mouth may not belong together, or too little was seen or heard."""
+DOUBT = 0.06
+"""What each of two plain witnesses that does not confirm the offset takes off the height of its peak.
+
+On filmed people trust without any of them was wrong: foreign speech, and mouths that plain eyes do not see follow the sound.
+"""
 MIN_SECONDS = 1.5
 MIN_FOUND = 0.5
 _SEGMENT_S, _SEGMENT_STEP_S = 6.0, 3.0
@@ -63,6 +68,7 @@ class SyncReport:
     peak amplitude of the sound (0-1).  lags_ms, correlation: the match at every shift.  segments: offset along the clip.
     drift_ms_per_minute: how fast the offset grows, NaN when it cannot be told.  drifting: it does; offset_ms is then that of the middle.
     found_share: share of frames with a face.  notes: what stood in the way, in plain words.
+    doubts: plain witnesses, of two, that do not confirm the offset (`correlation.dissent`).
     """
 
     offset_ms: float
@@ -78,6 +84,7 @@ class SyncReport:
     found_share: float
     notes: tuple[str, ...] = ()
     drifting: bool = False
+    doubts: int = 0
 
     @property
     def trusted(self) -> bool:
@@ -156,13 +163,16 @@ def compare(track: MouthTrack, predicted: NDArray[np.floating], sound: AudioClip
     steady = without_drift(heard, CURVE_RATE, drift.ms_per_minute) if drift.trusted else heard
     correlation = match(track, steady)
     offset, height = peak(correlation)
+    loud = loudness(sound, len(predicted)) if isinstance(sound, AudioClip) else np.asarray(sound, np.float32)
+    heard_loud = without_drift(loud, CURVE_RATE, drift.ms_per_minute) if drift.trusted else loud
+    doubts = 0 if notes else dissent(track, heard_loud, offset)
     return SyncReport(
         offset_ms=0.0 if notes else offset,
-        confidence=0.0 if notes else confidence(height, seconds),
+        confidence=0.0 if notes else confidence(height - DOUBT * doubts, seconds),
         times=times,
         seen=seen,
         predicted=heard,
-        loudness=loudness(sound, len(predicted)) if isinstance(sound, AudioClip) else np.asarray(sound, np.float32),
+        loudness=loud,
         lags_ms=LAGS_MS,
         correlation=correlation,
         segments=_segments(stretches),
@@ -170,6 +180,7 @@ def compare(track: MouthTrack, predicted: NDArray[np.floating], sound: AudioClip
         found_share=track.found_share,
         notes=notes,
         drifting=drift.trusted,
+        doubts=doubts,
     )
 
 
@@ -213,7 +224,7 @@ def plan_correction(
 ) -> tuple[Correction | None, str]:
     """What to take away, None for nothing, and a sentence about it.  fps: of the frames, which can only move by whole ones."""
     if not report.trusted:
-        reason = " ".join(report.notes) or "Sound and mouth do not match well enough."
+        reason = " ".join(report.notes) or _doubt_in_words(report)
         return None, f"Nothing changed: confidence {report.confidence:.2f} is below {MIN_CONFIDENCE:.2f}. {reason}"
     found, sure = _in_words(report), f"(confidence {report.confidence:.2f})"
     if max(abs(report.offset_at(0)), abs(report.offset_at(report.seconds))) <= tolerance_ms:
@@ -242,6 +253,13 @@ def measure_again(
     if alignment.correction is not None and alignment.method == "shift_frames":
         track = in_order(track, frame_order(len(track.opening), track.fps, alignment.correction))
     return compare(track, predicted, sound)
+
+
+def _doubt_in_words(report: SyncReport) -> str:
+    if not report.doubts:
+        return "Sound and mouth do not match well enough."
+    who = ("", "One of two plain witnesses does not", "Neither of two plain witnesses does")[report.doubts]
+    return f"Sound and mouth do not match well enough. {who} see the mouth follow the loudness there."
 
 
 def _in_words(report: SyncReport) -> str:

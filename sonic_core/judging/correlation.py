@@ -1,4 +1,4 @@
-"""How well two curves match at every shift within half a second, and where they match best between the steps."""
+"""How well two curves match at every shift within half a second, where they match best between the steps, and who confirms it."""
 
 from __future__ import annotations
 
@@ -18,6 +18,9 @@ _SLOPE_SIGMA_S = 0.02
 _LIMIT = 2.0
 """Robust standard deviations at which a seen value counts for little more."""
 _MOTION_WEIGHT, _LEAST_WEIGHT = 2.0, 0.05
+_LOUD_RANGE_DB, _LOUD_SIGMA_S = 42.0, 0.025
+AGREEMENT_MS = 35.0
+"""Within this of the offset a plain witness confirms it: it is coarser than what it confirms, by the length of a picture."""
 
 
 def match(track: MouthTrack, predicted: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -40,6 +43,23 @@ def match(track: MouthTrack, predicted: NDArray[np.floating]) -> NDArray[np.floa
         parts.append(_weighed(correlate(_limited(_slope(seen)), slope)))
     weights, weighted = np.sum(parts, axis=0)
     return weighted / weights
+
+
+def dissent(track: MouthTrack, loudness: NDArray[np.floating], offset_ms: float) -> int:
+    """How many of two plain witnesses see the mouth follow the sound at another moment, or not at all: 0 to 2.
+
+    Both know the sound by its loudness alone (peak amplitude at CURVE_RATE) and share nothing with what is heard of lips: the mesh's lip
+    gap against the level, the motion of the mouth's picture against the change of the level.  Sound without any level convicts nobody.
+    """
+    if np.ptp(loudness) == 0:
+        return 0
+    level, count = _level(loudness), len(loudness)
+    moving = _at_curve_rate(track.motion, track.fps, count, delay=-0.5)
+    witnesses = [correlate(_limited(_detrended(moving)), _detrended(np.abs(_slope(level))))]
+    if np.isfinite(track.mesh).sum() > 1:
+        gap = _at_curve_rate(_filled(track.mesh), track.fps, count)
+        witnesses.append(correlate(_limited(_detrended(gap)), _detrended(level)))
+    return 2 - sum(abs(peak(witness)[0] - offset_ms) <= AGREEMENT_MS for witness in witnesses)
 
 
 def correlate(seen: NDArray[np.floating], sound: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -66,6 +86,14 @@ def peak(curve: NDArray[np.floating]) -> tuple[float, float]:
     bend = left - 2 * middle + right
     shift = 0.5 * (left - right) / bend if bend < 0 else 0.0
     return float(LAGS_MS[i] + shift * STEP_MS), float(middle - 0.25 * (left - right) * shift)
+
+
+def _level(loudness: NDArray[np.floating]) -> NDArray[np.float64]:
+    """0 for silence to 1 for the recording's loud moments, and a little more, by decibels."""
+    decibels = 20 * np.log10(np.maximum(loudness, 1e-5))
+    above = decibels - np.percentile(decibels, 95) + _LOUD_RANGE_DB
+    share = np.clip(above / _LOUD_RANGE_DB, 0, 1.1).astype(np.float64)
+    return np.asarray(gaussian(share**2, _LOUD_SIGMA_S * CURVE_RATE), np.float64)
 
 
 def _weighed(correlation: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -33,7 +33,7 @@ from sonic_core.hearing.encoders import WhisperEncoder
 from sonic_core.hearing.heard_opening import heard_opening
 from sonic_core.hearing.lip_reader import LipReader
 from sonic_core.job import Job
-from sonic_core.judging.alignment import DEFAULT_TOLERANCE_MS, MIN_CONFIDENCE, compare, shift_audio
+from sonic_core.judging.alignment import DEFAULT_TOLERANCE_MS, MIN_CONFIDENCE, compare, loudness, shift_audio
 from sonic_core.judging.audio_opening import CURVE_RATE, predict_opening
 from sonic_core.judging.clip_alignment import align_clip, watch
 from sonic_core.judging.mouth_track import MouthTrack
@@ -77,12 +77,14 @@ class Clip:
     track: MouthTrack
     curves: dict[str, Curve]
 
-    def measured(self, curve: Curve, late_ms: float = 0.0):
-        """The report with the sound of `curve`, `late_ms` after the mouth."""
-        count = min(len(curve), round(len(self.track.opening) / self.track.fps * CURVE_RATE))
+    def measured(self, name: str, late_ms: float = 0.0, of: Clip | None = None):
+        """The report with the sound of a clip (its own by default) as the curve `name` knows it, `late_ms` after the mouth."""
+        sound = of or self
+        curves = sound.curves[name], loudness(sound.recording.audio, len(sound.curves[name]))
+        count = min(len(curves[0]), round(len(self.track.opening) / self.track.fps * CURVE_RATE))
         times = np.arange(count) / CURVE_RATE - late_ms / 1000
-        moved = np.interp(times, np.arange(len(curve)) / CURVE_RATE, curve, left=0.0, right=0.0)
-        return compare(self.track, moved.astype(np.float32), np.zeros(count, np.float32))
+        moved = [np.interp(times, np.arange(len(curve)) / CURVE_RATE, curve, left=0.0, right=0.0) for curve in curves]
+        return compare(self.track, *(curve.astype(np.float32) for curve in moved))
 
 
 def measure() -> list[Row]:
@@ -175,10 +177,10 @@ def offset_rows(name: str, clips: list[Clip], strict: bool) -> list[Row]:
     errors, trust = [], []
     for clip in clips:
         for late in OFFSETS_MS:
-            report = clip.measured(clip.curves[name], late)
+            report = clip.measured(name, late)
             errors.append(abs(report.offset_ms - late))
             trust.append(report.trusted)
-    still = [clip.measured(clip.curves[name]) for clip in clips]
+    still = [clip.measured(name) for clip in clips]
     untouched = [abs(r.offset_ms) <= DEFAULT_TOLERANCE_MS or not r.trusted for r in still]
     trusted = np.array(errors)[np.array(trust)]
 
@@ -215,7 +217,7 @@ def foreign_rows(clips: list[Clip]) -> list[Row]:
         for clip in clips:
             others = [other for other in clips if other.recording.speaker != clip.recording.speaker]
             for k in rng.permutation(len(others))[:FOREIGN_PER_CLIP]:
-                refused.append(clip.measured(others[k].curves[name]).confidence < MIN_CONFIDENCE)
+                refused.append(clip.measured(name, of=others[k]).confidence < MIN_CONFIDENCE)
         rows.append(Row(f"{name}: foreign sound refused ({len(refused)})", percent(refused), "%", 90, at_least=True))
     return rows
 

@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 
 from sonic_core.audio.clip import AudioClip
+from sonic_core.curves import gaussian
 from sonic_core.errors import AudioError, SettingsError
 from sonic_core.frames import FrameStream
-from sonic_core.judging.alignment import align, measure_offset, shift_audio, shift_frames
+from sonic_core.judging.alignment import align, compare, measure_offset, shift_audio, shift_frames
+from sonic_core.judging.mouth_track import MouthTrack
 from sonic_core.threads import one_thread
 
 RATE, FPS, SECONDS = 16_000, 25.0, 6.0
@@ -187,3 +189,21 @@ def test_audio_is_shifted_by_samples_and_filled_with_silence():
     assert shift_audio(audio, 10, 1.0).samples[0, [0, 89, 90, 99]].tolist() == [11, 100, 0, 0]
     assert shift_audio(audio, -10, 1.0).samples[0, [0, 9, 10, 99]].tolist() == [0, 0, 1, 90]
     assert shift_audio(audio, 0, 1.0) is audio
+
+
+def test_an_offset_that_plain_witnesses_do_not_see_is_not_trusted():
+    """A mouth that half follows what the lip reader hears: with loudness that moves alike it is believed, with other loudness it is not."""
+    rng = np.random.default_rng(5)
+    heard, other, own_ways = (gaussian(rng.uniform(0, 1, 800), 6).astype(np.float32) for _ in range(3))
+    gap = np.interp(np.arange(200) / 25, np.arange(800) / 100, heard + 1.6 * own_ways).astype(np.float32)
+    motion = np.abs(np.diff(gap, prepend=gap[:1])).astype(np.float32)
+    track = MouthTrack(25.0, gap, gap, np.full(200, np.nan, np.float32), motion, np.ones(200, bool), float("nan"))
+    level = np.interp(np.arange(800) / 100, np.arange(200) / 25, gap).astype(np.float32)
+    followed = compare(track, heard, level - level.min())
+    foreign = compare(track, heard, other - other.min())
+    unheard = compare(track, heard, np.zeros(800, np.float32))
+    assert (followed.doubts, foreign.doubts, unheard.doubts) == (0, 2, 0)
+    assert followed.offset_ms == foreign.offset_ms == unheard.offset_ms
+    assert followed.trusted
+    assert unheard.trusted
+    assert not foreign.trusted

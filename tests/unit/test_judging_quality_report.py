@@ -135,7 +135,7 @@ def spoken():
     engine, audio = load_engine("lite"), load_audio(SPEECH)
     conditioning = engine.prepare(load_portrait(PORTRAIT), audio, Settings(min_resolution=256, seed=3))
     motion = engine.sample(conditioning, conditioning.settings).samples.numpy()
-    articulation = conditioning.features.articulation
+    articulation = conditioning.features.heard.articulation
     opening = opening_of(articulation, audio.duration)
     speech = HeardSpeech(opening, loudness(audio, len(opening)), closures_in(articulation))
     return lambda moved: engine.decode(conditioning, Latents(torch.from_numpy(moved), 25.0, "lite")), motion, speech
