@@ -17,6 +17,12 @@ from .local_frame import LocalFrame
 
 SAMPLES = 161  # along each lip curve
 
+# Cries: the mesh's lower lip then lies inside the mouth, its chin on the lower lip.
+SURE_GAP = 0.14  # IOD; up to this opening the mesh has always followed (smiles reach it)
+BELOW_LIP, BELOW_CHIN, RED_STEP = 0.08, 0.15, 0.03  # IOD: from below its lip to below its chin, and how finely
+RED_LIP = 8.0  # of Lab's a above the cheeks'; cries measured 14 and 18, mouths that the mesh had followed up to 3 above that gap
+REDDER_BELOW = 3.0  # ... and above what lies directly below its lip, where a full lip may go on
+
 
 @dataclass(frozen=True)
 class MouthShape:
@@ -27,6 +33,7 @@ class MouthShape:
     wide_open: it shows enough to be used at every opening.  clarity, clarity_halves: confidence of the lip line (see lip_line).
     nose, chin: b of nose base and chin.  ear_a: a of the ears (left, right of the image), ear_b: their mean b.
     corner_lift: how far the corners lie above the middle of the lip line, IOD (a smile is positive).
+    followed: the mesh has found the lower lip.  It loses the one of a cry or a wide yawn, and puts its chin there.
     """
 
     frame: LocalFrame
@@ -46,6 +53,7 @@ class MouthShape:
     ear_a: tuple[float, float]
     ear_b: float
     corner_lift: float
+    followed: bool
 
     @property
     def half_width(self) -> float:
@@ -154,7 +162,28 @@ def mouth_shape(image: NDArray[np.uint8], points: NDArray[np.floating], head: He
         ear_a=(a_of(lm.EAR_RIGHT), a_of(lm.EAR_LEFT)),
         ear_b=(b_of(lm.EAR_RIGHT) + b_of(lm.EAR_LEFT)) / 2,
         corner_lift=float((np.interp(0, a, middle) - (middle[0] + middle[-1]) / 2) / iod),
+        followed=not (
+            wide_open
+            and float((lower - upper).max()) > SURE_GAP * iod
+            and _lip_below(image, p, frame, a, float(np.median(outer_lower)), b_of(lm.CHIN), iod)
+        ),
     )
+
+
+def _lip_below(
+    image: NDArray[np.uint8], p: NDArray, frame: LocalFrame, a: NDArray, lip: float, chin: float, iod: float
+) -> bool:
+    """Is there red as of a lip, redder than the cheeks, between the mesh's lower lip and its chin (b, px)?"""
+
+    def redness(x: NDArray, y: NDArray) -> NDArray:
+        x0, y0 = max(int(x.min()) - 4, 0), max(int(y.min()) - 4, 0)
+        patch = image[y0 : max(int(y.max()) + 4, y0 + 1), x0 : max(int(x.max()) + 4, x0 + 1)]
+        return sample_linear(to_lab(patch, blur=max(0.012 * iod, 0.5)), x - x0, y - y0)[..., 1]
+
+    b = np.arange(lip + BELOW_LIP * iod, max(chin + BELOW_CHIN * iod, lip + 2 * BELOW_LIP * iod), RED_STEP * iod)
+    below = np.median(redness(*frame.to_image(a[None, len(a) // 3 : -(len(a) // 3)], b[:, None])), axis=1)
+    cheeks = redness(*(p[list(lm.CHEEKS), k][None] for k in (0, 1)))
+    return bool(below.max() > np.median(cheeks) + RED_LIP and below.max() > below[0] + REDDER_BELOW)
 
 
 def _mouth_frame(p: NDArray, head: HeadFrame) -> LocalFrame:

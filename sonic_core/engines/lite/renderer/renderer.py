@@ -93,7 +93,7 @@ class PortraitRenderer:
             progress,
         )
         self.style: str = self._model.palette.style
-        self._mouth_moves = not self._model.coverings.mouth
+        self._mouth_moves = self._model.mouth.followed and not self._model.coverings.mouth
         self._eyes_move = self.style != "statue"
         self.notes: tuple[str, ...] = tuple(self._adjustments())
         self.warnings: tuple[str, ...] = tuple(self._limitations())
@@ -161,7 +161,12 @@ class PortraitRenderer:
             yield "Moustache: the upper teeth are kept dim."
 
     def _limitations(self) -> Iterator[str]:
-        if not self._mouth_moves:
+        if not self._model.mouth.followed:
+            yield (
+                "The mouth will NOT move: it is open wider than the face mesh can follow. Use a picture with closed lips or a smile. "
+                "Head and eyes move."
+            )
+        elif not self._mouth_moves:
             yield "The mouth will NOT move: it looks covered (mask, hand, microphone, dense beard). Head and eyes move."
         if self.style == "statue":
             yield "The picture looks like a statue: teeth are of the same stone, it does not blink or look around."
