@@ -138,7 +138,7 @@ class WhisperEncoder(nn.Module):
         d = self.width
         self.conv1 = nn.Conv1d(mel_bins, d, 3, padding=1)
         self.conv2 = nn.Conv1d(d, d, 3, stride=2, padding=1)
-        self.blocks = nn.ModuleList(_WhisperLayer(d, self.heads) for _ in range(self.layers - 1))
+        self.blocks = nn.ModuleList(WhisperLayer(d, self.heads) for _ in range(self.layers - 1))
         self.norm = nn.LayerNorm(d)
         self.register_buffer("positions", _sinusoids(BLOCK, d), persistent=False)
         self.register_buffer("mel", mel_filters(mel_bins), persistent=False)
@@ -200,7 +200,9 @@ def from_int8(packed: dict[str, Tensor]) -> dict[str, Tensor]:
     }
 
 
-class _WhisperLayer(nn.Module):
+class WhisperLayer(nn.Module):
+    """One pre-norm transformer layer; `split` and `joined` are its halves, for keys and values that are kept."""
+
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
         self.heads = heads
@@ -209,7 +211,15 @@ class _WhisperLayer(nn.Module):
         self.up, self.down = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
 
     def forward(self, h: Tensor) -> Tensor:
+        return self.joined(h, *self.split(h))
+
+    def split(self, h: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries, keys and values `[batch, heads, T, width / heads]`."""
         q, k, v = (t.unflatten(-1, (self.heads, -1)).transpose(1, 2) for t in self.qkv(self.norm1(h)).chunk(3, -1))
+        return q, k, v
+
+    def joined(self, h: Tensor, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        """The layer's result for `h`, whose queries look at keys and values of as many states as one likes."""
         h = h + self.out(F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2))
         return h + self.down(F.gelu(self.up(self.norm2(h))))
 

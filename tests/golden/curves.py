@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 
 from sonic_core.audio.clip import AudioClip
 from sonic_core.audio.loading import load_audio
+from sonic_core.audio.resampling import to_mono_16k
+from sonic_core.engines.lite.live.networks import LiveNetworks
+from sonic_core.engines.lite.live.performance import LitePerformance
 from sonic_core.engines.lite.motion import SpeechMotion
 from sonic_core.engines.lite.motion_rules import closed_on_bilabials
 from sonic_core.engines.lite.parameters import PARAMETERS, parameters
@@ -19,6 +22,7 @@ from .pictures import STORED
 
 FILE = STORED / "curves.npz"
 FPS = 25.0
+LIVE_STEP = 1280  # samples
 TYPICAL, WORST = 0.002, 0.02
 """Share of a parameter's range by which its curve may be off: mean over the clip, and in 98 of 100 frames.
 
@@ -26,6 +30,7 @@ Other processors came to 0.00001."""
 SPANS = {"yaw": 8.0, "pitch": 8.0, "roll": 8.0, "tx": 0.05, "ty": 0.05}
 """Degrees and IOD that speech really moves the head by; the ranges of the parameters are far wider."""
 
+STREAMED = "pauses and noise, heard as it comes"
 LAZY = "lips that a network would keep half closed"
 
 Curves = dict[str, NDArray[np.float32]]
@@ -75,7 +80,15 @@ def tracks() -> Curves:
     heard = {name: motion.listen(clip, clip.frame_count(FPS)) for name, (clip, _) in recordings().items()}
     made = {name: motion.move(heard[name], settings) for name, (_, settings) in recordings().items()}
     half_closed = np.tile(parameters(close=0.6), (len(made["speech"]), 1))
+    made[STREAMED] = streamed(recordings()["pauses and noise"][0])
     return made | {LAZY: closed_on_bilabials(half_closed, heard["speech"].articulation, FPS)}
+
+
+def streamed(clip: AudioClip) -> NDArray[np.float32]:
+    """Motion of the live engine for a recording that arrives a tenth of a second at a time."""
+    performance, mono = LitePerformance(LiveNetworks.load(), Settings(seed=3)), to_mono_16k(clip)
+    steps = mono[: len(mono) // LIVE_STEP * LIVE_STEP].reshape(-1, LIVE_STEP)
+    return np.stack([moment.pose for step in steps for moment in performance.hear(step)])
 
 
 def save(curves: Curves) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import torch
@@ -27,6 +27,9 @@ from .declaration import LITE
 from .looping import begun_and_ended_at_rest
 from .motion import SpeechMotion
 from .renderer import PortraitRenderer
+
+if TYPE_CHECKING:
+    from .live.networks import LiveNetworks
 
 
 class Motion(Protocol):
@@ -110,14 +113,15 @@ class LiteEngine(Engine):
             portrait, settings.framing, settings.min_resolution, settings.expand_ratio, settings.aspect
         )
         renderer = PortraitRenderer(framed.portrait, settings.style, progress)
-        return LiteStage(framed, renderer, self._live_motion)
+        return LiteStage(framed, renderer, self._live_networks)
 
     @cached_property
-    def _live_motion(self) -> SpeechMotion:
-        """The networks of live motion: Whisper's encoder, whose cost falls with the length of what it hears."""
+    def _live_networks(self) -> LiveNetworks:
+        from .live.networks import LiveNetworks
+
         if not isinstance(self.motion, SpeechMotion):
             raise SettingsError("Live motion is learned motion; make the engine without a `motion` of your own.")
-        return replace(self.motion, encoder=load_encoder("whisper"))
+        return LiveNetworks.load()
 
     def decode(self, conditioning: Conditioning, latents: Latents, progress: Progress = ignore) -> FrameStream:
         renderer: PortraitRenderer = conditioning.features.renderer

@@ -7,42 +7,32 @@ from numpy.typing import NDArray
 
 from ....settings import Settings
 from ..emotion import FACES, heard_in, laid_over, swelling
-from ..motion_rules import (
-    EASE_IN,
-    SACCADE_FROM,
-    SHORTEST_FIXATION,
-    SMOOTHING,
-    eyes_against_head,
-    gaze_against_head,
-    scaled,
-)
+from ..motion_rules import EASE_IN, SACCADE_FROM, SHORTEST_FIXATION, eyes_against_head, gaze_against_head, scaled
 from ..parameters import PARAMETER_INDEX, clamp
 from ..prosody import Prosody
+from .easing import FPS, Eased, Followed
 from .lids import Lids
 
-FPS = 25.0
 Track = NDArray[np.float32]
 
-REACH = 6
-"""Frames that smoothing looks back."""
-WISH_BEHIND = 3  # frames over which the wish of where to look is averaged, besides those ahead
-EASE = 0.2
-"""s after which a changed setting has come half of its way."""
-GAZE = ("gaze_x", "gaze_y")
-
-
-class Eased:
-    """A value that follows its target without a jump of value or speed: two poles."""
-
-    def __init__(self, value: float = 0.0) -> None:
-        self.target = self._first = self._second = value
-
-    def next(self) -> float:
-        """The value of the next frame."""
-        share = 1 - np.exp(-1.68 / (EASE * FPS))  # two poles reach half their way after 1.68 time constants
-        self._first += share * (self.target - self._first)
-        self._second += share * (self._first - self._second)
-        return self._second
+SMOOTHED = {
+    "yaw": 0.08,
+    "pitch": 0.06,
+    "roll": 0.08,
+    "tx": 0.08,
+    "ty": 0.08,
+    "brow": 0.04,
+    "gaze_x": 0.01,
+    "gaze_y": 0.01,
+}
+"""Time constants, s: windows of a tenth of a second join without jitter, saccades stay quick."""
+COLUMNS = [PARAMETER_INDEX[name] for name in SMOOTHED]
+LIDS = [PARAMETER_INDEX["blink_l"], PARAMETER_INDEX["blink_r"]]
+GAZE = [PARAMETER_INDEX["gaze_x"], PARAMETER_INDEX["gaze_y"]]
+WISH_BEHIND, WISH_AHEAD = 3, 2
+"""Frames over which the wish of where to look is averaged."""
+BREATHS_PER_SECOND, BREATH_LIFT, BREATH_NOD = 0.23, 0.004, 0.25
+"""At rest people breathe 12 to 20 times a minute; IOD that the head rises, degrees that it nods."""
 
 
 class Bearing:
@@ -52,8 +42,8 @@ class Bearing:
         self._lids = Lids(np.random.default_rng([settings.seed, 1]))
         self._emotions = {name: Eased() for name in FACES}
         self._dynamic, self._motion = Eased(settings.dynamic_scale), Eased(settings.motion_scale)
-        self._looked = np.zeros((REACH, 2), np.float32)  # where the eyes rested in the last frames
-        self._held, self._since = np.zeros(2, np.float32), 0
+        self._smooth = Followed(list(SMOOTHED.values()))
+        self._held, self._since = np.zeros(2, np.float32), 0  # where the eyes rest, for how many frames
         self._shown = 0
         self.adjust(settings)
 
@@ -64,56 +54,44 @@ class Bearing:
 
     def settle(self, track: Track, first: int, count: int, prosody: Prosody, pause: NDArray[np.bool_]) -> Track:
         """Frames `first` to `first + count` of a window `[W, P]`, final.  prosody, pause: of the window."""
-        window = self._in_fixations(track, first, count)
-        shown = self._smoothed(window, first, count)
+        shown = track[first : first + count].copy()
+        wish = track[:, GAZE] - gaze_against_head(track)
         self._set_emotion(prosody)
         swell = swelling(prosody.loudness, FPS)
         for i in range(count):
+            place = first + i
             row = shown[i : i + 1]
-            time = min(1.0, self._shown / FPS / EASE_IN)
-            for name in SMOOTHING:
-                row[:, PARAMETER_INDEX[name]] *= time * time * (3 - 2 * time)
+            row[:, GAZE] = self._looked(wish[max(0, place - WISH_BEHIND) : place + WISH_AHEAD + 1].mean(0))
+            row[:, COLUMNS] = self._eased_in(self._smooth.next(row[0, COLUMNS]))
             motion_scale = self._motion.next()
-            row = eyes_against_head(row, motion_scale)
-            wish = float(track[first + i, PARAMETER_INDEX["blink_l"]])
-            row[:, [PARAMETER_INDEX["blink_l"], PARAMETER_INDEX["blink_r"]]] = self._lids.next(
-                wish, bool(pause[first + i]), 1 / FPS
+            row = eyes_against_head(self._breathing(row), motion_scale)
+            row[:, LIDS] = self._lids.next(float(row[0, LIDS[0]]), bool(pause[place]), 1 / FPS)
+            row = laid_over(
+                row, {name: eased.next() for name, eased in self._emotions.items()}, swell[place : place + 1]
             )
-            amounts = {name: eased.next() for name, eased in self._emotions.items()}
-            row = laid_over(row, amounts, swell[first + i : first + i + 1])
             shown[i] = clamp(scaled(clamp(row), self._dynamic.next(), motion_scale))[0]
             self._shown += 1
         return shown
 
-    def _in_fixations(self, track: Track, first: int, count: int) -> Track:
-        """Eyes rest and jump; the window from `first - REACH` on."""
-        gaze = [PARAMETER_INDEX[name] for name in GAZE]
-        wish = track[:, gaze] - gaze_against_head(track)
-        looked = np.empty((len(track) - first, 2), np.float32)
-        held, since = self._held, self._since
-        for i in range(len(looked)):
-            place = first + i
-            target = wish[max(0, place - WISH_BEHIND) : place + 3].mean(0)
-            if since >= round(SHORTEST_FIXATION * FPS) and np.hypot(*(target - held)) > SACCADE_FROM:
-                held, since = target, 0
-            looked[i], since = held, since + 1
-            if i == count - 1:
-                self._held, self._since = held, since
-        window = track[first - REACH :].copy()
-        window[:, gaze] = np.concatenate([self._looked, looked])
-        self._looked = window[count : count + REACH, gaze]
-        return window
+    def _looked(self, target: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Where the eyes rest in the scene: they stay, then jump to where the network has come to want them."""
+        if self._since >= round(SHORTEST_FIXATION * FPS) and np.hypot(*(target - self._held)) > SACCADE_FROM:
+            self._held, self._since = target, 0
+        self._since += 1
+        return self._held
 
-    def _smoothed(self, window: Track, first: int, count: int) -> Track:
-        """Without jitter; a frame sees REACH before it and what is drafted after all of them."""
-        shown = window[REACH : REACH + count].copy()
-        ahead = len(window) - REACH - count
-        for name, sigma in SMOOTHING.items():
-            column = PARAMETER_INDEX[name]
-            weights = np.exp(-0.5 * (np.arange(-REACH, ahead + 1) / (sigma * FPS)) ** 2)
-            weights /= weights.sum()
-            shown[:, column] = np.convolve(window[:, column], weights[::-1], "valid")[:count]
-        return shown
+    def _eased_in(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """From the picture's own pose into motion."""
+        time = min(1.0, self._shown / FPS / EASE_IN)
+        return values * (time * time * (3 - 2 * time))
+
+    def _breathing(self, row: Track) -> Track:
+        """The head rises and falls with the breath, a little unevenly."""
+        time = self._shown / FPS
+        breath = np.sin(2 * np.pi * BREATHS_PER_SECOND * time + 0.6 * np.sin(0.31 * time))
+        row[:, PARAMETER_INDEX["ty"]] -= BREATH_LIFT * breath
+        row[:, PARAMETER_INDEX["pitch"]] += BREATH_NOD * breath
+        return row
 
     def _set_emotion(self, prosody: Prosody) -> None:
         settings = self._settings

@@ -17,44 +17,48 @@ from ....diffusion.schedule import flow_sigmas
 from ....diffusion.windows import OpenWindows
 from ....hearing.lip_motion import MOUTH
 from ....hearing.lip_reader import PHONES, Articulation
+from ....hearing.streaming import StreamingReader, silent_outputs
 from ....settings import Settings
 from ...streaming import Moment, Performance
 from ..lip_parting import parted_as_heard
-from ..motion import SpeechMotion
 from ..motion_rules import at_rest_in_silence, closed_on_bilabials
 from ..motion_space import CHANNELS, conditions, track_from_channels
 from ..parameters import PARAMETER_INDEX
 from .bearing import Bearing
-from .listening import Listening, silence
+from .easing import FPS, Eased
+from .networks import LiveNetworks
 from .voice import Voice
 
-FPS = 25.0
 STEP, LOOK_AHEAD = 2, 2
 PAST = 50
 """Frames of the window that are settled: 2 s, what the slowest rule looks back on."""
 KNOWN = 24
 """Settled frames that the denoiser sees: as many as in training."""
-STEPS = 4  # of the denoiser
+STEPS = 2
+"""Of the denoiser: known frames say so much that more steps change little."""
 STATES = 2  # of the lip reader a frame
 SAMPLES = 640  # of a frame
+QUICKEST_REST = 0.1
+"""By how much the picture's own opening may be taken away from one frame to the next."""
 FALL = (0.4, 0.0)
 """What is left of the mouth in the frames after an interruption."""
 
 
 class LitePerformance(Performance):
-    """motion: the networks.  settings: LIVE_SETTINGS of them act."""
+    """networks: shared.  settings: LIVE_SETTINGS of them act."""
 
-    def __init__(self, motion: SpeechMotion, settings: Settings) -> None:
-        self._motion, self._settings = motion, settings
-        self._listening = Listening(motion.encoder, motion.reader)
+    def __init__(self, networks: LiveNetworks, settings: Settings) -> None:
+        self._denoiser, self._space, self._settings = networks.denoiser, networks.denoiser.space, settings
+        self._listening = StreamingReader(networks.encoder, networks.reader)
         self._voice = Voice()
         self._bearing = Bearing(settings)
         self._generator = torch.Generator().manual_seed(settings.seed)
-        self._outputs = silence(STATES * (PAST + LOOK_AHEAD))  # of the settled frames and the drafts
-        self._latents = motion.denoiser.space.encode(np.zeros((PAST, len(CHANNELS)), np.float32))  # of settled frames
+        self._outputs = silent_outputs(STATES * (PAST + LOOK_AHEAD))  # of the settled frames and the drafts
+        self._latents = self._space.encode(np.zeros((PAST, len(CHANNELS)), np.float32))  # of settled frames
         self._noise = self._drawn(KNOWN + LOOK_AHEAD)  # of the known frames and the drafts
-        self._last_mouth = np.zeros(len(MOUTH), np.float32)
+        self._last_mouth = np.zeros(len(MOUTH) - 1, np.float32)
         self._fall: list[float] = []
+        self._rest = Eased()
 
     @torch.inference_mode()
     def hear(self, sound: NDArray[np.float32]) -> list[Moment]:
@@ -65,8 +69,9 @@ class LitePerformance(Performance):
         prosody = self._voice.hear(sound, window)
         pause = articulation.phones[::STATES, PHONES.index("SIL")] > 0.5
         latents = self._denoised(conditions(articulation, prosody, window, FPS))
-        track = self._mouth(track_from_channels(self._motion.denoiser.space.decode(latents)), articulation)
-        shown = self._bearing.settle(self._falling(track, settled), PAST, settled, prosody, pause)
+        track = self._mouth(track_from_channels(self._space.decode(latents)), articulation)
+        track = self._falling(self._relaxing(track, settled), settled)
+        shown = self._bearing.settle(track, PAST, settled, prosody, pause)
         self._latents, self._outputs = latents[settled : settled + PAST], outputs[STATES * settled :]
         return [Moment(pose, not quiet) for pose, quiet in zip(shown, pause[PAST:], strict=False)]
 
@@ -79,7 +84,7 @@ class LitePerformance(Performance):
     def interrupt(self, unshown: int) -> None:
         self._listening.forget()
         self._voice.forget(unshown + LOOK_AHEAD)
-        self._outputs = silence(STATES * (PAST + LOOK_AHEAD))
+        self._outputs = silent_outputs(STATES * (PAST + LOOK_AHEAD))
         if unshown:
             self._latents = torch.cat([self._latents[:1].expand(unshown, -1), self._latents[:-unshown]])
         self._fall = list(FALL)
@@ -103,7 +108,7 @@ class LitePerformance(Performance):
         is_known = (torch.arange(len(cues)) < KNOWN).float()[None]
 
         def denoise(x: Tensor, sigma: float, frames: NDArray[np.int64]) -> Tensor:
-            clean = self._motion.denoiser(x[None], torch.full((1,), sigma), cues[None], padded, is_known)[0]
+            clean = self._denoiser(x[None], torch.full((1,), sigma), cues[None], padded, is_known)[0]
             clean[:KNOWN] = known
             return clean
 
@@ -114,9 +119,19 @@ class LitePerformance(Performance):
         track = parted_as_heard(at_rest_in_silence(track, articulation, FPS))
         return closed_on_bilabials(track, articulation, FPS)
 
+    def _relaxing(self, track: NDArray[np.float32], settled: int) -> NDArray[np.float32]:
+        """The picture's own opening comes back gently: that a pause is a long one is only known when it has lasted."""
+        for i in range(PAST, PAST + settled):
+            rest, before = float(track[i, PARAMETER_INDEX["rest"]]), self._rest.value
+            self._rest.target = rest
+            if rest >= self._rest.next():
+                self._rest.jump(min(rest, before + QUICKEST_REST))
+            track[i, PARAMETER_INDEX["rest"]] = self._rest.value
+        return track
+
     def _falling(self, track: NDArray[np.float32], settled: int) -> NDArray[np.float32]:
         """After an interruption the mouth comes to rest from where it was last seen."""
-        columns = [PARAMETER_INDEX[name] for name in MOUTH]
+        columns = [PARAMETER_INDEX[name] for name in MOUTH if name != "rest"]
         for i in range(PAST, PAST + settled):
             if self._fall:
                 left = self._fall.pop(0)
