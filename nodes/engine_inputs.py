@@ -20,16 +20,18 @@ def engines_that(hold: Callable[[Declaration], bool]) -> str:
 
 
 def engine_inputs() -> list[io.Input]:
-    """Optional, so that graphs made for an engine without options still run; files first."""
+    """Optional, so that graphs made for an engine without options still run; files first.  What some engines lack is folded away."""
     inputs: dict[str, io.Input] = {}
     for engine in declarations():
         for file in engine.file_choices:
-            inputs[file.key] = io.Combo.Input(
-                file.key,
-                options=[AUTO, *host.model_files(file.folder)],
-                default=AUTO,
-                optional=True,
-                tooltip=f"Engine {engine.name}: {file.help}",
+            inputs[file.key] = advanced(
+                io.Combo.Input(
+                    file.key,
+                    options=[AUTO, *host.model_files(file.folder)],
+                    default=AUTO,
+                    optional=True,
+                    tooltip=f"Engine {engine.name}: {file.help}",
+                )
             )
     offered: dict[str, list[tuple[Declaration, Option]]] = {}
     for engine in declarations():
@@ -55,7 +57,8 @@ def _option_input(owners: list[tuple[Declaration, Option]]) -> io.Input:
         item = io.Float.Input(option.name, default=option.default, **common)
     else:
         item = io.String.Input(option.name, default=option.default or AUTO, **common)
-    return advanced(item) if option.rare else item
+    everywhere = len(owners) == len(declarations())
+    return item if everywhere and not option.rare else advanced(item)
 
 
 def _tooltip(engine: Declaration, option: Option) -> str:

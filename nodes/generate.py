@@ -8,6 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from ..sonic_core.engines.base import Engine
+from ..sonic_core.engines.registry import DEFAULT_ENGINE, load_engine
 from ..sonic_core.job import Job
 from ..sonic_core.media.encoding import Encoding
 from ..sonic_core.media.labels import Labels
@@ -18,7 +19,7 @@ from . import host
 from .convert import check_model, clip_from_audio, picture_from_images, with_transparency
 from .encoding_inputs import FORMATS, encoding, encoding_inputs, file_inputs, filename_input
 from .face_inputs import STOP, face_inputs, portrait_of
-from .host import io
+from .host import advanced, io
 from .interpolation_inputs import ENGINES_OWN, between_for, rate_input
 from .marking_inputs import NO_LABEL, label, marking_inputs
 from .playable import playable
@@ -26,6 +27,13 @@ from .report import warning_lines
 from .setting_inputs import INFERENCE, LATER_INFERENCE, LATER_PREPARE, PREPARE, later_setting_inputs, setting_inputs
 from .threads import threads_for
 from .transparency_inputs import background_inputs, colour_only
+
+SHOWN = {"seed", "emotion", "framing", "aspect"}
+"""The settings that a first clip is made with; all others are folded away."""
+
+
+def folded(items: list[io.Input]) -> list[io.Input]:
+    return [item if item.id in SHOWN else advanced(item) for item in items]
 
 
 class Generate(io.ComfyNode):
@@ -41,18 +49,22 @@ class Generate(io.ComfyNode):
             ),
             is_output_node=True,
             inputs=[
-                host.SonicModel.Input("model", tooltip="From Sonic Model Loader."),
+                host.SonicModel.Input(
+                    "model",
+                    optional=True,
+                    tooltip=f"From Sonic Model Loader; not connected = the bundled engine, {DEFAULT_ENGINE}.",
+                ),
                 io.Image.Input("image", tooltip="The portrait. Of a batch the first picture is used."),
                 io.Audio.Input("audio", tooltip="The recording that it shall speak; any rate, any length."),
-                *setting_inputs((*INFERENCE, *PREPARE)),
+                *folded(setting_inputs((*INFERENCE, *PREPARE))),
                 filename_input(),
-                *encoding_inputs(),
+                *folded(encoding_inputs()),
                 *marking_inputs(),
                 *file_inputs(),
                 rate_input(),
                 *face_inputs(),
-                *later_setting_inputs((*LATER_PREPARE, *LATER_INFERENCE)),
-                *background_inputs(),
+                *folded(later_setting_inputs((*LATER_PREPARE, *LATER_INFERENCE))),
+                *folded(background_inputs()),
             ],
             outputs=[
                 io.Video.Output(display_name="video", tooltip="The finished file, for other video nodes."),
@@ -77,9 +89,9 @@ class Generate(io.ComfyNode):
     @classmethod
     def execute(
         cls,
-        model: Engine,
         image: Tensor,
         audio: Mapping[str, Any] | None,
+        model: Engine | None = None,
         filename_prefix: str = "sonic/talking",
         crf: int = Encoding.crf,
         preset: str = Encoding.preset,
@@ -100,6 +112,7 @@ class Generate(io.ComfyNode):
         transparency: Tensor | None = None,
         **settings: Any,
     ) -> io.NodeOutput:
+        model = load_engine(DEFAULT_ENGINE) if model is None else model
         check_model(model)
         wanted = Settings(**settings)
         progress = host.progress({"portrait": 3, "audio": 1, "sampling": 2, "rendering": 2, "encoding": 92})
@@ -133,5 +146,5 @@ class Generate(io.ComfyNode):
             host.video_from_file(shown or made.path),
             str(made.path),
             report,
-            ui=host.video_preview(made.path, place.subfolder, shown),
+            ui=host.video_preview(made.path, place.subfolder, shown, report),
         )

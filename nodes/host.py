@@ -153,10 +153,10 @@ def workflow_tags(hidden: Any) -> dict[str, str]:
 # What a node shows
 
 
-def video_preview(path: Path, subfolder: str, shown: Path | None = None) -> dict[str, Any]:
+def video_preview(path: Path, subfolder: str, shown: Path | None = None, text: str = "") -> dict[str, Any]:
     """The `ui` of a finished video: a player on the node (the form that classic canvas and Nodes 2.0 both understand).
 
-    shown: a file in the temporary folder that plays in its stead.
+    shown: a file in the temporary folder that plays in its stead.  text: shown beside it.
     """
     item = {"filename": path.name, "subfolder": subfolder, "type": "output"}
     played = {"filename": shown.name, "subfolder": "", "type": "temp"} if shown else item
@@ -165,6 +165,7 @@ def video_preview(path: Path, subfolder: str, shown: Path | None = None) -> dict
         "animated": (True,),
         "path": [str(path)],
         **({"file": [item]} if path.is_file() else {}),
+        **({"text": [text]} if text else {}),
     }
 
 

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
 
 from ..sonic_core.engines.base import Conditioning
 
 BYTES_PER_PIXEL = 12  # an IMAGE holds three float32 per pixel
 GREEN, WHITE = (64, 220, 96), (255, 255, 255)
-
-CAPTION_WIDTH, FONT_SIZE, LINE_HEIGHT, MARGIN = 512, 15, 21, 12  # px; readable on a node of ordinary width
-PANEL, INK, AMBER = (30, 31, 34), (222, 224, 228), (240, 190, 92)
 
 
 def report_lines(conditioning: Conditioning, seconds: float | None = None, cost: str | None = None) -> list[str]:
@@ -66,35 +62,6 @@ def face_picture(conditioning: Conditioning) -> NDArray[np.uint8]:
     for contour in portrait.eye_contours:
         cv2.polylines(picture, [np.round(contour[:16]).astype(np.int32)], False, WHITE, thickness, cv2.LINE_AA)
     return picture
-
-
-def captioned(picture: NDArray[np.uint8], lines: Sequence[str]) -> NDArray[np.uint8]:
-    """The picture, `CAPTION_WIDTH` wide, with the lines below it; advice and notes stand out."""
-    image = Image.fromarray(picture)
-    image = image.resize(
-        (CAPTION_WIDTH, max(1, round(CAPTION_WIDTH * image.height / image.width))), Image.Resampling.LANCZOS
-    )
-    font = ImageFont.load_default(FONT_SIZE)
-    rows = [(row, line) for line in lines for row in wrapped(line, font, CAPTION_WIDTH - 2 * MARGIN)]
-    sheet = Image.new("RGB", (CAPTION_WIDTH, image.height + 2 * MARGIN + LINE_HEIGHT * len(rows)), PANEL)
-    sheet.paste(image)
-    draw = ImageDraw.Draw(sheet)
-    for i, (row, line) in enumerate(rows):
-        colour = AMBER if line.startswith(("Advice", "Note", "Warning")) else INK
-        draw.text((MARGIN, image.height + MARGIN + i * LINE_HEIGHT), row, fill=colour, font=font)
-    return np.asarray(sheet)
-
-
-def wrapped(line: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> list[str]:
-    """The line in rows of at most `width` px, broken between words."""
-    rows = [""]
-    for word in line.split():
-        longer = f"{rows[-1]} {word}".strip()
-        if rows[-1] and font.getlength(longer) > width:
-            rows.append(word)
-        else:
-            rows[-1] = longer
-    return rows
 
 
 def output_size(conditioning: Conditioning) -> tuple[int, int]:

@@ -9,7 +9,7 @@ from ..sonic_core.settings import Settings
 from .host import advanced, io
 
 TABLE = {field.name: field for field in fields(Settings)}
-RARE = {"length_policy", "face_index", "style", "loopable"}
+RARE = {"length_policy", "face_index", "style", "loopable", "emotion_strength"}
 
 
 def setting_input(name: str) -> io.Input:

@@ -17,7 +17,7 @@ from .convert import check_model, clip_from_audio, images_from_picture, picture_
 from .estimate import estimated_seconds, expected_cost
 from .face_inputs import STOP, face_inputs, portrait_of
 from .host import io
-from .report import captioned, face_picture, report_lines
+from .report import face_picture, report_lines
 from .setting_inputs import LATER_PREPARE, PREPARE, later_setting_inputs, setting_inputs
 from .threads import threads_for
 from .transparency_inputs import transparency_input
@@ -87,8 +87,7 @@ class SONIC_PreData(io.ComfyNode):  # noqa: N801  the name on the users' design 
             seconds = estimated_seconds(model, portrait, clip, wanted, length, progress)
         origin = Origin(portrait.digest, audio_digest(clip))
         conditioning = replace(conditioning, notes=notes + conditioning.notes, origin=origin)
-        lines = report_lines(conditioning, seconds, cost)
         found = face_picture(conditioning)
-        text = "\n".join(lines)
-        shown = host.picture_preview(captioned(found, lines), text)
+        text = "\n".join(report_lines(conditioning, seconds, cost))
+        shown = host.picture_preview(found, text)
         return io.NodeOutput(conditioning, images_from_picture(found), text, ui=shown)

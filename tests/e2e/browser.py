@@ -82,13 +82,13 @@ class Editor:
 
 
 @contextmanager
-def editor(url: str, language: str = "en-US") -> Iterator[Editor]:
+def editor(url: str, language: str = "en-US", size: tuple[int, int] = (1600, 1100)) -> Iterator[Editor]:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
         context = chromium.new_context(
-            viewport={"width": 1600, "height": 1100},
+            viewport={"width": size[0], "height": size[1]},
             locale=language,
             accept_downloads=True,
             permissions=["clipboard-read", "clipboard-write"],

@@ -37,7 +37,7 @@ def view(request, checkout, tmp_path_factory):
         (base / "input" / SHORT).write_bytes((SAMPLES / "speech.wav").read_bytes()[: 44 + 2 * 24_000])
         client.post("/api/settings", {"Comfy.TutorialCompleted": True, "Comfy.VueNodes.Enabled": vue})
         client.close()
-        yield SimpleNamespace(url=url, inputs=base / "input")
+        yield SimpleNamespace(url=url, inputs=base / "input", name=name_of(request.param))
 
 
 @pytest.fixture

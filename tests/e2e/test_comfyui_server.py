@@ -7,6 +7,8 @@ import av
 import pytest
 from comfy_server import ROOT, TEMPLATE_FILES
 
+SCRIPTS = [path.stem for path in (ROOT / "web" / "js").glob("*.js")]
+
 
 @pytest.fixture
 def fast(comfy):
@@ -84,7 +86,7 @@ def test_templates_extensions_and_words_are_served(comfy):
     assert "fast" in comfy.get("/workflow_templates")["sonic-portrait"]
     assert comfy.get("/api/workflow_templates/sonic-portrait/fast.json")["version"] == 0.4
     assert comfy.get("/api/workflow_templates/sonic-portrait/fast.jpg")[:2] == b"\xff\xd8"
-    scripts = {f"/extensions/sonic-portrait/js/{name}.js" for name in ("sonic_portrait", "sonic_samples")}
+    scripts = {f"/extensions/sonic-portrait/js/{name}.js" for name in SCRIPTS}
     assert {path for path in comfy.get("/extensions") if "sonic-portrait" in path} == scripts
     for name in TEMPLATE_FILES:
         assert comfy.get(f"/extensions/sonic-portrait/samples/{name}") == (ROOT / "web" / "samples" / name).read_bytes()

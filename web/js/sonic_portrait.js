@@ -2,25 +2,10 @@
 
 import { app } from "../../../scripts/app.js";
 import { api } from "../../../scripts/api.js";
+import { word } from "./sonic_words.js";
 
 const VIDEO_NODES = new Set(["SonicVideoCombine", "SonicGenerate"]);
 const AUDIO_NODE = "SonicLoadAudio";
-
-const words = {
-  en: {
-    save: "Save video as…", open: "Open video", copy: "Copy file path",
-    recording: "recording", of: "of", none: "–",
-  },
-  zh: {
-    save: "视频另存为…", open: "打开视频", copy: "复制文件路径",
-    recording: "录音时长", of: "/", none: "–",
-  },
-};
-
-function word(key) {
-  const locale = app.ui?.settings?.getSettingValue?.("Comfy.Locale") ?? "en";
-  return (String(locale).startsWith("zh") ? words.zh : words.en)[key];
-}
 
 function viewUrl({ filename, subfolder = "", type = "input" }) {
   return api.apiURL(`/view?${new URLSearchParams({ filename, subfolder, type })}`);

@@ -6,6 +6,8 @@ import { api } from "../../../scripts/api.js";
 
 const SAMPLES = [
   { node: "LoadImage", widget: "image", file: "sonic_sample_portrait.jpg", type: "image/jpeg" },
+  { node: "LoadAudio", widget: "audio", file: "sonic_sample_speech.mp3", type: "audio/mpeg" },
+  { node: "LoadVideo", widget: "file", file: "sonic_sample_clip.mp4", type: "video/mp4" },
   { node: "SonicLoadAudio", widget: "audio", file: "sonic_sample_speech.mp3", type: "audio/mpeg" },
 ];
 

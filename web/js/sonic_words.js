@@ -1,0 +1,24 @@
+// The words that our JavaScript shows, in the language of the editor.
+
+import { app } from "../../../scripts/app.js";
+
+const words = {
+  en: {
+    save: "Save video as…", open: "Open video", copy: "Copy file path",
+    recording: "recording", of: "of", none: "–",
+    more: "more settings ▾", fewer: "fewer settings ▴", report: "report",
+  },
+  zh: {
+    save: "视频另存为…", open: "打开视频", copy: "复制文件路径",
+    recording: "录音时长", of: "/", none: "–",
+    more: "更多设置 ▾", fewer: "收起设置 ▴", report: "报告",
+  },
+};
+
+export function language() {
+  return String(app.ui?.settings?.getSettingValue?.("Comfy.Locale") ?? "en");
+}
+
+export function word(key) {
+  return (language().startsWith("zh") ? words.zh : words.en)[key];
+}
