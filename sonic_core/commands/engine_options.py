@@ -58,6 +58,19 @@ def _help(option: Option) -> str:
     return option.sentence if option.kind is bool or not default else f"{option.sentence} Default {default}."
 
 
+def add_options_of(parser: argparse.ArgumentParser, engine: Declaration) -> None:
+    """The options of one engine, for a command that uses no other."""
+    for option in engine.options:
+        if option.name not in NOT_TYPED:
+            _add_option(parser, option.name, [(engine, option)])
+
+
+def options_of(args: argparse.Namespace, engine: Declaration) -> dict[str, Any]:
+    """What `add_options_of` has read, as far as it was given."""
+    names = [option.name for option in engine.options if option.name not in NOT_TYPED]
+    return {name: value for name in names if (value := vars(args)[name]) not in (None, False)}
+
+
 def add_models_folder(parser: argparse._ActionsContainer, help: str) -> None:
     parser.add_argument("--models-folder", type=Path, metavar="FOLDER", help=help)
 

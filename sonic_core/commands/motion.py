@@ -7,28 +7,30 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..engines.registry import first_that, load_engine
 from ..errors import OutputError
-from ..hearing.encoder_choice import DEFAULT_ENCODER, ENCODERS
+from .engine_options import add_options_of, options_of
 from .generate import describe_audio
 from .options import add_recording, add_settings, settings_from
 
 if TYPE_CHECKING:
+    from ..engines.declaration import Declaration
     from .console import Console
 
 HELP = "write all motion curves of a recording, with names, frame rate and start time"
 OF_THE_PICTURE = ("min_resolution", "expand_ratio", "framing", "face_index", "style", "aspect")  # there is none here
 
 
+def telling() -> Declaration:
+    """The engine whose motion is told."""
+    return first_that(lambda engine: engine.tells_motion)
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_recording(parser)
     parser.add_argument("--output", required=True, type=Path, metavar="FILE.json", help="The file of curves to write.")
     parser.add_argument("--overwrite", action="store_true", help="Replace the output file if it exists.")
-    parser.add_argument(
-        "--encoder",
-        choices=ENCODERS,
-        default=DEFAULT_ENCODER,
-        help=f"Speech encoder; both are bundled. Default {DEFAULT_ENCODER}.",
-    )
+    add_options_of(parser, telling())
     add_settings(parser, without=OF_THE_PICTURE)
 
 
@@ -39,19 +41,15 @@ def run(args: argparse.Namespace, console: Console) -> dict[str, Any]:
 
     from ..audio.fit import fit_duration
     from ..audio.loading import load_audio
-    from ..engines.lite.engine import LiteEngine
-    from ..engines.lite.motion_curves import motion_curves
     from ..media.pending_file import write_complete
 
     audio = load_audio(args.audio, trim_silence=args.trim_silence)
     for line in (*describe_audio(audio), *(f"Note:    {note}" for note in settings.notes)):
         console.say(line)
     audio = fit_duration(audio, settings.duration, settings.length_policy)
-    engine = LiteEngine(encoder=args.encoder)
-    fps = engine.fps
-    heard = engine.motion.listen(audio, audio.frame_count(fps), console)
-    track = engine.motion.move(heard, settings, console)
-    curves = motion_curves(track, fps)
+    engine = load_engine(telling().name, **options_of(args, telling()))
+    curves = engine.motion_curves(audio, settings, console)
+    frames = audio.frame_count(engine.fps)
     path = write_complete(args.output, json.dumps(curves).encode(), args.overwrite)
-    console.say(f"Done:    {path}  ({len(track)} frames at {fps:g} fps, {len(curves)} entries)")
-    return {"output": str(path), "frames": len(track), "fps": fps, "curves": sorted(curves)}
+    console.say(f"Done:    {path}  ({frames} frames at {engine.fps:g} fps, {len(curves)} entries)")
+    return {"output": str(path), "frames": frames, "fps": engine.fps, "curves": sorted(curves)}

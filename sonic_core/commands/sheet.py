@@ -34,34 +34,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, console: Console) -> dict[str, Any]:
     import cv2
 
-    from ..engines.lite.contact_sheet import contact_sheet
-    from ..engines.lite.renderer import PortraitRenderer
+    from ..engines.registry import engine_class, first_that
     from ..errors import OutputError
     from ..media.pending_file import write_complete
     from ..portrait.analysis import load_portrait
-    from ..portrait.framing import frame_portrait
+    from ..settings import Settings
 
     if args.output.suffix.lower() not in (".png", ".jpg", ".jpeg"):
         raise OutputError(f"Cannot write {args.output}: the sheet is a picture. Give a name that ends in .png or .jpg.")
     portrait = load_portrait(args.image, args.face_index, progress=console)
     for line in describe_portrait(portrait):
         console.say(line)
-    portrait = frame_portrait(portrait, "full", 0, 0.0).portrait  # as large as `generate` makes it, and not larger
-    renderer = PortraitRenderer(portrait, args.style, console)
-    for note in renderer.notes:
+    drawing = first_that(lambda engine: engine.draws_poses)
+    sheet = engine_class(drawing.name).pose_sheet(portrait, Settings(style=args.style), console)
+    for note in sheet.notes:
         console.say(f"Note:    {note}")
-    for warning in renderer.warnings:
+    for warning in sheet.warnings:
         log.warning("%s", warning)
-    sheet = contact_sheet(portrait, renderer, progress=console)
     # Not cv2.imwrite: on Windows it knows no name outside the system's code page.
-    _, content = cv2.imencode(args.output.suffix, cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
+    _, content = cv2.imencode(args.output.suffix, cv2.cvtColor(sheet.image, cv2.COLOR_RGB2BGR))
     path = write_complete(args.output, content.tobytes(), args.overwrite)
-    height, width = sheet.shape[:2]
+    height, width = sheet.image.shape[:2]
     console.say(f"Done:    {path}  ({width}x{height})")
     return {
         "output": str(path),
         "width": width,
         "height": height,
         "portrait": asdict(portrait.report),
-        "notes": list(renderer.notes),
+        "notes": list(sheet.notes),
     }

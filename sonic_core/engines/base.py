@@ -69,6 +69,15 @@ class Latents:
     engine: str
 
 
+@dataclass(frozen=True)
+class PoseSheet:
+    """image: RGB uint8 [H, W, 3], labelled poses of a portrait.  notes, warnings: as of `Conditioning`, for this picture."""
+
+    image: NDArray[np.uint8]
+    notes: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
 class Cost(Protocol):
     """What making a clip will cost, counted and not tried."""
 
@@ -130,6 +139,18 @@ class Engine(ABC):
     def at_rate(self, latents: Latents, fps: float, length: int) -> Latents:
         """The same clip in `length` frames at another rate; only of engines that declare `draws_any_moment`."""
         raise SettingsError(f"The {self.name} engine draws frames at {self.fps:g} per second only; interpolate them.")
+
+    def motion_curves(self, audio: AudioClip, settings: Settings, progress: Progress = ignore) -> dict[str, Any]:
+        """How a recording moves the face, as JSON values: `fps`, `t0` (s) and lists of equal length by name.
+
+        Only of engines that declare `tells_motion`.  audio: as long as the clip.
+        """
+        raise SettingsError(f"The {self.name} engine makes pictures, not motion; there are no curves of it.")
+
+    @classmethod
+    def pose_sheet(cls, portrait: Portrait, settings: Settings, progress: Progress = ignore) -> PoseSheet:
+        """A page of poses of a portrait, as large as it would be animated; only of engines that declare `draws_poses`."""
+        raise SettingsError(f"The {cls.declaration.name} engine draws frames for a recording only, no poses.")
 
     def stage(self, portrait: Portrait, settings: Settings, progress: Progress = ignore) -> Stage:
         """The portrait made ready to perform while sound arrives; only of engines that declare `streams`.

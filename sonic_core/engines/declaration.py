@@ -97,6 +97,8 @@ class Declaration:
     its cost beforehand (`Engine.expected_cost`), latents are kept until the video is complete, and a GPU is wanted.
     needs_mesh: animates a face mesh; otherwise a face box is enough.  takes_mask: speech can be kept to a part of the picture.
     draws_any_moment: `Engine.at_rate` gives latents of another frame rate, so that no frame has to be made from others.
+    tells_motion: `Engine.motion_curves` says in named curves how a recording moves the face.
+    draws_poses: `Engine.pose_sheet` shows what it can do with a picture, without any recording.
     streams: `Engine.stage` makes a portrait ready to perform while sound arrives (streaming.py).
     keeps_alpha: frames of a portrait with transparent parts carry its opacity; others are given it over a background.
     """
@@ -118,6 +120,8 @@ class Declaration:
     needs_mesh: bool = True
     takes_mask: bool = False
     draws_any_moment: bool = False
+    tells_motion: bool = False
+    draws_poses: bool = False
     streams: bool = False
     keeps_alpha: bool = False
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,14 @@ def declaration(name: str = DEFAULT_ENGINE) -> Declaration:
 def declarations() -> tuple[Declaration, ...]:
     """All engines, the default one first."""
     return tuple(map(declaration, ENGINES))
+
+
+def first_that(can: Callable[[Declaration], bool]) -> Declaration:
+    """The first engine that declares something, for programs that need just that.  Raises SettingsError where none does."""
+    for engine in declarations():
+        if can(engine):
+            return engine
+    raise SettingsError(f"None of the engines {', '.join(ENGINES)} can do this.")
 
 
 def all_options() -> dict[str, list[tuple[Declaration, Option]]]:

@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from ..errors import OutputError
 from ..progress import Progress, ignore
 from .locate import locate, models_folders
-from .manifest import SONIC_FILES
+from .manifest import ModelFile
 from .weights import read_weights
 
 PICKLES = (".pth", ".pt", ".pkl", ".bin")
@@ -41,11 +41,11 @@ def convert_file(source: Path, target: Path, half: bool = False) -> Path:
     return target
 
 
-def convert_sonic(
-    folders: Sequence[Path] | None = None, half: bool = False, progress: Progress = ignore
+def convert_found(
+    files: Sequence[ModelFile], folders: Sequence[Path] | None = None, half: bool = False, progress: Progress = ignore
 ) -> list[tuple[Path, Path]]:
-    """Write a `.safetensors` beside every pickle of the sonic engine that is found and has none; returns source and target of each."""
-    paths, _ = locate(SONIC_FILES, tuple(folders or models_folders()))
+    """Write a `.safetensors` beside every pickle of `files` that is found and has none; returns source and target of each."""
+    paths, _ = locate(tuple(files), tuple(folders or models_folders()))
     pickles = [path for path in paths.values() if path.suffix in PICKLES]
     done = []
     for i, source in enumerate(pickles):

@@ -179,7 +179,7 @@ def test_sheet_draws_a_picture(tmp_path):
 def test_sheet_shrinks_a_large_picture_first(tmp_path, monkeypatch):
     import cv2
 
-    from sonic_core.engines.lite import contact_sheet
+    from sonic_core.engines.lite import engine
 
     large = cv2.resize(cv2.imread(str(PORTRAIT)), (2000, 2000), interpolation=cv2.INTER_LINEAR)
     cv2.imwrite(str(tmp_path / "large.jpg"), large)
@@ -189,7 +189,7 @@ def test_sheet_shrinks_a_large_picture_first(tmp_path, monkeypatch):
         drawn.append(portrait.image.shape)
         return portrait.image[:300, :300]
 
-    monkeypatch.setattr(contact_sheet, "contact_sheet", draw)
+    monkeypatch.setattr(engine, "contact_sheet", draw)
     arguments = ["sheet", "--image", str(tmp_path / "large.jpg"), "--output", str(tmp_path / "sheet.png"), "--quiet"]
     assert cli.main(arguments) == 0
     assert drawn == [(1080, 1080, 3)]  # as large as `generate` draws it

@@ -111,6 +111,26 @@ def test_another_rate_is_drawn_where_that_is_declared_and_refused_otherwise(engi
     assert (len(frames), frames.fps, len(list(frames))) == (10, 50.0, 10)
 
 
+def test_motion_is_told_where_that_is_declared_and_refused_otherwise(engine):
+    if not engine.declaration.tells_motion:
+        with pytest.raises(SettingsError, match=engine.name):
+            engine.motion_curves(speech(SECONDS), SMALL)
+        return
+    curves = json.loads(json.dumps(engine.motion_curves(speech(SECONDS), SMALL)))
+    lengths = {len(curve) for curve in curves.values() if isinstance(curve, list)}
+    assert (curves["fps"], curves["t0"], lengths) == (engine.fps, 0, {round(SECONDS * engine.fps)})
+
+
+def test_poses_are_drawn_where_that_is_declared_and_refused_otherwise(name):
+    if not declaration(name).draws_poses:
+        with pytest.raises(SettingsError, match=name):
+            engine_class(name).pose_sheet(portrait(), SMALL)
+        return
+    sheet = engine_class(name).pose_sheet(portrait(), SMALL)
+    assert (sheet.image.dtype, sheet.image.ndim, sheet.image.shape[2]) == (np.uint8, 3, 3)
+    assert sheet.image.std() > 10
+
+
 def test_cost_is_told_before_the_work_where_no_trial_tells_it(engine, name, options):
     asked = (portrait(), speech(SECONDS), SMALL)
     costs = (engine.expected_cost(*asked), engine_class(name).cost_without_weights(options[name], *asked))
@@ -228,7 +248,7 @@ def outside():
 def test_no_engine_is_named_outside_its_folder_and_the_registry():
     # The name of a folder that other packs use too, and the word by which users search for the pack.
     other_uses = re.compile(r'MODEL_FOLDER = "sonic"|search_aliases=\["sonic"')
-    names = re.compile(r"""["'](lite|sonic)["']""")
+    names = re.compile(r"""["'](lite|sonic)["']|engines\.(lite|sonic)\b""")
     texts = {file: other_uses.sub("", file.read_text("utf-8")) for file in outside()}
     assert [str(file.relative_to(ROOT)) for file, text in texts.items() if names.search(text)] == []
 

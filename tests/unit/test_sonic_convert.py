@@ -4,7 +4,8 @@ from sonic_samples import write_models
 
 from sonic_core.engines.sonic.loading import load_sonic
 from sonic_core.errors import ModelMissingError
-from sonic_core.models.convert import convert_file, convert_sonic
+from sonic_core.models.convert import convert_file, convert_found
+from sonic_core.models.manifest import SONIC_FILES
 
 
 @pytest.fixture
@@ -15,7 +16,7 @@ def models(tmp_path):
 
 def test_converted_weights_give_the_same_networks(models):
     before = load_sonic([models])
-    done = convert_sonic([models])
+    done = convert_found(SONIC_FILES, [models])
     assert sorted(target.name for _, target in done) == [
         "audio2bucket.safetensors", "audio2token.safetensors", "flownet.safetensors", "unet.safetensors",
     ]  # fmt: skip
@@ -28,8 +29,8 @@ def test_converted_weights_give_the_same_networks(models):
 
 
 def test_converting_again_does_nothing(models):
-    assert len(convert_sonic([models])) == 4
-    assert convert_sonic([models]) == []
+    assert len(convert_found(SONIC_FILES, [models])) == 4
+    assert convert_found(SONIC_FILES, [models]) == []
 
 
 def test_half_precision_halves_the_file(models):

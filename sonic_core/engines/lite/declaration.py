@@ -28,6 +28,8 @@ LITE = Declaration(
         ),
     ),
     draws_any_moment=True,
+    tells_motion=True,
+    draws_poses=True,
     streams=True,
     keeps_alpha=True,
 )

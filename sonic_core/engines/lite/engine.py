@@ -21,11 +21,13 @@ from ...portrait.portrait import Portrait
 from ...portrait.quality import person_doubted
 from ...progress import Progress, ignore
 from ...settings import Settings
-from ..base import Conditioning, Engine, Latents
+from ..base import Conditioning, Engine, Latents, PoseSheet
 from ..streaming import Stage
+from .contact_sheet import contact_sheet
 from .declaration import LITE
 from .looping import begun_and_ended_at_rest
 from .motion import SpeechMotion
+from .motion_curves import motion_curves
 from .renderer import PortraitRenderer
 
 if TYPE_CHECKING:
@@ -104,6 +106,18 @@ class LiteEngine(Engine):
         after, share = np.minimum(before + 1, len(track) - 1), (places - before)[:, None]
         moments = track[before] * (1 - share) + track[after] * share
         return Latents(torch.from_numpy(moments.astype(np.float32)), fps, latents.engine)
+
+    def motion_curves(self, audio: AudioClip, settings: Settings, progress: Progress = ignore) -> dict[str, Any]:
+        heard = self.motion.listen(audio, audio.frame_count(self.fps), progress)
+        return motion_curves(self.motion.move(heard, settings, progress), self.fps)
+
+    @classmethod
+    def pose_sheet(cls, portrait: Portrait, settings: Settings, progress: Progress = ignore) -> PoseSheet:
+        framed = frame_portrait(
+            portrait, settings.framing, settings.min_resolution, settings.expand_ratio, settings.aspect
+        )
+        renderer = PortraitRenderer(framed.portrait, settings.style, progress)
+        return PoseSheet(contact_sheet(framed.portrait, renderer, progress=progress), renderer.notes, renderer.warnings)
 
     def stage(self, portrait: Portrait, settings: Settings, progress: Progress = ignore) -> Stage:
         from .live.stage import LiteStage
