@@ -10,15 +10,14 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
+import comfy.model_management
+import comfy.utils
 import folder_paths
 import numpy as np
+from comfy.cli_args import args
 from comfy_api.latest import ComfyExtension, io
 from numpy.typing import NDArray
 from PIL import Image
-
-import comfy.model_management
-import comfy.utils
-from comfy.cli_args import args
 
 from ..sonic_core.errors import ModelMissingError, OutputError, SettingsError
 from .progress import WholeNodeProgress
