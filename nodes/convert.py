@@ -207,7 +207,7 @@ def to_uint8(image: Tensor) -> NDArray[np.uint8]:
 
 def latent_from(latents: Latents, settings: Settings) -> dict[str, Any]:
     """LATENT: samples, fps, engine and the settings that it was made with. Motion, which is no picture, tells a VAE so in words."""
-    samples = latents.samples
+    samples = torch.as_tensor(latents.samples)
     if samples.ndim < 4:
         samples = samples.as_subclass(MotionTensor)
     return {"samples": samples, "fps": latents.fps, "engine": latents.engine, SETTINGS_KEY: settings}

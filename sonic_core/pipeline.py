@@ -20,7 +20,7 @@ from .audio.clip import AudioClip
 from .audio.loading import load_audio
 from .between.interpolation import Between, interpolated
 from .engines.base import Conditioning, Engine, Latents, Origin
-from .engines.declaration import DEVICE, FOLDERS
+from .engines.declaration import DEVICE, FOLDERS, RUNTIME
 from .engines.latents_file import load_latents, save_latents
 from .engines.registry import load_engine
 from .errors import OutputError, SettingsError
@@ -33,6 +33,7 @@ from .media.writer import check_output, write_video
 from .portrait.choosing import choose_portrait
 from .portrait.portrait import Portrait
 from .progress import Progress, ignore
+from .runtime.network import TORCH
 from .settings import Settings
 from .threads import one_thread
 from .transparency import Ground, ground_for, laid_over
@@ -80,6 +81,8 @@ def portrait_for(job: Job, progress: Progress = ignore) -> tuple[Portrait, NDArr
         face.whole_image,
         progress,
         frame=job.picture_frame,
+        runtime=job.options.get(RUNTIME) or TORCH,
+        folders=job.options.get(FOLDERS),
     )
 
 

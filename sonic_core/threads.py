@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -25,13 +26,15 @@ def one_thread() -> Iterator[None]:
     What gains from two cores are whole frames side by side (frames_ahead.py).
     """
     import cv2
-    import torch
 
-    torch_before, cv2_before = torch.get_num_threads(), cv2.getNumThreads()
-    torch.set_num_threads(1)
+    torch = sys.modules.get("torch")  # where nobody uses it, nobody waits for its import
+    torch_before, cv2_before = torch.get_num_threads() if torch else 0, cv2.getNumThreads()
+    if torch:
+        torch.set_num_threads(1)
     cv2.setNumThreads(1)
     try:
         yield
     finally:
-        torch.set_num_threads(torch_before)
+        if torch:
+            torch.set_num_threads(torch_before)
         cv2.setNumThreads(cv2_before)

@@ -1,4 +1,4 @@
-"""Convert MediaPipe's face models (.tflite) into the one safetensors file that sonic_core.portrait.networks reads.
+"""Convert MediaPipe's face models (.tflite) into the one safetensors file that sonic_core.portrait.face_modules reads.
 
     python training/convert_mediapipe.py FOLDER [--output sonic_core/portrait/weights/mediapipe_face.safetensors]
 
@@ -20,7 +20,8 @@ from safetensors.torch import save_file
 from torch import nn
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from sonic_core.portrait.networks import WEIGHTS, FaceDetector, FaceMesh, IrisNet
+from sonic_core.portrait.face_modules import FaceDetector, FaceMesh, IrisNet
+from sonic_core.portrait.networks import WEIGHTS
 
 HEADS = {  # layers whose names in the original are not numbered
     FaceDetector: {

@@ -19,8 +19,11 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from sonic_core.hearing.encoders import Wav2Vec2Encoder, WhisperEncoder, levelled
-from sonic_core.hearing.lip_reader import CLOSURE, LABIODENTAL, OPEN, ROUND, LipReader
+from sonic_core.hearing.any_wav2vec2 import Wav2Vec2Encoder
+from sonic_core.hearing.encoders import levelled
+from sonic_core.hearing.lip_reader import CLOSURE, LABIODENTAL, OPEN, ROUND
+from sonic_core.hearing.lip_reader_module import LipReader
+from sonic_core.hearing.whisper import WhisperEncoder
 from training import speech
 from training.speech import Speech
 
@@ -92,7 +95,9 @@ def main() -> None:
             )
         seconds = float(rng.choice(STRETCHES))
         batch = data.batch(round(SECONDS_PER_BATCH / seconds), seconds, rng, args.spoilt)
-        waveforms = torch.stack([levelled(x) * 10 ** rng.uniform(-0.15, 0.15) for x in batch.waveforms])
+        waveforms = torch.stack(
+            [torch.from_numpy(levelled(x.numpy())) * 10 ** rng.uniform(-0.15, 0.15) for x in batch.waveforms]
+        )
         reader.train()
         with torch.autocast("cpu", dtype=torch.bfloat16):
             with torch.set_grad_enabled(tuned):

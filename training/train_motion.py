@@ -21,11 +21,14 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from sonic_core.engines.lite.denoiser import MotionDenoiser
-from sonic_core.engines.lite.motion_space import CHANNELS, LIPS, conditions
+from sonic_core.engines.lite.motion_space import CHANNELS, LIPS, MotionSpace, conditions
 from sonic_core.engines.lite.prosody import Prosody, read_prosody
-from sonic_core.hearing.encoders import WEIGHTS, WhisperEncoder
+from sonic_core.hearing.encoder_choice import WEIGHTS
+from sonic_core.hearing.encoders import SpeechEncoder
 from sonic_core.hearing.lip_motion import MOUTH
-from sonic_core.hearing.lip_reader import LipReader, read_lips
+from sonic_core.hearing.lip_reader import load_lip_reader, read_lips
+from sonic_core.hearing.whisper import WhisperEncoder
+from sonic_core.runtime.network import Network
 from training.behaviour import behaviour, effort
 from training.speech import Speech
 
@@ -83,6 +86,7 @@ def main() -> None:
         optimizer.load_state_dict(saved["optimizer"])
         step = saved["step"]
     weights = torch.tensor([CHANNEL_WEIGHTS.get(c, 1.0) for c in CHANNELS])
+    space = MotionSpace(model.mean.numpy(), model.scale.numpy())
     started, shown = time.monotonic(), None
     while step < args.steps:
         rng = np.random.default_rng([args.seed, step])
@@ -91,7 +95,7 @@ def main() -> None:
             group["lr"] = (
                 args.rate * min(1, (step + 1) / 200) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * step / args.steps)))
             )
-        clean, heard = _batch(clips, model, args.batch, rng)
+        clean, heard = _batch(clips, space, args.batch, rng)
         with torch.autocast("cpu", dtype=torch.bfloat16):
             error = flow_error(model, clean, heard, rng)
         loss = (error * weights).mean()
@@ -148,7 +152,7 @@ def flow_error(model: MotionDenoiser, clean: Tensor, heard: Tensor, rng: np.rand
     return F.mse_loss(predicted, clean, reduction="none") / (level**2 + 0.02).sqrt()
 
 
-def listen(data: Speech, encoder: WhisperEncoder, reader: LipReader, count: int, seed: int) -> Clips:
+def listen(data: Speech, encoder: SpeechEncoder, reader: Network, count: int, seed: int) -> Clips:
     """Hear `count` clips of CLIP_SECONDS and perform each of them VARIANTS times."""
     frames = int(CLIP_SECONDS * FPS)
     heard, motion = [], []
@@ -157,7 +161,7 @@ def listen(data: Speech, encoder: WhisperEncoder, reader: LipReader, count: int,
         torch.manual_seed(seed * 1_000_003 + i)
         waveform = data.batch(1, CLIP_SECONDS, rng, spoilt=0.5, without=0.05).waveforms[0].numpy()
         prosody = read_prosody(waveform, frames, FPS)
-        cues = conditions(read_lips(encoder, reader, [waveform]), prosody, frames, FPS).numpy()
+        cues = conditions(read_lips(encoder, reader, [waveform]), prosody, frames, FPS)
         heard.append(cues.astype(np.float16))
         motion.append(np.stack([perform(cues, prosody, rng) for _ in range(VARIANTS)]).astype(np.float16))
         if (i + 1) % 50 == 0:
@@ -188,14 +192,14 @@ def export(model: MotionDenoiser, path: Path, settings: dict) -> None:
 def _clips(path: Path, args: argparse.Namespace) -> Clips:
     if not path.exists():
         clips = listen(
-            Speech(args.data), WhisperEncoder.load(args.encoder), LipReader.load(args.reader), args.clips, args.seed
+            Speech(args.data), WhisperEncoder.load(args.encoder), load_lip_reader(args.reader), args.clips, args.seed
         )
         np.savez(path, **vars(clips))
     with np.load(path) as file:
         return Clips(**{k: file[k] for k in file.files})
 
 
-def _batch(clips: Clips, model: MotionDenoiser, size: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+def _batch(clips: Clips, space: MotionSpace, size: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
     count, variants, frames, _ = clips.motion.shape
     clean, heard = [], []
     places = (
@@ -205,7 +209,7 @@ def _batch(clips: Clips, model: MotionDenoiser, size: int, rng: np.random.Genera
     )
     for clip, variant, first in zip(*places, strict=True):
         window = slice(first, first + WINDOW)
-        clean.append(model.space.encode(clips.motion[clip, variant, window].astype(np.float32)))
+        clean.append(torch.from_numpy(space.encode(clips.motion[clip, variant, window].astype(np.float32))))
         heard.append(torch.from_numpy(clips.heard[clip, window].astype(np.float32)))
     return torch.stack(clean), torch.stack(heard)
 

@@ -18,7 +18,8 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import Tensor
 
-from sonic_core.hearing.encoders import WhisperEncoder, levelled
+from sonic_core.hearing.encoders import levelled
+from sonic_core.hearing.whisper import WhisperEncoder
 from training import wav2vec2_design as design
 from training.speech import Speech
 
@@ -87,7 +88,9 @@ def main() -> None:
 def heard(data: Speech, seconds_in_all: float, seconds: float, rng: np.random.Generator) -> Tensor:
     """Random stretches `[B, samples]`, some spoilt, levelled as the encoder hears them."""
     batch = data.batch(max(1, round(seconds_in_all / seconds)), seconds, rng)
-    return torch.stack([levelled(x) * 10 ** rng.uniform(-0.15, 0.15) for x in batch.waveforms])
+    return torch.stack(
+        [torch.from_numpy(levelled(x.numpy())) * 10 ** rng.uniform(-0.15, 0.15) for x in batch.waveforms]
+    )
 
 
 def groups(model: Wav2Vec2Model, front_rate: float, transformer_rate: float) -> list[dict]:

@@ -22,7 +22,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from sonic_core.hearing.encoders import BLOCK, RATE, WhisperEncoder
+from sonic_core.hearing.encoders import BLOCK, RATE
+from sonic_core.hearing.whisper import WhisperEncoder
 
 if TYPE_CHECKING:
     from transformers import Wav2Vec2Config, Wav2Vec2Model

@@ -18,4 +18,5 @@ COMMANDS = (
     "doctor",
     "download",
     "convert",
+    "export",
 )

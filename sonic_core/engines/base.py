@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..audio.clip import AudioClip
+from ..diffusion.arrays import Array
 from ..errors import SettingsError
 from ..frames import FrameStream
 from ..progress import Progress, ignore
@@ -18,8 +19,6 @@ from ..settings import Settings
 from .declaration import Declaration
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from ..portrait.framing import PasteBack
     from ..portrait.portrait import Portrait
     from .streaming import Stage
@@ -62,9 +61,12 @@ class Conditioning:
 
 @dataclass(frozen=True)
 class Latents:
-    """What the sampler makes and the decoder reads: `samples` [T, ...] float32 at `fps`, of the engine named `engine`."""
+    """What the sampler makes and the decoder reads: `samples` [T, ...] float32 at `fps`, of the engine named `engine`.
 
-    samples: Tensor
+    samples: a NumPy array or a PyTorch tensor on the CPU; whoever reads them takes either.
+    """
+
+    samples: Array
     fps: float
     engine: str
 

@@ -17,8 +17,9 @@ from ..models.manifest import ModelFile
 from ..settings import Settings
 
 EVERY_SETTING = frozenset(item.name for item in fields(Settings))
-FOLDERS, CHOSEN, DEVICE = "folders", "chosen", "device"
-"""Options whose values the program around the engine knows: models folders, weight files by key, what torch computes on."""
+FOLDERS, CHOSEN, DEVICE, RUNTIME = "folders", "chosen", "device", "runtime"
+"""Options whose values the program around the engine knows: models folders, weight files by key, what torch computes on, and
+what runs the small networks, those that read the picture too."""
 IN_WORDS = {FOLDERS: "for a models folder", CHOSEN: "for chosen weight files"}
 
 
@@ -101,6 +102,7 @@ class Declaration:
     draws_poses: `Engine.pose_sheet` shows what it can do with a picture, without any recording.
     streams: `Engine.stage` makes a portrait ready to perform while sound arrives (streaming.py).
     keeps_alpha: frames of a portrait with transparent parts carry its opacity; others are given it over a background.
+    exporter: "module:function" that writes its networks as .onnx files (folder, options, progress -> [runtime.onnx_export.Exported]).
     """
 
     name: str
@@ -124,6 +126,7 @@ class Declaration:
     draws_poses: bool = False
     streams: bool = False
     keeps_alpha: bool = False
+    exporter: str = ""
 
     def option(self, name: str) -> Option | None:
         """Its option of that name, None = it has none."""

@@ -10,8 +10,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.numpy import save_file
 
 from ..errors import OutputError, SettingsError
 from .base import Conditioning, Latents
@@ -26,7 +27,7 @@ def save_latents(latents: Latents, path: Path, made_from: Mapping[str, Any] | No
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         metadata = {"engine": latents.engine, "fps": repr(latents.fps), "made_from": json.dumps(made_from or {})}
-        save_file({"samples": latents.samples.contiguous()}, pending, metadata)
+        save_file({"samples": np.ascontiguousarray(latents.samples)}, pending, metadata)
         os.replace(pending, path)
     except (OSError, SafetensorError) as error:
         raise OutputError(
@@ -43,13 +44,13 @@ def load_latents(path: Path, conditioning: Conditioning, made_from: Mapping[str,
     made_from: what `save_latents` must have been told; empty = not compared.
     """
     try:
-        with safe_open(path, framework="pt") as file:
+        with safe_open(path, framework="np") as file:
             # Copied out of the file, which may be mapped: Windows removes no file that is.
-            samples, metadata = file.get_tensor("samples").clone(), file.metadata() or {}
+            samples, metadata = file.get_tensor("samples").copy(), file.metadata() or {}
         fps = float(metadata.get("fps", "nan"))
     except (SafetensorError, OSError, ValueError, TypeError, RuntimeError) as error:
         raise SettingsError(f"{path} holds no latents ({error}); delete it and sample again.") from error
-    if not (0 < fps < math.inf) or not samples.ndim or not samples.is_floating_point() or not samples.isfinite().all():
+    if not (0 < fps < math.inf) or not samples.ndim or samples.dtype.kind != "f" or not np.isfinite(samples).all():
         raise SettingsError(f"{path} holds damaged latents; delete it and sample again.")
     latents = Latents(samples, fps, metadata.get("engine", "unknown"))
     seconds = len(samples) / latents.fps

@@ -12,6 +12,7 @@ from ..system_libraries import plain_import_errors
 from .declaration import Declaration, Option
 
 if TYPE_CHECKING:
+    from ..runtime.onnx_export import Exported
     from .base import Engine
 
 ENGINES = {  # name: where its declaration is, absolute or relative to this package; the first one is the default
@@ -53,6 +54,14 @@ def all_options() -> dict[str, list[tuple[Declaration, Option]]]:
 def engine_class(name: str = DEFAULT_ENGINE) -> type[Engine]:
     """The engine called `name`, not loaded; imports its model code.  Raises SettingsError for an unknown name."""
     return _imported(declaration(name).implementation)
+
+
+def exporter(name: str) -> Callable[..., list[Exported]]:
+    """What writes the engine's networks as .onnx files; imports its model code.  Raises SettingsError for an engine that has none."""
+    place = declaration(name).exporter
+    if not place:
+        raise SettingsError(f"The {name} engine has no networks to export.")
+    return _imported(place)
 
 
 def load_engine(name: str = DEFAULT_ENGINE, **options: Any) -> Engine:

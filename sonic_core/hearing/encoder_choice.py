@@ -2,28 +2,72 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import SettingsError
+from ..runtime.network import TORCH, Network, NetworkSpec, open_networks
 
 if TYPE_CHECKING:
-    from .encoders import SpeechEncoder
+    import numpy as np
+    from numpy.typing import NDArray
 
 ENCODERS = ("wav2vec2", "whisper")
 DEFAULT_ENCODER = "wav2vec2"
+WEIGHTS = Path(__file__).parent / "weights"
+"""The package's, of encoders and lip reader."""
+LAYERS, WIDTH = 5, 384
+"""Of the states of either encoder."""
 
 
-def load_encoder(name: str = DEFAULT_ENCODER) -> SpeechEncoder:
+def _spec(name: str, purpose: str, weights: Path) -> NetworkSpec:
+    return NetworkSpec(
+        key=f"speech-encoder-{name}",
+        purpose=purpose,
+        weights=weights,
+        maker=f"sonic_core.hearing.{name}:load_module",
+        inputs={"waveform": ("samples",)},
+        outputs={"states": ("states", LAYERS, WIDTH)},
+        tried_at=({"samples": 160_000}, {"samples": 48_000}, {"samples": 3_200}),
+        examples="sonic_core.hearing.example_speech:example_speech",
+    )
+
+
+ENCODER_SPECS = {
+    "wav2vec2": _spec("wav2vec2", "speech encoder", WEIGHTS / "wav2vec2"),
+    "whisper": _spec("whisper", "speech encoder Whisper", WEIGHTS / "whisper_tiny_en_encoder.safetensors"),
+}
+
+
+@dataclass(frozen=True)
+class PackageEncoder:
+    """An encoder of the package on either runtime; see `encoders.SpeechEncoder`."""
+
+    network: Network
+    name: str
+    layers: int = LAYERS
+    width: int = WIDTH
+
+    def states(self, waveform: NDArray[np.float32]) -> NDArray[np.float32]:
+        return self.network(waveform)[0]
+
+
+def load_encoder(
+    name: str = DEFAULT_ENCODER, runtime: str = TORCH, folders: Sequence[Path] | None = None
+) -> PackageEncoder:
     """The encoder called `name` with the package's weights; the lip reader understands either.
 
-    Raises SettingsError for an unknown name, ModelMissingError when its weights are absent.
+    folders: where exported files are searched, None = in the usual models folders.
+    Raises SettingsError for an unknown name or runtime, ModelMissingError when its weights are absent.
     """
-    if name == "wav2vec2":
-        from .wav2vec2 import BundledWav2Vec2
+    (network,) = open_networks([encoder_spec(name)], runtime, folders)
+    return PackageEncoder(network, name)
 
-        return BundledWav2Vec2.load()
-    if name == "whisper":
-        from .encoders import WhisperEncoder
 
-        return WhisperEncoder.load()
-    raise SettingsError(f"encoder is {name!r}; expected one of {', '.join(ENCODERS)}.")
+def encoder_spec(name: str) -> NetworkSpec:
+    """Raises SettingsError for an unknown name."""
+    if name not in ENCODER_SPECS:
+        raise SettingsError(f"encoder is {name!r}; expected one of {', '.join(ENCODERS)}.")
+    return ENCODER_SPECS[name]

@@ -10,19 +10,23 @@ from numpy.typing import NDArray
 from ..audio.clip import AudioClip
 from ..audio.resampling import ENCODER_RATE, to_mono_16k
 from ..progress import Progress, ignore
-from .encoders import SpeechEncoder, WhisperEncoder
+from ..runtime.network import Network
+from .encoder_choice import load_encoder
+from .encoders import SpeechEncoder
 from .lip_motion import MOUTH, lip_motion
-from .lip_reader import Articulation, LipReader, read_lips
+from .lip_reader import Articulation, load_lip_reader, read_lips
 
 OPENING_RATE = 100
 """Values per second; value i belongs to time i / OPENING_RATE."""
+MEASURING = "whisper"
+"""The encoder that sync is measured with, whatever the engine listens with."""
 _PIECE = 4 * ENCODER_RATE
 
 
 def heard_opening(
     clip: AudioClip,
     encoder: SpeechEncoder | None = None,
-    reader: LipReader | None = None,
+    reader: Network | None = None,
     progress: Progress = ignore,
 ) -> NDArray[np.float32]:
     """Opening of the lips, 0 = closed, `[round(seconds * OPENING_RATE)]`: the `predicted` of `judging.alignment.measure_offset`.
@@ -38,7 +42,7 @@ def hear_opening(
     pieces: Iterable[NDArray[np.float32]],
     seconds: float,
     encoder: SpeechEncoder | None = None,
-    reader: LipReader | None = None,
+    reader: Network | None = None,
     progress: Progress = ignore,
 ) -> NDArray[np.float32]:
     """The same for sound that arrives in pieces of 16 kHz mono, `seconds` long in all: none of it is kept."""
@@ -51,7 +55,9 @@ def hear_opening(
             done += len(piece)
             progress("listening", min(round(done / ENCODER_RATE), total), total)
 
-    return opening_of(read_lips(encoder or WhisperEncoder.load(), reader or LipReader.load(), heard_pieces()), seconds)
+    return opening_of(
+        read_lips(encoder or load_encoder(MEASURING), reader or load_lip_reader(), heard_pieces()), seconds
+    )
 
 
 def opening_of(heard: Articulation, seconds: float) -> NDArray[np.float32]:

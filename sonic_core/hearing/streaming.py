@@ -15,8 +15,10 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .encoders import HOP, WhisperEncoder, WhisperLayer
-from .lip_reader import OUTPUTS, LipReader
+from .encoders import HOP
+from .lip_reader import OUTPUTS
+from .lip_reader_module import LipReader
+from .whisper import WhisperEncoder, WhisperLayer
 
 AGAIN = 8
 """States, 160 ms, whose right context is still growing."""

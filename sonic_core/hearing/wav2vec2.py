@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from numpy.typing import NDArray
+from torch import Tensor, nn
 
 from ..errors import ModelMissingError
 from ..package_weights import reading
-from .encoders import HOP, WEIGHTS, receptive_field
+from .encoder_choice import WEIGHTS
+from .encoders import BLOCK, HOP
 
 
 @dataclass(frozen=True)
@@ -50,20 +54,25 @@ class BundledWav2Vec2:
                 weights, tuple(given["conv_kernel"]), tuple(given["conv_stride"]), given["num_hidden_layers"] + 1,
                 given["hidden_size"], given["num_attention_heads"],
             )  # fmt: skip
-            encoder.states(torch.zeros(HOP))  # what is lacking or of another shape shows at the first sound
+            encoder.states(np.zeros(HOP, np.float32))  # what is lacking or of another shape shows at the first sound
         return encoder
 
-    @torch.no_grad()
-    def states(self, waveform: Tensor) -> Tensor:
+    def states(self, waveform: NDArray[np.float32]) -> NDArray[np.float32]:
+        """See `encoders.SpeechEncoder`."""
+        with torch.inference_mode():
+            return self(torch.from_numpy(waveform)).numpy()
+
+    def __call__(self, waveform: Tensor) -> Tensor:
+        """One block `[samples]` -> `[samples // 320, layers, width]`."""
         margin = receptive_field(self.kernels, self.strides) // 2  # state i then is centred on sample i * 320
         h = self._projected(self._convolved(F.pad(waveform, (margin, margin))[None]))
-        h = h + self._positions(h)
+        h = (h + self._positions(h)).float()
         hidden = [h]
         for layer in range(self.layers - 1):
             h = self._transformed(h, f"encoder.layers.{layer}.")
             hidden.append(h)
         hidden[-1] = self._norm(h, "encoder.layer_norm")
-        return torch.stack(hidden, 2)[0, : len(waveform) // HOP]
+        return torch.stack(hidden, 2)[0, : waveform.shape[0] // HOP]
 
     def _convolved(self, waveforms: Tensor) -> Tensor:
         h = waveforms[:, None]
@@ -71,24 +80,32 @@ class BundledWav2Vec2:
             name = f"feature_extractor.conv_layers.{i}."
             h = F.conv1d(h, self.weights[f"{name}conv.weight"], self.weights[f"{name}conv.bias"], stride)
             if i == 0:
-                h = F.group_norm(h, h.shape[1], *self._both(f"{name}layer_norm"))
+                h = F.group_norm(h, len(self.weights[f"{name}conv.bias"]), *self._both(f"{name}layer_norm"))
             h = F.gelu(h)
         return h.transpose(1, 2)
 
     def _projected(self, h: Tensor) -> Tensor:
-        return self._linear(self._norm(h, "feature_projection.layer_norm"), "feature_projection.projection")
+        """In double precision: around these states lies a constant of -256, which the positions take away again.
+
+        training/wav2vec2_design.py says why; in single precision it would cost three digits.
+        """
+        weight, bias = (part.double() for part in self._both("feature_projection.layer_norm"))
+        normed = F.layer_norm(h.double(), weight.shape, weight, bias)
+        return F.linear(normed, *(part.double() for part in self._both("feature_projection.projection")))
 
     def _positions(self, h: Tensor) -> Tensor:
-        """Depthwise convolution under weight norm, as wide as a block; by Fourier transform, as it is so wide."""
+        """Depthwise convolution under weight norm, as wide as a block, [1, T, width] double; by Fourier transform, as it is so wide."""
         name = "encoder.pos_conv_embed.conv."
         size = self.weights[f"{name}parametrizations.weight.original0"]
         direction = self.weights[f"{name}parametrizations.weight.original1"]
         kernel = (direction * (size / direction.norm(dim=(0, 1), keepdim=True)))[:, 0].flip(1)
-        count, taps = h.shape[1], kernel.shape[1]
-        points = 1 << math.ceil(math.log2(count + taps))
-        spectrum = torch.fft.rfft(h.transpose(1, 2), points) * torch.fft.rfft(kernel, points)
-        reached = torch.fft.irfft(spectrum, points)[..., taps - 1 - taps // 2 :][..., :count]
-        return F.gelu(reached + self.weights[f"{name}bias"][:, None]).transpose(1, 2)
+        values = h.transpose(1, 2)
+        mean = values.mean(-1, keepdim=True)
+        convolved = _convolved_by_products if torch.onnx.is_in_onnx_export() else _convolved_by_fft
+        reached = convolved((values - mean).float(), kernel).double() + mean * _of_ones(kernel, h.shape[1])
+        reached = reached + self.weights[f"{name}bias"].double()[:, None]
+        single = reached.float()
+        return (reached + (F.gelu(single) - single).double()).transpose(1, 2)
 
     def _transformed(self, h: Tensor, name: str) -> Tensor:
         x = self._norm(h, f"{name}layer_norm")
@@ -108,4 +125,63 @@ class BundledWav2Vec2:
         return F.linear(x, *self._both(name))
 
     def _norm(self, x: Tensor, name: str) -> Tensor:
-        return F.layer_norm(x, x.shape[-1:], *self._both(name))
+        return F.layer_norm(x, self.weights[f"{name}.weight"].shape, *self._both(name))
+
+
+class OneBlock(nn.Module):
+    """The encoder as the network of one block, for `NetworkSpec`."""
+
+    def __init__(self, encoder: BundledWav2Vec2) -> None:
+        super().__init__()
+        self.encoder = encoder
+
+    def forward(self, waveform: Tensor) -> Tensor:
+        return self.encoder(waveform)
+
+
+def load_module(weights: Path) -> OneBlock:
+    """For `NetworkSpec`."""
+    return OneBlock(BundledWav2Vec2.load(weights))
+
+
+def _of_ones(kernel: Tensor, count: int) -> Tensor:
+    """What `count` ones give under every kernel [rows, taps], around its middle: [rows, count] double; count is up to BLOCK + 1."""
+    taps = kernel.shape[1]
+    sums = F.pad(kernel.double().cumsum(1), (BLOCK + 1, 0))  # of the first n values at n + BLOCK
+    last = BLOCK + taps - taps // 2
+    return sums[:, last : last + count] - sums[:, last - count : last]
+
+
+def _convolved_by_fft(h: Tensor, kernel: Tensor) -> Tensor:
+    """Every row of `h` [..., rows, count] convolved with its own of `kernel` [rows, taps] around the kernel's middle; same shape."""
+    count, taps = h.shape[-1], kernel.shape[-1]
+    points, late = 1 << math.ceil(math.log2(count + taps)), taps - 1 - taps // 2
+    whole = torch.fft.irfft(torch.fft.rfft(h, points) * torch.fft.rfft(kernel, points), points)
+    return whole[..., late : late + count]
+
+
+def _convolved_by_products(h: Tensor, kernel: Tensor) -> Tensor:
+    """The same for up to a block and a state, its transforms as matrix products: what ONNX Runtime computes fast for any length."""
+    count, taps = h.shape[-1], kernel.shape[-1]
+    points, late = BLOCK + taps, taps - 1 - taps // 2
+    times, frequencies = torch.arange(late + BLOCK + 1.0), torch.arange(points // 2 + 1.0)
+    turns = (torch.outer(times, frequencies) % points).double() * (2 * math.pi / points)
+    cosines, sines = turns.cos().float(), turns.sin().float()
+    real, imaginary = h @ cosines[: BLOCK + 1][:count], h @ -sines[: BLOCK + 1][:count]
+    there = torch.fft.rfft(kernel, points)
+    mirrored = torch.full(
+        (len(frequencies) - 2,), 2.0
+    )  # but for the mean and, as `points` is even, the highest frequency
+    once = torch.cat([torch.ones(1), mirrored, torch.ones(1)]) / points
+    there_real, there_imaginary = there.real * once, there.imag * once
+    back = late + torch.arange(BLOCK + 1)
+    mixed_real = real * there_real - imaginary * there_imaginary
+    mixed_imaginary = real * there_imaginary + imaginary * there_real
+    return mixed_real @ cosines[back][:count].T - mixed_imaginary @ sines[back][:count].T
+
+
+def receptive_field(kernels: Iterable[int], strides: Iterable[int]) -> int:
+    field, stride = 1, 1
+    for kernel, step in zip(kernels, strides, strict=True):
+        field, stride = field + (kernel - 1) * stride, stride * step
+    return field

@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..engines.declaration import DEVICE
+from ..engines.declaration import DEVICE, RUNTIME
 from ..errors import (
     AudioError,
     DurationMismatchError,
@@ -94,7 +94,8 @@ class Bench:
             self.engines[name] = load_engine(job.engine, **job.options)
         picture = Path(str(job.picture))
         status = picture.stat()
-        face = repr((picture, status.st_size, status.st_mtime_ns, job.face, job.settings.face_index, job.picture_frame))
+        choices = job.face, job.settings.face_index, job.picture_frame, job.options.get(RUNTIME)
+        face = repr((picture, status.st_size, status.st_mtime_ns, choices))
         if face not in self.portraits:
             self.portraits[face] = portrait_for(job)
             if len(self.portraits) > PORTRAITS_KEPT:
@@ -266,10 +267,8 @@ def main() -> None:
     for name in (SHARE, "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ[name] = str(threads)
     import cv2
-    import torch
 
-    torch.set_num_threads(threads)
-    cv2.setNumThreads(threads)
+    cv2.setNumThreads(threads)  # torch, where it is used, reads the environment
     if "trial" in told:
         print(json.dumps(trial(told["trial"], Path(told["folder"]), told["seconds"])))  # noqa: T201 - the answer
         return

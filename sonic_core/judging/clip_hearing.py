@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from ..audio.clip import AudioClip
 from ..audio.resampling import ENCODER_RATE as LISTENING_RATE
 from ..audio.resampling import to_mono_16k
-from ..hearing.encoders import WhisperEncoder
-from ..hearing.heard_opening import opening_of
+from ..hearing.encoder_choice import load_encoder
+from ..hearing.heard_opening import MEASURING, opening_of
 from ..hearing.lip_motion import RATE as STATES_PER_SECOND
-from ..hearing.lip_reader import Articulation, LipReader, read_lips
+from ..hearing.lip_reader import Articulation, load_lip_reader, read_lips
 from ..media.timeline import Timeline, read_sound
 from ..progress import Progress, ignore
 from .audio_opening import CURVE_RATE
@@ -44,7 +44,7 @@ def hear(pieces: Iterable[NDArray[np.float32]], seconds: float, progress: Progre
     """Opening, loudness and closures in 16 kHz mono that arrives in pieces, of which `seconds` are listened to; none of it is kept."""
     peaks: list[NDArray[np.float32]] = []
     noted = _noted(_cut(pieces, round(seconds * LISTENING_RATE)), peaks, max(1, round(seconds)), progress)
-    heard = read_lips(WhisperEncoder.load(), LipReader.load(), noted)
+    heard = read_lips(load_encoder(MEASURING), load_lip_reader(), noted)
     opening = opening_of(heard, seconds)
     loudness = np.concatenate([*peaks, np.zeros(0, np.float32)])[: len(opening)]
     return HeardSpeech(opening, np.pad(loudness, (0, len(opening) - len(loudness))), closures_in(heard))

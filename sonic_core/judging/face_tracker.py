@@ -6,14 +6,13 @@ from dataclasses import replace
 from itertools import islice
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from ..frames import Frame
 from ..portrait.crop import SquareCrop, as_batch
 from ..portrait.detection import search_faces
 from ..portrait.mesh import MeshFit, fit_mesh
-from ..portrait.networks import FaceNetworks, load_networks
+from ..portrait.networks import FaceNetworks, load_networks, probability
 
 MIN_SCORE = 0.5
 _FOLLOW, _FOLLOW_SIZE = 0.5, 0.125
@@ -68,10 +67,8 @@ class MeshTracker:
 
     def _read(self, frame: Frame, crop: SquareCrop) -> MeshFit:
         network = self._networks.mesh
-        with torch.inference_mode():
-            points, logits = network(as_batch([crop.read(frame, network.size)], 0, 1))
-        landmarks = crop.to_picture(points[0].numpy(), network.size)
-        return MeshFit(landmarks, float(torch.sigmoid(logits).mean()))
+        points, logits = network(as_batch([crop.read(frame, network.size)], 0, 1))
+        return MeshFit(crop.to_picture(points[0], network.size), float(probability(logits).mean()))
 
 
 def _same_face(one: SquareCrop, other: SquareCrop) -> bool:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..frames import Frame
 from ..portrait.mesh import MeshFit, fit_eyes
-from ..portrait.networks import IrisNet
+from ..portrait.networks import FaceNetwork
 
 # Points of the eye network's contour: its corners, the middle of the lower and of the upper lid.
 CORNERS, LOWER, UPPER = (0, 8), slice(3, 6), slice(11, 14)
@@ -23,7 +23,7 @@ SMALLEST_DIP, DIP_OVER_UNREST = 0.25, 5.0  # of the usual opening; of the openin
 class LidReader:
     """Called with a frame and its landmarks [468, 2 or 3]: height over width of the open eyes, mean of both; about 0.3, 0 = shut."""
 
-    def __init__(self, network: IrisNet) -> None:
+    def __init__(self, network: FaceNetwork) -> None:
         self._network = network
 
     def __call__(self, frame: Frame, landmarks: NDArray[np.float32]) -> float:

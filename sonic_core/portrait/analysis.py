@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from ..errors import NoFaceError, PortraitError
 from ..progress import Progress, ignore
+from ..runtime.network import TORCH
 from .cache import ArrayCache, content_digest, default_cache_dir
 from .detection import Detection, search_faces
 from .loading import Picture, Source, load_picture
@@ -19,7 +21,7 @@ from .networks import FaceNetworks, load_networks
 from .portrait import Portrait, QualityReport
 from .quality import NO_PERSON, check_quality
 
-ANALYSIS_VERSION = 4  # raise it whenever the same picture would be measured differently
+ANALYSIS_VERSION = 5  # raise it whenever the same picture would be measured differently
 MESH_ACCEPT = 0.5  # under this the mesh says: not a face
 FACE_ACCEPT = 0.45  # the same for mesh and detector together
 UPSIDE_DOWN_COST = 0.1
@@ -37,25 +39,31 @@ REMEMBERED = {
 
 
 def load_portrait(
-    source: Source, face_index: int = 0, cache_dir: Path | None = None, progress: Progress = ignore
+    source: Source,
+    face_index: int = 0,
+    cache_dir: Path | None = None,
+    progress: Progress = ignore,
+    runtime: str = TORCH,
+    folders: Sequence[Path] | None = None,
 ) -> Portrait:
     """Read a picture and measure one face in it (faces are sorted by size, the largest is 0).
 
     source: path, bytes of a picture file, or array (see loading.load_picture).  cache_dir: where measurements are kept,
-    None = the user's cache folder.  Raises PortraitError: unreadable, no face, a profile, no such face.
+    None = the user's cache folder.  runtime, folders: see `networks.load_networks`; each runtime's measurements are kept apart.
+    Raises PortraitError: unreadable, no face, a profile, no such face.
     """
     progress("portrait", 0, STEPS)
     picture = load_picture(source)
     digest = content_digest(picture.image, picture.alpha)
     progress("portrait", 1, STEPS)
     cache = ArrayCache(cache_dir or default_cache_dir())
-    key = f"{digest}-{face_index}-v{ANALYSIS_VERSION}"
+    key = f"{digest}-{face_index}-v{ANALYSIS_VERSION}{'' if runtime == TORCH else f'-{runtime}'}"
     portrait = _remembered(cache.read(key), picture, face_index, digest)
     if portrait is None:
         with cache.alone(key):
             portrait = _remembered(cache.read(key), picture, face_index, digest)
             if portrait is None:
-                portrait = analyse(load_networks(), picture, face_index, digest, progress)
+                portrait = analyse(load_networks(runtime, folders), picture, face_index, digest, progress)
                 cache.write(key, _to_remember(portrait))
     progress("portrait", STEPS, STEPS)
     return replace(portrait, report=replace(portrait.report, advice=picture.notes + portrait.report.advice))

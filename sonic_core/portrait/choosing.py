@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..errors import NoFaceError, SettingsError
 from ..progress import Progress, ignore
+from ..runtime.network import TORCH
 from .analysis import load_portrait
 from .loading import Source, load_picture
 from .manual import portrait_in_box, portrait_with_mask, whole_picture
@@ -25,12 +26,14 @@ def choose_portrait(
     progress: Progress = ignore,
     cache_dir: Path | None = None,
     frame: int | None = None,
+    runtime: str = TORCH,
+    folders: Sequence[Path] | None = None,
 ) -> tuple[Portrait, NDArray[np.uint8] | None]:
     """The portrait, and the user's mask (uint8 [H, W]) if there is one.
 
     box: x, y, width, height in px of the picture, mask: white where speech may act; either takes the place of detection, so that there is
     no face mesh.  whole_if_no_face: a picture in which no face is found speaks as a whole, and its advice says so.
-    frame: the picture is this frame (from 0) of a video file.
+    frame: the picture is this frame (from 0) of a video file.  runtime, folders: see `networks.load_networks`.
     Raises PortraitError: no face (NoFaceError), a box or a mask that does not fit the picture.
     """
     if box is not None and mask is not None:
@@ -42,7 +45,7 @@ def choose_portrait(
     if box is not None:
         return portrait_in_box(source, box), None
     try:
-        return load_portrait(source, face_index, cache_dir, progress), None
+        return load_portrait(source, face_index, cache_dir, progress, runtime, folders), None
     except NoFaceError:
         if not whole_if_no_face:
             raise

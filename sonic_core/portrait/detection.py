@@ -7,11 +7,10 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from .crop import SquareCrop, as_batch
-from .networks import FaceDetector
+from .networks import FaceNetwork, probability
 
 SURE = 0.85  # below this the picture may be turned
 BETTER = 0.05  # a turn must beat the upright picture by this
@@ -47,7 +46,7 @@ class Detection:
         )
 
 
-def search_faces(network: FaceDetector, image: NDArray[np.uint8]) -> Iterator[list[Detection]]:
+def search_faces(network: FaceNetwork, image: NDArray[np.uint8]) -> Iterator[list[Detection]]:
     """Rounds of an ever closer search for faces in an RGB picture; take the first round that holds a real face.
 
     First the whole picture (and its quarter turns, if that is unsure, and tiles, if its faces are so small that others may have been
@@ -66,7 +65,7 @@ def search_faces(network: FaceDetector, image: NDArray[np.uint8]) -> Iterator[li
         yield _from_near(network, image, _in_tiles(network, image, count, turns=(1, 2, 3)))
 
 
-def _in_whole_picture(network: FaceDetector, image: NDArray[np.uint8]) -> list[Detection]:
+def _in_whole_picture(network: FaceNetwork, image: NDArray[np.uint8]) -> list[Detection]:
     square = _padded_square(image)
     found = _detect(network, [square])[0]
     best = _best(found)
@@ -78,7 +77,7 @@ def _in_whole_picture(network: FaceDetector, image: NDArray[np.uint8]) -> list[D
     return found
 
 
-def _in_tiles(network: FaceDetector, image: NDArray[np.uint8], count: int, turns: tuple[int, ...]) -> list[Detection]:
+def _in_tiles(network: FaceNetwork, image: NDArray[np.uint8], count: int, turns: tuple[int, ...]) -> list[Detection]:
     found: list[Detection] = []
     for x, y, tile in _tiles(image, count):
         for quarter in turns:
@@ -86,16 +85,16 @@ def _in_tiles(network: FaceDetector, image: NDArray[np.uint8], count: int, turns
     return _distinct(found)
 
 
-def _from_near(network: FaceDetector, image: NDArray[np.uint8], faces: list[Detection]) -> list[Detection]:
+def _from_near(network: FaceNetwork, image: NDArray[np.uint8], faces: list[Detection]) -> list[Detection]:
     """The faces as seen in a crop of each; where the first score leaves doubt, once for every quarter turn that shows a face."""
     return _distinct([near for face in _distinct(faces) for near in _look_closer(network, image, face)])
 
 
-def _look_closer(network: FaceDetector, image: NDArray[np.uint8], face: Detection) -> list[Detection]:
+def _look_closer(network: FaceNetwork, image: NDArray[np.uint8], face: Detection) -> list[Detection]:
     x, y = (face.box[:2] + face.box[2:]) / 2
     turns = (0,) if face.score >= SURE else (0, 1, 2, 3)
     size = CLOSE_MARGIN * face.size
-    crops = [SquareCrop((float(x), float(y)), size, face.angle + turn * np.pi / 2) for turn in turns]
+    crops = [SquareCrop((float(x), float(y)), size, face.angle + turn * np.pi / 2).on_grid() for turn in turns]
     views = _detect(network, [crop.read(image, network.size) for crop in crops])
     return [_in_picture(view[0], crop, network.size) for view, crop in zip(views, crops, strict=True) if view] or [face]
 
@@ -123,13 +122,12 @@ def _padded_square(image: NDArray[np.uint8], side: int = 0) -> NDArray[np.uint8]
     return np.pad(image, ((0, side - height), (0, side - width), (0, 0)))
 
 
-def _detect(network: FaceDetector, squares: list[NDArray[np.uint8]]) -> list[list[Detection]]:
+def _detect(network: FaceNetwork, squares: list[NDArray[np.uint8]]) -> list[list[Detection]]:
     """For each square, its faces in pixels of that square, the surest first."""
     size = (network.size, network.size)
     small = [cv2.resize(np.ascontiguousarray(square), size, interpolation=cv2.INTER_AREA) for square in squares]
-    with torch.inference_mode():
-        boxes, logits = network(as_batch(small, -1, 1))
-    values, scores = boxes.numpy() / network.size, torch.sigmoid(logits).numpy()
+    boxes, logits = network(as_batch(small, -1, 1))
+    values, scores = boxes / network.size, probability(logits)
     anchors = _anchors(network.size)
     return [_decoded(v, s, anchors, len(square)) for v, s, square in zip(values, scores, squares, strict=True)]
 
@@ -145,7 +143,7 @@ def _decoded(
     return _distinct(found)
 
 
-def _detect_turned(network: FaceDetector, square: NDArray[np.uint8], turns: int) -> list[Detection]:
+def _detect_turned(network: FaceNetwork, square: NDArray[np.uint8], turns: int) -> list[Detection]:
     """Faces found after turning the square counter-clockwise by quarter turns, in pixels of the square as it is."""
     return [_turned_back(face, turns, len(square)) for face in _detect(network, [np.rot90(square, turns)])[0]]
 

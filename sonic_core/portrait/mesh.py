@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from .crop import SquareCrop, as_batch
 from .detection import Detection
-from .networks import FaceMesh, IrisNet
+from .networks import FaceNetwork, probability
 
 ROI_MARGIN = 1.5  # side of the crop / longer side of the face box
 RECROPS = 2  # the first crop comes from the detector, these from the mesh itself
@@ -62,18 +61,18 @@ def misfit(fit: MeshFit, found: Detection) -> float:
     return float(apart / max(float(np.linalg.norm(eyes[1] - eyes[0])), 1e-6) + 1 - found.score)
 
 
-def fit_mesh(network: FaceMesh, image: NDArray[np.uint8], face: Detection) -> MeshFit:
+def fit_mesh(network: FaceNetwork, image: NDArray[np.uint8], face: Detection) -> MeshFit:
     """Fit the mesh to a detected face: crop by the detector, then twice by the mesh found so far."""
     x, y = (face.box[:2] + face.box[2:]) / 2
-    fit = _fit(network, image, [SquareCrop((float(x), float(y)), ROI_MARGIN * face.size, face.angle)])
+    fit = _fit(network, image, [SquareCrop((float(x), float(y)), ROI_MARGIN * face.size, face.angle).on_grid()])
     for _ in range(RECROPS):
-        fit = _fit(network, image, [fit.crop])
+        fit = _fit(network, image, [fit.crop.on_grid()])
     return fit
 
 
-def refine_mesh(network: FaceMesh, image: NDArray[np.uint8], fit: MeshFit) -> MeshFit:
+def refine_mesh(network: FaceNetwork, image: NDArray[np.uint8], fit: MeshFit) -> MeshFit:
     """The mean over crops that are shifted, scaled and turned a little: takes the landmarks' noise down."""
-    crop = fit.crop
+    crop = fit.crop.on_grid()
     jittered = []
     for t in 2 * np.pi * np.arange(JITTERS) / JITTERS:
         shift = JITTER_SHIFT * crop.size
@@ -83,16 +82,15 @@ def refine_mesh(network: FaceMesh, image: NDArray[np.uint8], fit: MeshFit) -> Me
     return _fit(network, image, jittered)
 
 
-def _fit(network: FaceMesh, image: NDArray[np.uint8], crops: list[SquareCrop]) -> MeshFit:
+def _fit(network: FaceNetwork, image: NDArray[np.uint8], crops: list[SquareCrop]) -> MeshFit:
     batch = as_batch([crop.read(image, network.size) for crop in crops], 0, 1)
-    with torch.inference_mode():
-        points, logits = network(batch)
-    landmarks = [crop.to_picture(found, network.size) for crop, found in zip(crops, points.numpy(), strict=True)]
-    return MeshFit(np.mean(landmarks, 0), float(torch.sigmoid(logits).mean()))
+    points, logits = network(batch)
+    landmarks = [crop.to_picture(found, network.size) for crop, found in zip(crops, points, strict=True)]
+    return MeshFit(np.mean(landmarks, 0), float(probability(logits).mean()))
 
 
 def fit_eyes(
-    network: IrisNet, image: NDArray[np.uint8], fit: MeshFit
+    network: FaceNetwork, image: NDArray[np.uint8], fit: MeshFit
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Contours [2, 71, 2] and irises [2, 5, 2] in px; index 0 = the subject's right eye."""
     crops = []
@@ -100,11 +98,10 @@ def fit_eyes(
         a, b = fit.landmarks[list(corners), :2]
         x, y = (a + b) / 2
         width = float(np.linalg.norm(b - a))
-        crops.append(SquareCrop((float(x), float(y)), EYE_MARGIN * width, fit.angle, mirrored))
-    with torch.inference_mode():
-        found = network(as_batch([crop.read(image, network.size) for crop in crops], 0, 1))
+        crops.append(SquareCrop((float(x), float(y)), EYE_MARGIN * width, fit.angle, mirrored).on_grid())
+    found = network(as_batch([crop.read(image, network.size) for crop in crops], 0, 1))
     contours, irises = (
-        np.stack([crop.to_picture(p[:, :2], network.size) for crop, p in zip(crops, points.numpy(), strict=True)])
+        np.stack([crop.to_picture(p[:, :2], network.size) for crop, p in zip(crops, points, strict=True)])
         for points in found
     )
     return contours, irises

@@ -1,193 +1,68 @@
-"""The three networks that read a face: detector, 468-point mesh, eye and iris contours (MediaPipe's weights, Apache-2.0).
-
-Architecture: "BlazeFace" (Bazarevsky et al. 2019), "Real-time Facial Surface Geometry" (Kartynnik et al. 2019) and
-"MediaPipe Iris" (Ablavatski et al. 2020). All tensors are channels first, float32.
-"""
+"""The three networks that read a face, loaded for either runtime; their architecture is in face_modules.py."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-import torch.nn.functional as F
-from safetensors.torch import load_file
-from torch import Tensor, nn
+import numpy as np
+from numpy.typing import NDArray
 
-from ..package_weights import reading
+from ..runtime.network import TORCH, Network, NetworkSpec, open_networks
 
 WEIGHTS = Path(__file__).parent / "weights" / "mediapipe_face.safetensors"
+DETECTOR_SIZE, MESH_SIZE, IRIS_SIZE = 128, 192, 64
+"""Sides of the square pictures that the networks see, px."""
 
 
-class SameConv(nn.Conv2d):
-    """Convolution with TensorFlow's SAME padding: at stride 2 the odd pixel goes to the right and the bottom."""
-
-    def __init__(self, channels_in: int, channels_out: int, kernel: int, stride: int = 1, groups: int = 1) -> None:
-        super().__init__(channels_in, channels_out, kernel, stride, groups=groups)
-        total = kernel - stride  # sizes in these networks are always multiples of the stride
-        self.same = (total // 2, total - total // 2) * 2
-
-    def forward(self, x: Tensor) -> Tensor:
-        return super().forward(F.pad(x, self.same) if any(self.same) else x)
-
-
-def depthwise(channels: int, stride: int = 1) -> SameConv:
-    return SameConv(channels, channels, 3, stride, groups=channels)
+def _spec(name: str, purpose: str, size: int, outputs: dict[str, tuple[str | int, ...]]) -> NetworkSpec:
+    return NetworkSpec(
+        key=f"face-{name}",
+        purpose=purpose,
+        weights=WEIGHTS,
+        maker=f"sonic_core.portrait.face_modules:load_{name}",
+        inputs={"pictures": ("batch", 3, size, size)},
+        outputs=outputs,
+        tried_at=({"batch": 2}, {"batch": 1}, {"batch": 7}),
+    )
 
 
-class Residual(nn.Module):
-    """`activation(body(x) + shortcut(x))`; the shortcut is max-pooled to the body's size and zero-padded to its channels."""
-
-    def __init__(self, body: nn.Sequential, activation: nn.Module, stride: int) -> None:
-        super().__init__()
-        self.body, self.activation, self.stride = body, activation, stride
-
-    def forward(self, x: Tensor) -> Tensor:
-        y = self.body(x)
-        if self.stride > 1:
-            x = F.max_pool2d(x, self.stride)
-        return self.activation(y + F.pad(x, (0, 0, 0, 0, 0, y.shape[1] - x.shape[1])))
+FACE_SPECS = (
+    _spec("detector", "face detector", DETECTOR_SIZE, {"boxes": ("batch", 896, 16), "logits": ("batch", 896)}),
+    _spec("mesh", "face mesh", MESH_SIZE, {"points": ("batch", 468, 3), "presence": ("batch",)}),
+    _spec("iris", "eye and iris contours", IRIS_SIZE, {"contours": ("batch", 71, 3), "irises": ("batch", 5, 3)}),
+)
 
 
-class FaceDetector(nn.Module):
-    """BlazeFace, short range: the faces of a square picture.
+@dataclass(frozen=True)
+class FaceNetwork:
+    """A network of pictures: `[N, 3, size, size]` float32 in, two arrays out (see face_modules.py)."""
 
-    Input [N, 3, 128, 128] RGB in -1..1.  Returns regressors [N, 896, 16] (box centre and size, then six key points, in pixels
-    of the input relative to the anchor) and logits [N, 896].
-    """
+    network: Network
+    size: int
 
-    size = 128
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.stem = nn.Sequential(SameConv(3, 24, 5, 2), nn.ReLU())
-        self.fine = nn.Sequential(
-            self._block(24, 24),
-            self._block(24, 28),
-            self._block(28, 32, 2),
-            self._block(32, 36),
-            self._block(36, 42),
-            self._block(42, 48, 2),
-            *(self._block(c, c + 8) for c in range(48, 88, 8)),
-        )
-        self.coarse = nn.Sequential(self._block(88, 96, 2), *(self._block(96, 96) for _ in range(4)))
-        self.logits_fine, self.logits_coarse = SameConv(88, 2, 1), SameConv(96, 6, 1)
-        self.boxes_fine, self.boxes_coarse = SameConv(88, 32, 1), SameConv(96, 96, 1)
-
-    @staticmethod
-    def _block(channels_in: int, channels_out: int, stride: int = 1) -> Residual:
-        body = nn.Sequential(depthwise(channels_in, stride), SameConv(channels_in, channels_out, 1))
-        return Residual(body, nn.ReLU(), stride)
-
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        fine = self.fine(self.stem(x))
-        coarse = self.coarse(fine)
-        boxes = self._per_anchor(self.boxes_fine(fine), 16), self._per_anchor(self.boxes_coarse(coarse), 16)
-        logits = self._per_anchor(self.logits_fine(fine), 1), self._per_anchor(self.logits_coarse(coarse), 1)
-        return torch.cat(boxes, 1), torch.cat(logits, 1)[..., 0]
-
-    @staticmethod
-    def _per_anchor(x: Tensor, values: int) -> Tensor:
-        return x.permute(0, 2, 3, 1).reshape(len(x), -1, values)
-
-
-class FaceMesh(nn.Module):
-    """468 points on the face in an upright crop of it.
-
-    Input [N, 3, 192, 192] RGB in 0..1.  Returns points [N, 468, 3] in pixels of the input (z smaller = nearer) and the logit
-    [N] of "this is a face".
-    """
-
-    size = 192
-
-    def __init__(self) -> None:
-        super().__init__()
-        trunk: list[nn.Module] = [SameConv(3, 16, 3, 2), nn.PReLU(16), self._block(16), self._block(16)]
-        for channels_in, channels_out in ((16, 32), (32, 64), (64, 128), (128, 128)):
-            trunk += [
-                self._block(channels_in, channels_out, 2),
-                *(self._block(channels_out) for _ in range(2)),
-            ]
-        self.trunk = nn.Sequential(*trunk)
-        self.points = nn.Sequential(
-            self._block(128, 128, 2), self._block(128), self._block(128), *self._head(128, 468 * 3)
-        )
-        self.presence = nn.Sequential(self._block(128, 128, 2), *self._head(128, 1))
-
-    @staticmethod
-    def _block(channels_in: int, channels_out: int | None = None, stride: int = 1) -> Residual:
-        channels_out = channels_out or channels_in
-        body = nn.Sequential(depthwise(channels_in, stride), SameConv(channels_in, channels_out, 1))
-        return Residual(body, nn.PReLU(channels_out), stride)
-
-    @classmethod
-    def _head(cls, channels: int, values: int) -> list[nn.Module]:
-        return [SameConv(channels, 32, 1), nn.PReLU(32), cls._block(32), nn.Conv2d(32, values, 3)]
-
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        features = self.trunk(x)
-        return self.points(features).reshape(-1, 468, 3), self.presence(features).reshape(-1)
-
-
-class IrisNet(nn.Module):
-    """Eye contour, brow and iris in an upright crop of one eye, seen as the subject's right eye (mirror the left one).
-
-    Input [N, 3, 64, 64] RGB in 0..1.  Returns contours [N, 71, 3] and irises [N, 5, 3] in pixels of the input.
-    """
-
-    size = 64
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.trunk = nn.Sequential(
-            SameConv(3, 64, 3, 2),
-            nn.PReLU(64),
-            *(self._block(64) for _ in range(4)),
-            self._block(64, 128, 2),
-            *(self._block(128) for _ in range(4)),
-            self._block(128, 128, 2),
-        )
-        self.contour = self._head(71 * 3)
-        self.iris = self._head(5 * 3)
-
-    @staticmethod
-    def _block(channels_in: int, channels_out: int | None = None, stride: int = 1) -> Residual:
-        channels_out = channels_out or channels_in
-        narrow = channels_out // 2
-        body = nn.Sequential(
-            SameConv(channels_in, narrow, stride, stride),
-            nn.PReLU(narrow),
-            depthwise(narrow),
-            SameConv(narrow, channels_out, 1),
-        )
-        return Residual(body, nn.PReLU(channels_out), stride)
-
-    @classmethod
-    def _head(cls, values: int) -> nn.Sequential:
-        stages = (1, 1, 2, 1, 1, 2, 1, 1)
-        return nn.Sequential(*(cls._block(128, stride=stride) for stride in stages), nn.Conv2d(128, values, 2))
-
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        features = self.trunk(x)
-        return self.contour(features).reshape(-1, 71, 3), self.iris(features).reshape(-1, 5, 3)
+    def __call__(self, pictures: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        first, second = self.network(pictures)
+        return first, second
 
 
 @dataclass(frozen=True)
 class FaceNetworks:
-    """The three networks together, in evaluation mode on the CPU."""
+    """The three networks together."""
 
-    detector: FaceDetector
-    mesh: FaceMesh
-    iris: IrisNet
+    detector: FaceNetwork
+    mesh: FaceNetwork
+    iris: FaceNetwork
 
 
-def load_networks(weights: Path = WEIGHTS) -> FaceNetworks:
-    """Read all three networks from one safetensors file, whose keys begin with `detector.`, `mesh.` and `iris.`."""
-    networks = FaceNetworks(FaceDetector(), FaceMesh(), IrisNet())
-    with reading("The face networks", weights):
-        tensors = load_file(weights)
-        for name, network in vars(networks).items():
-            own = {key.removeprefix(f"{name}."): t.float() for key, t in tensors.items() if key.startswith(f"{name}.")}
-            network.load_state_dict(own)
-            network.eval().requires_grad_(False)
-    return networks
+def load_networks(runtime: str = TORCH, folders: Sequence[Path] | None = None) -> FaceNetworks:
+    """All three, with the package's weights.  folders: where exported files are searched, None = in the usual models folders."""
+    networks = open_networks(FACE_SPECS, runtime, folders)
+    sizes = (DETECTOR_SIZE, MESH_SIZE, IRIS_SIZE)
+    return FaceNetworks(*(FaceNetwork(network, size) for network, size in zip(networks, sizes, strict=True)))
+
+
+def probability(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The logistic function."""
+    return 0.5 * (1 + np.tanh(0.5 * logits))

@@ -29,9 +29,9 @@ from sonic_core.audio.loading import load_audio
 from sonic_core.commands.demo import PORTRAIT
 from sonic_core.curves import gaussian
 from sonic_core.engines.registry import load_engine
-from sonic_core.hearing.encoders import WhisperEncoder
-from sonic_core.hearing.heard_opening import heard_opening
-from sonic_core.hearing.lip_reader import LipReader
+from sonic_core.hearing.encoder_choice import load_encoder
+from sonic_core.hearing.heard_opening import MEASURING, heard_opening
+from sonic_core.hearing.lip_reader import load_lip_reader
 from sonic_core.job import Job
 from sonic_core.judging.alignment import DEFAULT_TOLERANCE_MS, MIN_CONFIDENCE, compare, loudness, shift_audio
 from sonic_core.judging.audio_opening import CURVE_RATE, predict_opening
@@ -151,7 +151,7 @@ def label_curve(path: Path, seconds: float) -> Curve | None:
 
 
 def make_clips(pairs: Sequence[tuple[Recording, Path]], folder: Path) -> list[Clip]:
-    engine, encoder, reader = load_engine("lite"), WhisperEncoder.load(), LipReader.load()
+    engine, encoder, reader = load_engine("lite"), load_encoder(MEASURING), load_lip_reader()
     portraits = {path: load_portrait(path) for path in dict.fromkeys(path for _, path in pairs)}
     heard: dict[str, dict[str, Curve]] = {}
     clips = []

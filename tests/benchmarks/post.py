@@ -89,10 +89,11 @@ def spoken(recordings: list[Path]) -> list[Spoken]:
 
 
 def lip_reader() -> Predict:
-    from sonic_core.hearing.encoders import WhisperEncoder
-    from sonic_core.hearing.lip_reader import LipReader
+    from sonic_core.hearing.encoder_choice import load_encoder
+    from sonic_core.hearing.heard_opening import MEASURING
+    from sonic_core.hearing.lip_reader import load_lip_reader
 
-    encoder, reader = WhisperEncoder.load(), LipReader.load()
+    encoder, reader = load_encoder(MEASURING), load_lip_reader()
     return lambda audio: heard_opening(audio, encoder, reader)
 
 

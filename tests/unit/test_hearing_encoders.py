@@ -6,7 +6,10 @@ import torch
 
 from sonic_core.errors import AudioError, ModelMissingError
 from sonic_core.hearing import encoders
-from sonic_core.hearing.encoders import HOP, RATE, Wav2Vec2Encoder, WhisperEncoder, at_video_rate, encode, encode_stream
+from sonic_core.hearing import whisper as whisper_room
+from sonic_core.hearing.any_wav2vec2 import Wav2Vec2Encoder
+from sonic_core.hearing.encoders import HOP, RATE, at_video_rate, encode, encode_stream
+from sonic_core.hearing.whisper import WhisperEncoder
 
 
 @pytest.fixture(scope="module")
@@ -29,21 +32,21 @@ def test_pieces_give_the_same_states_as_the_whole(whisper, seconds):
     waveform = babble(seconds)
     whole = encode(whisper, waveform)
     cuts = np.sort(np.random.default_rng(1).integers(0, len(waveform), 41))
-    pieces = torch.cat(list(encode_stream(whisper, np.split(waveform, cuts))))
+    pieces = np.concatenate(list(encode_stream(whisper, np.split(waveform, cuts))))
     assert whole.shape == (seconds * 50, 5, 384)
-    assert torch.allclose(whole, pieces, atol=1e-3)
+    assert np.allclose(whole, pieces, atol=1e-3)
 
 
 def test_what_comes_later_does_not_change_what_was_heard_before(whisper):
     waveform = babble(65)
     long, short = encode(whisper, waveform), encode(whisper, waveform[: 30 * RATE])
     settled = 24 * 50  # the last full block of the short one ends there
-    assert torch.allclose(long[:settled], short[:settled], atol=1e-3)
+    assert np.allclose(long[:settled], short[:settled], atol=1e-3)
 
 
 def test_blocks_leave_no_seam(whisper):
     states = encode(whisper, babble(45))[:, -1]
-    change = (states[1:] - states[:-1]).norm(dim=1)
+    change = np.linalg.norm(states[1:] - states[:-1], axis=1)
     stride = encoders.BLOCK - encoders.OVERLAP
     borders = [
         b + d for b in range(stride, len(change), stride) for d in (-1, 0, encoders.OVERLAP - 1, encoders.OVERLAP)
@@ -57,12 +60,12 @@ def test_block_features_come_close_to_those_of_the_whole_context(whisper):
     """Cross-faded blocks cut the view of the transformer; speech sounds are local enough not to mind."""
     waveform = babble(18)
     blockwise = encode(whisper, waveform)[:, 1:4]
-    whisper.positions = encoders._sinusoids(900, 384)
+    whisper.positions = whisper_room._sinusoids(900, 384)
     try:
-        whole = whisper.states(encoders.levelled(torch.from_numpy(waveform)))[:, 1:4]
+        whole = whisper.states(encoders.levelled(waveform))[:, 1:4]
     finally:
-        whisper.positions = encoders._sinusoids(encoders.BLOCK, 384)
-    alike = torch.nn.functional.cosine_similarity(blockwise.flatten(1), whole.flatten(1))
+        whisper.positions = whisper_room._sinusoids(encoders.BLOCK, 384)
+    alike = torch.nn.functional.cosine_similarity(*(torch.from_numpy(s).flatten(1) for s in (blockwise, whole)))
     assert alike.mean() > 0.9
 
 
@@ -102,22 +105,22 @@ def test_whisper_equals_the_published_architecture(whisper):
         waveform.numpy(), sampling_rate=RATE, return_tensors="pt"
     ).input_features
     assert torch.allclose(whisper.log_mel(waveform[None]), mel, atol=1e-4)
-    whisper.positions = encoders._sinusoids(1500, 384)
+    whisper.positions = whisper_room._sinusoids(1500, 384)
     try:
         with torch.no_grad():
             ours, theirs = whisper(waveform[None])[:, :, -1], published(mel).last_hidden_state
     finally:
-        whisper.positions = encoders._sinusoids(encoders.BLOCK, 384)
+        whisper.positions = whisper_room._sinusoids(encoders.BLOCK, 384)
     assert torch.allclose(ours, theirs, atol=1e-3)
 
 
 def test_quiet_speech_is_heard_like_loud_speech(whisper):
     waveform = babble(4)
-    assert torch.allclose(encode(whisper, waveform), encode(whisper, waveform * 0.1), atol=0.05)
+    assert np.allclose(encode(whisper, waveform), encode(whisper, waveform * 0.1), atol=0.05)
 
 
 def test_silence_is_not_amplified_without_limit():
-    hiss = torch.randn(RATE) * 1e-5
+    hiss = np.random.default_rng(0).standard_normal(RATE).astype(np.float32) * 1e-5
     assert encoders.levelled(hiss).std() < 1e-3
 
 
@@ -132,7 +135,7 @@ def test_missing_weights_say_where_they_were_expected(tmp_path):
 
 
 def test_states_at_video_rate_show_the_frames_own_time():
-    states = torch.arange(100.0)[:, None]
+    states = np.arange(100.0)[:, None]
     assert at_video_rate(states, 50)[:, 0].tolist() == [2.0 * i for i in range(50)]
     assert at_video_rate(states, 30, fps=30)[3, 0] == pytest.approx(5.0)
 
@@ -154,9 +157,9 @@ def wav2vec2(tmp_path_factory) -> Wav2Vec2Encoder:
 def test_wav2vec2_gives_the_same_states_in_pieces(wav2vec2, seconds):
     waveform = babble(seconds)
     whole = encode(wav2vec2, waveform)
-    pieces = torch.cat(list(encode_stream(wav2vec2, np.array_split(waveform, 23))))
+    pieces = np.concatenate(list(encode_stream(wav2vec2, np.array_split(waveform, 23))))
     assert whole.shape == (seconds * 50, 3, 32)
-    assert torch.allclose(whole, pieces, atol=1e-3)
+    assert np.allclose(whole, pieces, atol=1e-3)
 
 
 def test_a_folder_without_wav2vec2_is_named(tmp_path):

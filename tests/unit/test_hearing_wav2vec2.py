@@ -13,9 +13,11 @@ from sonic_core.engines.lite.engine import LiteEngine
 from sonic_core.engines.registry import load_engine
 from sonic_core.errors import ModelMissingError, SettingsError
 from sonic_core.hearing import encoders
-from sonic_core.hearing.encoder_choice import DEFAULT_ENCODER, ENCODERS, load_encoder
-from sonic_core.hearing.encoders import RATE, WEIGHTS, Wav2Vec2Encoder, WhisperEncoder, encode, encode_stream, levelled
+from sonic_core.hearing.any_wav2vec2 import Wav2Vec2Encoder
+from sonic_core.hearing.encoder_choice import DEFAULT_ENCODER, ENCODERS, WEIGHTS, load_encoder
+from sonic_core.hearing.encoders import RATE, encode, encode_stream, levelled
 from sonic_core.hearing.wav2vec2 import BundledWav2Vec2
+from sonic_core.hearing.whisper import WhisperEncoder
 from training import train_wav2vec2, wav2vec2_design
 
 SPEECH = Path(encoders.__file__).parents[1] / "samples" / "speech.wav"
@@ -40,13 +42,17 @@ def speech() -> np.ndarray:
 @pytest.mark.parametrize("samples", [320, 16_000, 64_000, 160_000])
 def test_transformers_gives_the_same_states_from_the_same_folder(wav2vec2, speech, samples):
     pytest.importorskip("transformers")
-    waveform = levelled(torch.from_numpy(np.resize(speech, samples)))
-    theirs = Wav2Vec2Encoder(WEIGHTS / "wav2vec2").states(waveform)
-    assert torch.allclose(wav2vec2.states(waveform), theirs, atol=2e-3)
+    waveform = levelled(np.resize(speech, samples))
+    published = Wav2Vec2Encoder(WEIGHTS / "wav2vec2")
+    published.model.double()  # in single precision the constant of 256 inside this model costs three digits
+    theirs = published(torch.from_numpy(waveform).double()[None])[0].detach().numpy()
+    difference = np.abs(wav2vec2.states(waveform) - theirs)
+    assert difference.mean() < 1e-5
+    assert difference[:, :-1].max() < 5e-4  # the last layer norm magnifies what is nearly constant
 
 
 def test_it_hears_speech_like_whisper(wav2vec2, speech):
-    ours, theirs = encode(wav2vec2, speech), encode(WhisperEncoder.load(), speech)
+    ours, theirs = (torch.from_numpy(encode(e, speech)) for e in (wav2vec2, WhisperEncoder.load()))
     assert ours.shape == theirs.shape
     error = train_wav2vec2.relative_errors(ours[None], theirs[None])
     assert error.max() < 0.15
@@ -56,9 +62,9 @@ def test_it_hears_speech_like_whisper(wav2vec2, speech):
 def test_pieces_give_the_same_states_as_the_whole(wav2vec2, speech, seconds):
     waveform = np.resize(speech, seconds * RATE)
     whole = encode(wav2vec2, waveform)
-    pieces = torch.cat(list(encode_stream(wav2vec2, np.array_split(waveform, 23))))
+    pieces = np.concatenate(list(encode_stream(wav2vec2, np.array_split(waveform, 23))))
     assert whole.shape == (seconds * 50, 5, 384)
-    assert torch.allclose(whole, pieces, atol=1e-3)
+    assert np.allclose(whole, pieces, atol=1e-3)
 
 
 def test_silence_before_speech_does_not_change_how_it_is_heard(wav2vec2, speech):
@@ -109,9 +115,10 @@ def test_training_leaves_filters_and_positions_alone():
 
 @pytest.mark.parametrize("name", ENCODERS)
 def test_an_encoder_is_chosen_by_name(name):
-    kind = {"wav2vec2": BundledWav2Vec2, "whisper": WhisperEncoder}[name]
-    assert isinstance(load_encoder(name), kind)
-    assert isinstance(load_engine("lite", encoder=name).motion.encoder, kind)
+    waveform = np.random.default_rng(0).standard_normal(8000).astype(np.float32)
+    expected = {"wav2vec2": BundledWav2Vec2, "whisper": WhisperEncoder}[name].load().states(waveform[:7680])
+    assert np.array_equal(load_encoder(name).states(waveform[:7680]), expected)
+    assert load_engine("lite", encoder=name).motion.encoder.name == name
 
 
 def test_the_engine_listens_with_the_default():

@@ -70,7 +70,7 @@ def test_lips_are_those_of_the_whole_recording(track, speech):
 def test_every_bilabial_is_closed(networks, track, speech):
     reader = StreamingReader(networks.encoder, networks.reader)
     outputs = [reader.hear(speech[i : i + STEP], 0) for i in range(0, len(speech) // STEP * STEP, STEP)]
-    events = closure_events(Articulation.from_outputs(torch.cat(outputs)))
+    events = closure_events(Articulation.from_outputs(torch.cat(outputs).numpy()))
     assert len(events) >= 2
     for start, end in events:
         near = lip_opening(track)[max(0, round(start * 25) - 2) : round(end * 25) + 3]
@@ -150,12 +150,12 @@ def test_settings_change_without_a_jump(networks):
 def test_states_heard_in_steps_are_those_of_the_whole(networks, speech):
     sound = speech[16_000:48_000]
     with torch.no_grad():
-        whole = networks.reader(networks.encoder.states(levelled(torch.from_numpy(sound)))[None])[0]
+        whole = networks.reader(torch.from_numpy(networks.encoder.states(levelled(sound)))[None])[0]
     reader, heard = StreamingReader(networks.encoder, networks.reader), []
     for i in range(0, len(sound), STEP):
         heard.append(reader.hear(sound[i : i + STEP], 4)[:4])
-    streamed = Articulation.from_outputs(torch.cat(heard)[4:])
-    offline = Articulation.from_outputs(whole[: len(streamed)])
+    streamed = Articulation.from_outputs(torch.cat(heard)[4:].numpy())
+    offline = Articulation.from_outputs(whole[: len(streamed)].numpy())
     assert np.corrcoef(streamed.open, offline.open)[0, 1] > 0.9
     assert np.corrcoef(streamed.closure, offline.closure)[0, 1] > 0.85
 
@@ -164,7 +164,7 @@ def test_long_speech_is_heard_on_when_all_places_are_used(networks, speech):
     reader = StreamingReader(networks.encoder, networks.reader)
     sound = np.tile(speech[16_000:48_000], 8)  # 16 s: past 500 places
     outputs = [reader.hear(sound[i : i + STEP], 0) for i in range(0, len(sound), STEP)]
-    opened = Articulation.from_outputs(torch.cat(outputs)).open
+    opened = Articulation.from_outputs(torch.cat(outputs).numpy()).open
     assert np.corrcoef(opened[100:200], opened[700:800])[0, 1] > 0.9
 
 

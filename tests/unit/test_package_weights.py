@@ -11,21 +11,21 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from sonic_core.engines.lite import denoiser
 from sonic_core.engines.lite.denoiser import MotionDenoiser
+from sonic_core.engines.lite.motion import DENOISER_WEIGHTS
 from sonic_core.errors import ModelMissingError
-from sonic_core.hearing.encoders import WEIGHTS, WhisperEncoder
-from sonic_core.hearing.lip_reader import LipReader
+from sonic_core.hearing.encoder_choice import WEIGHTS
+from sonic_core.hearing.lip_reader_module import LipReader
 from sonic_core.hearing.wav2vec2 import BundledWav2Vec2
-from sonic_core.portrait import networks
-from sonic_core.portrait.networks import load_networks
+from sonic_core.hearing.whisper import WhisperEncoder
+from sonic_core.portrait import face_modules, networks
 
 LOADERS: dict[str, tuple[Path, Callable[[Path], object]]] = {
     "lip reader": (WEIGHTS / "lip_reader.safetensors", LipReader.load),
     "whisper": (WEIGHTS / "whisper_tiny_en_encoder.safetensors", WhisperEncoder.load),
     "wav2vec2": (WEIGHTS / "wav2vec2" / "model.safetensors", lambda path: BundledWav2Vec2.load(path.parent)),
-    "denoiser": (denoiser.WEIGHTS / "motion_denoiser.safetensors", MotionDenoiser.load),
-    "face": (networks.WEIGHTS, load_networks),
+    "denoiser": (DENOISER_WEIGHTS, MotionDenoiser.load),
+    "face": (networks.WEIGHTS, face_modules.load_mesh),
 }
 
 

@@ -199,7 +199,7 @@ def test_the_same_picture_gives_the_same_portrait(portrait, tmp_path):
 
 
 def test_a_remembered_portrait_equals_the_measured_one(portrait, cache, monkeypatch):
-    monkeypatch.setattr("sonic_core.portrait.analysis.load_networks", lambda: pytest.fail("measured again"))
+    monkeypatch.setattr("sonic_core.portrait.analysis.load_networks", lambda *_: pytest.fail("measured again"))
     again = load_portrait(SAMPLE, cache_dir=cache)
     for name in ("landmarks", "eye_contours", "irises", "image"):
         assert np.array_equal(getattr(again, name), getattr(portrait, name))

@@ -12,7 +12,7 @@ from sonic_core.engines.sonic.audio_encoder import WhisperStates
 from sonic_core.engines.sonic.building import build_clip, build_vae
 from sonic_core.engines.sonic.loading import load_sonic
 from sonic_core.errors import ModelMissingError
-from sonic_core.hearing.encoders import Wav2Vec2Encoder
+from sonic_core.hearing.any_wav2vec2 import Wav2Vec2Encoder
 from sonic_core.models.convert import convert_file
 from sonic_core.models.weights import read_shapes, read_weights
 

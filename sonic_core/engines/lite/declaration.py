@@ -5,7 +5,8 @@ from __future__ import annotations
 from ...credit import Credit
 from ...hearing.encoder_choice import DEFAULT_ENCODER, ENCODERS
 from ...portrait.credit import FACE_NETWORKS
-from ..declaration import Declaration, Option
+from ...runtime.network import RUNTIMES, TORCH
+from ..declaration import FOLDERS, RUNTIME, Declaration, Option
 
 LITE = Declaration(
     name="lite",
@@ -26,10 +27,19 @@ LITE = Declaration(
             choices=ENCODERS,
             offered=False,
         ),
+        Option(
+            RUNTIME,
+            "What runs the networks: onnx starts sooner and needs the files that `export onnx` makes.",
+            default=TORCH,
+            choices=RUNTIMES,
+            offered=False,
+        ),
+        Option(FOLDERS, "Searched first for exported networks.", kind=tuple, offered=False),
     ),
     draws_any_moment=True,
     tells_motion=True,
     draws_poses=True,
     streams=True,
     keeps_alpha=True,
+    exporter=".lite.exporting:export_onnx",
 )

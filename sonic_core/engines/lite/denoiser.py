@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...package_weights import reading
-from .motion_space import CHANNELS, CONDITIONS, MotionSpace
-
-WEIGHTS = Path(__file__).parent / "weights"
+from .motion import DENOISER_WEIGHTS
+from .motion_space import CHANNELS, CONDITIONS
 
 
 class MotionDenoiser(nn.Module):
@@ -36,10 +34,6 @@ class MotionDenoiser(nn.Module):
         self.register_buffer("mean", torch.zeros(channels))
         self.register_buffer("scale", torch.ones(channels))
 
-    @property
-    def space(self) -> MotionSpace:
-        return MotionSpace(cast(Tensor, self.mean), cast(Tensor, self.scale))
-
     def forward(self, x: Tensor, sigma: Tensor, heard: Tensor | None, known: Tensor, is_known: Tensor) -> Tensor:
         """x: [B, W, C] noisy latents.  sigma: [B] in 0..1.  heard: [B, W, CONDITIONS], None = nothing.
 
@@ -48,6 +42,10 @@ class MotionDenoiser(nn.Module):
         """
         mask = is_known[..., None]
         audio = self.heard(heard) if heard is not None else self.nothing_heard.expand(*x.shape[:2], -1)
+        return self.cleaned(x, sigma, audio, known, mask)
+
+    def cleaned(self, x: Tensor, sigma: Tensor, audio: Tensor, known: Tensor, mask: Tensor) -> Tensor:
+        """The same with what is heard as the layers see it, [B, W, width], and mask: [B, W, 1], 1 = known."""
         h = self.noisy(torch.cat([x, known * mask, mask], -1)) + audio
         h = h + self.near(h.transpose(1, 2)).transpose(1, 2)
         steering = self.noise_level(_wave(sigma)).unflatten(-1, (6, -1))[:, :, None]
@@ -57,7 +55,7 @@ class MotionDenoiser(nn.Module):
         return self.out(self.norm(h))
 
     @classmethod
-    def load(cls, path: Path = WEIGHTS / "motion_denoiser.safetensors") -> MotionDenoiser:
+    def load(cls, path: Path = DENOISER_WEIGHTS) -> MotionDenoiser:
         """The weights of the package, or of a file made by training/train_motion.py."""
         from safetensors import safe_open
 
@@ -66,6 +64,26 @@ class MotionDenoiser(nn.Module):
             denoiser = cls(**shape)
             denoiser.load_state_dict({k: file.get_tensor(k).float() for k in file.keys()})  # noqa: SIM118  not a dict
         return denoiser.eval().requires_grad_(False)
+
+
+class WithOrWithoutSound(nn.Module):
+    """The denoiser with a number in the place of None, for `NetworkSpec`: is_heard [B], 1 = `heard` counts, 0 = nothing is heard."""
+
+    def __init__(self, denoiser: MotionDenoiser) -> None:
+        super().__init__()
+        self.denoiser = denoiser
+
+    def forward(
+        self, x: Tensor, sigma: Tensor, heard: Tensor, is_heard: Tensor, known: Tensor, is_known: Tensor
+    ) -> Tensor:
+        share = is_heard[:, None, None]
+        audio = self.denoiser.heard(heard) * share + self.denoiser.nothing_heard * (1 - share)
+        return self.denoiser.cleaned(x, sigma, audio, known, is_known[..., None])
+
+
+def load_module(weights: Path) -> WithOrWithoutSound:
+    """For `NetworkSpec`."""
+    return WithOrWithoutSound(MotionDenoiser.load(weights))
 
 
 class _Layer(nn.Module):

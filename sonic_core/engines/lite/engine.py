@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from ...audio.clip import AudioClip
@@ -15,11 +16,12 @@ from ...audio.fit import fit_duration
 from ...errors import PortraitError, SettingsError
 from ...frames import Frame, FrameStream, exact_rate
 from ...frames_ahead import drawn_ahead
-from ...hearing.encoder_choice import DEFAULT_ENCODER, load_encoder
+from ...hearing.encoder_choice import DEFAULT_ENCODER
 from ...portrait.framing import frame_portrait
 from ...portrait.portrait import Portrait
 from ...portrait.quality import person_doubted
 from ...progress import Progress, ignore
+from ...runtime.network import TORCH
 from ...settings import Settings
 from ..base import Conditioning, Engine, Latents, PoseSheet
 from ..streaming import Stage
@@ -59,9 +61,18 @@ class LiteEngine(Engine):
 
     declaration = LITE
 
-    def __init__(self, motion: Motion | None = None, encoder: str = DEFAULT_ENCODER) -> None:
-        """motion: other motion than the learned one, whose weights the package holds.  encoder: what that one listens with."""
-        self.motion = motion or SpeechMotion.load(load_encoder(encoder))
+    def __init__(
+        self,
+        motion: Motion | None = None,
+        encoder: str = DEFAULT_ENCODER,
+        runtime: str = TORCH,
+        folders: Sequence[Path] | None = None,
+    ) -> None:
+        """motion: other motion than the learned one, whose weights the package holds.  encoder: what that one listens with.
+
+        runtime: what its networks run on.  folders: where exported ones are searched, None = in the usual models folders.
+        """
+        self.motion = motion or SpeechMotion.load(encoder, runtime=runtime, folders=folders)
 
     def prepare(
         self,
@@ -96,16 +107,16 @@ class LiteEngine(Engine):
         track = self.motion.move(conditioning.features.heard, settings, progress)
         if settings.loopable:
             track = begun_and_ended_at_rest(track, self.fps)
-        return Latents(torch.from_numpy(track), self.fps, self.name)
+        return Latents(track, self.fps, self.name)
 
     def at_rate(self, latents: Latents, fps: float, length: int) -> Latents:
         """The same motion at another frame rate: any moment of it can be drawn, so no frame has to be made from others."""
-        track = latents.samples.numpy()
+        track = np.asarray(latents.samples)
         places = np.minimum(np.arange(length) * float(exact_rate(latents.fps) / exact_rate(fps)), len(track) - 1)
         before = np.floor(places).astype(int)
         after, share = np.minimum(before + 1, len(track) - 1), (places - before)[:, None]
         moments = track[before] * (1 - share) + track[after] * share
-        return Latents(torch.from_numpy(moments.astype(np.float32)), fps, latents.engine)
+        return Latents(moments.astype(np.float32), fps, latents.engine)
 
     def motion_curves(self, audio: AudioClip, settings: Settings, progress: Progress = ignore) -> dict[str, Any]:
         heard = self.motion.listen(audio, audio.frame_count(self.fps), progress)
@@ -140,7 +151,7 @@ class LiteEngine(Engine):
     def decode(self, conditioning: Conditioning, latents: Latents, progress: Progress = ignore) -> FrameStream:
         renderer: PortraitRenderer = conditioning.features.renderer
         transparent = conditioning.portrait.alpha is not None
-        track = latents.samples.numpy()
+        track = np.asarray(latents.samples)
         paste = conditioning.paste
         if paste and transparent:
             paste = paste.with_alpha()

@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from ...audio.clip import AudioClip
 from ...audio.resampling import to_mono_16k
 from ...diffusion.guidance import Denoise, classifier_free
+from ...diffusion.noise import normal_noise
 from ...diffusion.sampler import sample_euler
 from ...diffusion.schedule import flow_sigmas
 from ...diffusion.windows import OpenWindows
-from ...hearing.encoder_choice import load_encoder
+from ...hearing.encoder_choice import DEFAULT_ENCODER, load_encoder
 from ...hearing.encoders import SpeechEncoder
-from ...hearing.lip_reader import Articulation, LipReader, read_lips
+from ...hearing.lip_reader import Articulation, load_lip_reader, read_lips
 from ...progress import Progress, ignore
+from ...runtime.network import TORCH, Network, NetworkSpec, open_networks
 from ...settings import Settings
-from .denoiser import MotionDenoiser
 from .emotion import NEUTRAL, Emotion, with_emotion
 from .lip_parting import parted_as_heard
 from .motion_rules import (
@@ -35,7 +34,7 @@ from .motion_rules import (
     moving_smoothly,
     scaled,
 )
-from .motion_space import CHANNELS, conditions, track_from_channels
+from .motion_space import CHANNELS, CONDITIONS, MotionSpace, conditions, track_from_channels
 from .parameters import clamp
 from .prosody import Prosody, read_prosody
 
@@ -47,6 +46,23 @@ WINDOWS = OpenWindows(size=125, overlap=25, shift=7)
 AUDIO_SCALE = 1.0
 """Guidance by the audio; 1 = none needed: the lips are locked to it as they are."""
 _PIECE = 5 * RATE  # a fraction of a second's work: as long as Cancel may wait
+DENOISER_WEIGHTS = Path(__file__).parent / "weights" / "motion_denoiser.safetensors"
+DENOISER_SPEC = NetworkSpec(
+    key="motion-denoiser",
+    purpose="motion denoiser",
+    weights=DENOISER_WEIGHTS,
+    maker="sonic_core.engines.lite.denoiser:load_module",
+    inputs={
+        "x": ("batch", "frames", len(CHANNELS)),
+        "sigma": ("batch",),
+        "heard": ("batch", "frames", CONDITIONS),
+        "is_heard": ("batch",),
+        "known": ("batch", "frames", len(CHANNELS)),
+        "is_known": ("batch", "frames"),
+    },
+    outputs={"clean": ("batch", "frames", len(CHANNELS))},
+    tried_at=({"batch": 2, "frames": 125}, {"batch": 1, "frames": 40}, {"batch": 5, "frames": 1}),
+)
 
 
 @dataclass(frozen=True)
@@ -62,16 +78,28 @@ class SpeechMotion:
     """The networks of learned motion; holds weights, nothing of a particular clip."""
 
     encoder: SpeechEncoder
-    reader: LipReader
-    denoiser: MotionDenoiser
+    reader: Network
+    denoiser: Network
+    space: MotionSpace
 
     @classmethod
-    def load(cls, encoder: SpeechEncoder | None = None, reader: Path | None = None) -> SpeechMotion:
-        """The weights of the package; or another encoder with the lip reader that training/train_lips.py made for it."""
+    def load(
+        cls,
+        encoder: SpeechEncoder | str = DEFAULT_ENCODER,
+        reader: Path | None = None,
+        runtime: str = TORCH,
+        folders: Sequence[Path] | None = None,
+    ) -> SpeechMotion:
+        """The weights of the package; or another encoder with the lip reader that training/train_lips.py made for it.
+
+        folders: where the onnx runtime's exported files are searched, None = in the usual models folders.
+        """
+        (denoiser,) = open_networks([DENOISER_SPEC], runtime, folders)
         return cls(
-            encoder or load_encoder(),
-            LipReader.load(reader) if reader else LipReader.load(),
-            MotionDenoiser.load(),
+            load_encoder(encoder, runtime, folders) if isinstance(encoder, str) else encoder,
+            load_lip_reader(reader, runtime, folders),
+            denoiser,
+            MotionSpace.load(DENOISER_WEIGHTS),
         )
 
     def listen(self, clip: AudioClip, frame_count: int, progress: Progress = ignore) -> Heard:
@@ -91,19 +119,19 @@ class SpeechMotion:
 
     def sample(
         self, heard: Heard, settings: Settings, progress: Progress = ignore, audio_scale: float = AUDIO_SCALE
-    ) -> Tensor:
+    ) -> NDArray[np.float32]:
         """Motion latents `[T, C]` at 25 fps; reads `seed` and `inference_steps`."""
         frame_count = len(heard.prosody.loudness)
         cues = conditions(heard.articulation, heard.prosody, frame_count, FPS)
-        noise = torch.randn(frame_count, len(CHANNELS), generator=torch.Generator().manual_seed(settings.seed))
+        noise = normal_noise((frame_count, len(CHANNELS)), settings.seed)
         denoise = _denoise(self.denoiser, cues, audio_scale)
         return sample_euler(denoise, noise, flow_sigmas(settings.inference_steps), WINDOWS, progress)
 
     def track(
-        self, latents: Tensor, heard: Heard, settings: Settings, emotion: Emotion = NEUTRAL
+        self, latents: NDArray[np.float32], heard: Heard, settings: Settings, emotion: Emotion = NEUTRAL
     ) -> NDArray[np.float32]:
         """Latents -> motion track `[T, P]` at 25 fps: the rules that always hold, emotion and the user's scales applied."""
-        track = track_from_channels(self.denoiser.space.decode(latents))
+        track = track_from_channels(self.space.decode(latents))
         track = parted_as_heard(at_rest_in_silence(track, heard.articulation, FPS))
         track = closed_on_bilabials(track, heard.articulation, FPS)
         track = moving_smoothly(looking_in_fixations(track, FPS), FPS)
@@ -132,14 +160,18 @@ def learned_motion(
     return track[:frame_count] if fps == FPS else _at_rate(track, frame_count, fps)
 
 
-def _denoise(denoiser: MotionDenoiser, cues: Tensor, audio_scale: float) -> Denoise:
+def _denoise(denoiser: Network, cues: NDArray[np.float32], audio_scale: float) -> Denoise:
     """The network as the sampler's denoiser over windows of one clip."""
 
-    def predict(x: Tensor, sigma: float, frames: NDArray[np.int64], branches: tuple[int, ...]) -> list[Tensor]:
-        level, nothing = torch.full((1,), sigma), torch.zeros(1, len(frames))
-        known = torch.zeros_like(x)[None]
-        heard = {0: None, 1: cues[frames][None]}
-        return [denoiser(x[None], level, heard[branch], known, nothing)[0] for branch in branches]
+    def predict(
+        x: NDArray[np.float32], sigma: float, frames: NDArray[np.int64], branches: tuple[int, ...]
+    ) -> list[NDArray[np.float32]]:
+        level, heard = np.full(1, sigma, np.float32), cues[frames][None]
+        known, is_known = np.zeros_like(x)[None], np.zeros((1, len(x)), np.float32)
+        return [
+            denoiser(x[None], level, heard, np.full(1, branch, np.float32), known, is_known)[0][0]
+            for branch in branches  # 0 hears nothing, 1 the recording
+        ]
 
     return classifier_free(predict, audio_scale)
 

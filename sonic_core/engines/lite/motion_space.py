@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from ...hearing.lip_motion import MOUTH, lip_motion
 from ...hearing.lip_reader import PHONES, Articulation
+from ...package_weights import reading
 from .parameters import PARAMETER_INDEX, PARAMETERS
 from .prosody import Prosody
 
@@ -26,18 +26,26 @@ CONDITIONS = 2 * (4 + len(PHONES)) + 4 + len(MOUTH)
 class MotionSpace:
     """mean, scale: `[C]` float32 of the training motion."""
 
-    mean: Tensor
-    scale: Tensor
+    mean: NDArray[np.float32]
+    scale: NDArray[np.float32]
 
-    def encode(self, motion: NDArray[np.float32]) -> Tensor:
+    @classmethod
+    def load(cls, weights: Path) -> MotionSpace:
+        """That of a motion denoiser's weights."""
+        from safetensors import safe_open
+
+        with reading("The motion denoiser", weights), safe_open(weights, "np") as file:
+            return cls(*(file.get_tensor(name).astype(np.float32) for name in ("mean", "scale")))
+
+    def encode(self, motion: NDArray[np.float32]) -> NDArray[np.float32]:
         """Channels `[T, C]` in the renderer's units -> latents `[T, C]`."""
-        return (torch.from_numpy(motion) - self.mean) / self.scale
+        return (motion - self.mean) / self.scale
 
-    def decode(self, latents: Tensor) -> NDArray[np.float32]:
-        return (latents * self.scale + self.mean).numpy()
+    def decode(self, latents: NDArray[np.float32]) -> NDArray[np.float32]:
+        return latents * self.scale + self.mean
 
 
-def conditions(heard: Articulation, prosody: Prosody, frame_count: int, fps: float = 25.0) -> Tensor:
+def conditions(heard: Articulation, prosody: Prosody, frame_count: int, fps: float = 25.0) -> NDArray[np.float32]:
     """What the denoiser hears, `[frame_count, CONDITIONS]`.
 
     The states at i / fps and 20 ms later; loudness, pitch, voicing, prominence; and the mouth that `lip_motion` makes of the states,
@@ -50,9 +58,7 @@ def conditions(heard: Articulation, prosody: Prosody, frame_count: int, fps: flo
     now = states[np.minimum(np.round(place).astype(int), len(states) - 1)]
     soon = states[np.minimum(np.round(place).astype(int) + 1, len(states) - 1)]
     manner = np.stack([prosody.loudness, prosody.pitch, prosody.voiced, prosody.prominence], 1)
-    return torch.from_numpy(
-        np.concatenate([now, soon, manner, lip_motion(heard, frame_count, fps)], 1).astype(np.float32)
-    )
+    return np.concatenate([now, soon, manner, lip_motion(heard, frame_count, fps)], 1).astype(np.float32)
 
 
 def track_from_channels(motion: NDArray[np.float32]) -> NDArray[np.float32]:

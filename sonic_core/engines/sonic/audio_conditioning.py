@@ -92,7 +92,7 @@ def quiet_in_pauses(audio: AudioConditions, activity: Tensor) -> Tensor:
 def _states(model: SonicModel, wave: NDArray[np.float32], positions: int, independent: bool) -> Tensor:
     wave = np.pad(wave, (0, max(0, positions * RATE // 50 - len(wave))))
     if not isinstance(model.encoder, WhisperStates):
-        return encode(model.encoder, wave)[:positions]
+        return torch.from_numpy(encode(model.encoder, wave)[:positions])
     chunks = independent_chunks if independent else overlapping_chunks
     return chunks(model.encoder, wave, positions)
 

@@ -215,7 +215,9 @@ class SonicEngine(Engine):
             if plan.unload_unet:
                 self.model.unet.to("cpu")
             self.model.vae.to(self.device)
-            key_frames = ((picture_ * 0.5 + 0.5).clamp(0, 1) for picture_ in decoder(latents.samples, progress))
+            key_frames = (
+                (picture_ * 0.5 + 0.5).clamp(0, 1) for picture_ in decoder(torch.as_tensor(latents.samples), progress)
+            )
             drawn = doubled(key_frames, ifnet, conditioning.frame_count)
             frames = (_as_pixels(frame_, truncate=self.reference) for frame_ in drawn)
             yield from paste.stream(frames) if paste else (_resized(pixels, width, height) for pixels in frames)

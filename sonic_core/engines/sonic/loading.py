@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from ...between.flownet import build_ifnet
 from ...between.rife import IFNet
 from ...errors import ModelMissingError
-from ...hearing.encoders import Wav2Vec2Encoder
+from ...hearing.any_wav2vec2 import Wav2Vec2Encoder
 from ...models.fingerprint import fingerprint
 from ...models.locate import locate, models_folders, report_problems
 from ...models.manifest import SONIC_FILES

@@ -48,13 +48,15 @@ class LitePerformance(Performance):
     """networks: shared.  settings: LIVE_SETTINGS of them act."""
 
     def __init__(self, networks: LiveNetworks, settings: Settings) -> None:
-        self._denoiser, self._space, self._settings = networks.denoiser, networks.denoiser.space, settings
+        self._denoiser, self._space, self._settings = networks.denoiser, networks.space, settings
         self._listening = StreamingReader(networks.encoder, networks.reader)
         self._voice = Voice()
         self._bearing = Bearing(settings)
         self._generator = torch.Generator().manual_seed(settings.seed)
         self._outputs = silent_outputs(STATES * (PAST + LOOK_AHEAD))  # of the settled frames and the drafts
-        self._latents = self._space.encode(np.zeros((PAST, len(CHANNELS)), np.float32))  # of settled frames
+        self._latents = torch.from_numpy(
+            self._space.encode(np.zeros((PAST, len(CHANNELS)), np.float32))
+        )  # of settled frames
         self._noise = self._drawn(KNOWN + LOOK_AHEAD)  # of the known frames and the drafts
         self._last_mouth = np.zeros(len(MOUTH) - 1, np.float32)
         self._fall: list[float] = []
@@ -65,11 +67,11 @@ class LitePerformance(Performance):
         settled = len(sound) // SAMPLES
         heard = self._listening.hear(sound, STATES * LOOK_AHEAD)
         outputs = torch.cat([self._outputs[: STATES * PAST], heard])
-        articulation, window = Articulation.from_outputs(outputs), PAST + settled + LOOK_AHEAD
+        articulation, window = Articulation.from_outputs(outputs.numpy()), PAST + settled + LOOK_AHEAD
         prosody = self._voice.hear(sound, window)
         pause = articulation.phones[::STATES, PHONES.index("SIL")] > 0.5
-        latents = self._denoised(conditions(articulation, prosody, window, FPS))
-        track = self._mouth(track_from_channels(self._space.decode(latents)), articulation)
+        latents = self._denoised(torch.from_numpy(conditions(articulation, prosody, window, FPS)))
+        track = self._mouth(track_from_channels(self._space.decode(latents.numpy())), articulation)
         track = self._falling(self._relaxing(track, settled), settled)
         shown = self._bearing.settle(track, PAST, settled, prosody, pause)
         self._latents, self._outputs = latents[settled : settled + PAST], outputs[STATES * settled :]

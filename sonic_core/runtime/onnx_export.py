@@ -1,0 +1,112 @@
+"""From a PyTorch network to an .onnx file that is kept only when ONNX Runtime computes the same with it."""
+
+from __future__ import annotations
+
+import io
+import os
+import tempfile
+import warnings
+from contextlib import redirect_stdout, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import OutputError, SettingsError
+from .network import NetworkSpec, Shape
+from .onnx_network import INSTALL, check_installed, file_name, metadata, open_file
+from .torch_network import TorchNetwork
+
+OPSET = 17
+"""Version of ONNX's operators; ONNX Runtime reads it from release 1.14 on."""
+TOLERANCE = 1e-4
+"""Largest difference that a kept file may have from PyTorch, relative to the output's largest value where that is above 1."""
+
+
+@dataclass(frozen=True)
+class Exported:
+    """path: of the file.  difference: largest one from PyTorch, as TOLERANCE counts it."""
+
+    path: Path
+    difference: float
+
+
+def export_network(spec: NetworkSpec, folder: Path) -> Exported:
+    """Write the network into `folder` (see `onnx_network.file_name`) in place of an earlier file.
+
+    Raises OutputError where the file cannot be written or computes something else than PyTorch; then nothing is kept.
+    """
+    check_can_export()
+    import onnx
+    import torch
+
+    module = spec.make()
+    examples = tuple(map(torch.from_numpy, spec.example_inputs(spec.tried_at[0])))
+    shapes = {**spec.inputs, **spec.outputs}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(suffix=".part", dir=folder)
+    except OSError as error:
+        raise OutputError(f"{folder} cannot be written ({error}). Choose another folder.") from error
+    os.close(handle)
+    pending = Path(name)
+    try:
+        with (
+            warnings.catch_warnings(),
+            redirect_stdout(io.StringIO()),
+            torch.no_grad(),
+        ):  # it prints whole graphs when it fails
+            warnings.simplefilter("ignore")  # the tracer's, about what `tried_at` tries
+            torch.onnx.export(
+                module,
+                examples,
+                str(pending),
+                input_names=list(spec.inputs),
+                output_names=list(spec.outputs),
+                dynamic_axes={name: _named_axes(shape) for name, shape in shapes.items() if _named_axes(shape)},
+                opset_version=OPSET,
+                dynamo=False,  # the other exporter takes 40 times as long here and needs a package more
+            )
+        model = onnx.load(str(pending))
+        onnx.helper.set_model_props(model, metadata(spec))
+        onnx.save(model, str(pending))
+        difference = largest_difference(spec, module, pending)
+        if not difference <= TOLERANCE:
+            raise OutputError(
+                f"The exported {spec.purpose} differs from PyTorch by {difference:.1e}; at most {TOLERANCE:.0e} is allowed. "
+                "It was not kept. Update torch and onnxruntime, or go on with --runtime torch."
+            )
+        path = folder / file_name(spec)
+        pending.chmod(0o644)
+        os.replace(pending, path)
+    except OSError as error:
+        raise OutputError(f"{spec.purpose} cannot be exported to {folder} ({error}).") from error
+    finally:
+        with suppress(OSError):
+            pending.unlink()
+    return Exported(path, difference)
+
+
+def check_can_export() -> None:
+    """Raises SettingsError where a package that exporting needs is absent."""
+    check_installed()
+    try:
+        import onnx  # noqa: F401
+    except ImportError as error:
+        raise SettingsError(f"Exporting needs the package onnx ({error}). Install it: {INSTALL}") from error
+
+
+def largest_difference(spec: NetworkSpec, module: Any, path: Path) -> float:
+    """The largest difference of a file's outputs from PyTorch's at all sizes of `spec.tried_at`, as TOLERANCE counts it."""
+    exported, original = open_file(path, spec), TorchNetwork(module)
+    worst = 0.0
+    for sizes in spec.tried_at:
+        inputs = spec.example_inputs(sizes)
+        for ours, theirs in zip(exported(*inputs), original(*inputs), strict=True):
+            worst = max(worst, float(np.abs(ours - theirs).max() / max(1.0, np.abs(theirs).max())))
+    return worst
+
+
+def _named_axes(shape: Shape) -> dict[int, str]:
+    return {axis: name for axis, name in enumerate(shape) if isinstance(name, str)}
