@@ -16,7 +16,7 @@ from ..errors import SettingsError
 from .engine_options import add_engine
 from .generate import add_frame_rate
 from .job_options import JOB
-from .options import add_encoding, add_labels, add_settings, add_smoothing
+from .options import add_background, add_encoding, add_labels, add_settings, add_smoothing
 from .portrait_options import add_face_choices
 
 if TYPE_CHECKING:
@@ -77,6 +77,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_face_choices(parser)
     parser.add_argument("--trim-silence", action="store_true", help="Cut silence off both ends of every recording.")
     add_settings(parser)
+    add_background(parser)
     add_encoding(parser)
     add_smoothing(parser)
     add_frame_rate(parser)
