@@ -33,7 +33,7 @@ DEPTH = 2
 LOOK = 10.0  # s after which the queues are asked even if no server has said anything
 BREATH = 0.5  # s between two looks at the ledger
 RECONNECT = 1.0  # s between two tries to reach a server that is gone
-GIVE_UP = 120.0
+GIVE_UP = 300.0
 """Seconds after which the rows of a server that is gone go to others."""
 GOODBYE = 10.0  # s for taking our prompts out of the queues when the batch is stopped
 PROMPTS = uuid.UUID("5d6a8c0e-8f0b-4a43-9a5e-3d1f3b0f7c11")  # name space of our prompts' ids, drawn once
@@ -127,8 +127,8 @@ class ComfyQueue:
     async def _length(self, site: Site) -> float:
         try:
             return sum(map(len, await site.server.queued()))
-        except (*GONE, OutputError):
-            self._lose(site)
+        except (*GONE, OutputError) as error:
+            self._lose(site, error)
             return float("inf")
 
     async def _queue(self, site: Site, clip: Entry, forgotten: int = 0) -> None:
@@ -144,10 +144,10 @@ class ComfyQueue:
                     site.uploaded[path] = await site.server.upload(Path(path), name)
             site.mine[identity] = InWork(clip, time.monotonic(), forgotten)
             await site.server.submit(prompt_of(self.workflow, job, site.uploaded), identity)
-        except GONE:
+        except GONE as error:
             if identity not in site.mine:  # not sent
                 self.ledger.put_back(clip, self.run)
-            self._lose(site)  # whether it was queued is asked when the server is back
+            self._lose(site, error)  # whether it was queued is asked when the server is back
         except (RefusedError, OutputError) as error:
             site.mine.pop(identity, None)
             self._failed(clip, f"{site.server.url}: {error}", again=isinstance(error, OutputError))
@@ -172,20 +172,23 @@ class ComfyQueue:
             try:
                 async for ended in site.server.endings():
                     if not site.up:
-                        site.up = True
-                        site.uploaded.clear()  # another machine may answer now
-                        await self._settle(site)
+                        site.up = await site.server.is_up()  # what a killed server has said before does not count
+                        if site.up:
+                            site.uploaded.clear()  # another machine may answer now
+                            await self._settle(site)
                     elif ended in site.mine:
                         await self._settle(site)
                     self.changed.set()
             except (*GONE, OSError, asyncio.TimeoutError) as error:
-                log.debug("%s: %s", site.server.url, error)
-            self._lose(site)
+                self._lose(site, error)
+            else:
+                self._lose(site)
             await asyncio.sleep(RECONNECT)
 
-    def _lose(self, site: Site) -> None:
+    def _lose(self, site: Site, reason: BaseException | None = None) -> None:
         if site.up:
-            log.warning("%s is gone; rows that wait for it: %d", site.server.url, len(site.mine))
+            why = f" ({type(reason).__name__}: {reason})" if reason else ""
+            log.warning("%s is gone%s; rows that wait for it: %d", site.server.url, why, len(site.mine))
             site.up, site.gone_since = False, time.monotonic()
 
     def _give_up_the_lost(self) -> None:
@@ -213,8 +216,8 @@ class ComfyQueue:
                         await self._complete(site, identity, work, entry)
                     elif identity in site.mine:
                         await self._forgotten(site, identity, work)
-            except (*GONE, OutputError):
-                self._lose(site)
+            except (*GONE, OutputError) as error:
+                self._lose(site, error)
         self.changed.set()
 
     async def _forgotten(self, site: Site, identity: str, work: InWork) -> None:
