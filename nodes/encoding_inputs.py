@@ -98,17 +98,3 @@ def file_inputs() -> list[io.Input]:
             )
         ),
     ]
-
-
-def encoding(
-    crf: int, preset: str, audio_kbps: int, codec: str, hardware: bool, audio_codec: str, even_sides: str
-) -> Encoding:
-    return Encoding(
-        crf=crf,
-        preset=preset,
-        audio_bitrate=audio_kbps * 1000,
-        codec=codec,
-        hardware=hardware,
-        audio_codec=audio_codec,
-        even=even_sides,
-    )

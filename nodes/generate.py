@@ -3,30 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from torch import Tensor
 
 from ..sonic_core.engines.base import Engine
 from ..sonic_core.engines.registry import DEFAULT_ENGINE, load_engine
-from ..sonic_core.job import Job
-from ..sonic_core.media.encoding import Encoding
-from ..sonic_core.media.labels import Labels
 from ..sonic_core.pipeline import Loaded, generate, kept_in
-from ..sonic_core.settings import Settings
 from ..sonic_core.threads import one_thread
 from . import host
 from .convert import check_model, clip_from_audio, picture_from_images, with_transparency
-from .encoding_inputs import FORMATS, encoding, encoding_inputs, file_inputs, filename_input
+from .encoding_inputs import FORMATS, encoding_inputs, file_inputs, filename_input
 from .face_inputs import STOP, face_inputs, portrait_of
 from .host import advanced, io
-from .interpolation_inputs import ENGINES_OWN, between_for, rate_input
-from .marking_inputs import NO_LABEL, label, marking_inputs
+from .interpolation_inputs import between_for, rate_input
+from .job_widgets import job_from
+from .marking_inputs import marking_inputs
 from .playable import playable
 from .report import warning_lines
 from .setting_inputs import INFERENCE, LATER_INFERENCE, LATER_PREPARE, PREPARE, later_setting_inputs, setting_inputs
 from .threads import threads_for
-from .transparency_inputs import background_inputs, colour_only
+from .transparency_inputs import background_inputs
 
 SHOWN = {"seed", "emotion", "framing", "aspect"}
 """The settings that a first clip is made with; all others are folded away."""
@@ -93,51 +91,30 @@ class Generate(io.ComfyNode):
         audio: Mapping[str, Any] | None,
         model: Engine | None = None,
         filename_prefix: str = "sonic/talking",
-        crf: int = Encoding.crf,
-        preset: str = Encoding.preset,
-        audio_kbps: int = Encoding.audio_bitrate // 1000,
-        visible_label: str = NO_LABEL,
-        label_language: str = "en",
         keep_workflow: bool = True,
         file_format: str = FORMATS[0],
-        codec: str = Encoding.codec,
-        hardware: bool = Encoding.hardware,
-        audio_codec: str = Encoding.audio_codec,
-        even_sides: str = Encoding.even,
-        output_fps: float = ENGINES_OWN,
         mask: Tensor | None = None,
         face_box: str = "",
         no_face: str = STOP,
-        background: str = "",
         transparency: Tensor | None = None,
-        **settings: Any,
+        **widgets: Any,
     ) -> io.NodeOutput:
         model = load_engine(DEFAULT_ENGINE) if model is None else model
         check_model(model)
-        wanted = Settings(**settings)
+        job = job_from(widgets, model.name)
         progress = host.progress({"portrait": 3, "audio": 1, "sampling": 2, "rendering": 2, "encoding": 92})
         clip = clip_from_audio(audio)
         picture, notes = picture_from_images(image)
         picture = with_transparency(picture, transparency)
         with one_thread():
-            portrait, area = portrait_of(model, picture, wanted.face_index, mask, face_box, no_face, progress)
-        place = host.output_place(filename_prefix, *model.frame_size(portrait, wanted), f".{file_format}")
-        loaded = Loaded(model, portrait, clip, area, between_for(output_fps, model))
-        job = Job(
-            None,
-            None,
-            place.path,
-            wanted,
-            model.name,
-            output_fps=output_fps or None,
-            encoding=encoding(crf, preset, audio_kbps, codec, hardware, audio_codec, even_sides),
-            labels=Labels(visible=label(visible_label, label_language)),
-            tags=host.workflow_tags(cls.hidden if keep_workflow else None),
-            background=colour_only(background),
-        )
+            portrait, area = portrait_of(model, picture, job.settings.face_index, mask, face_box, no_face, progress)
+        place = host.output_place(filename_prefix, *model.frame_size(portrait, job.settings), f".{file_format}")
+        loaded = Loaded(model, portrait, clip, area, between_for(job.output_fps, model))
+        tags = host.workflow_tags(cls.hidden if keep_workflow else None)
+        job = replace(job, output=place.path, tags=tags)
         kept = None
         if not model.declaration.cheap_trial:
-            kept = kept_in(place.path.parent, model, portrait, clip, wanted, area)
+            kept = kept_in(place.path.parent, model, portrait, clip, job.settings, area)
         with threads_for(model):
             made = generate(job, loaded, progress, kept)
         shown = playable(made.path, clip, progress)

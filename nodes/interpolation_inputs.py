@@ -28,9 +28,12 @@ def rate_input() -> io.Input:
     )
 
 
-def between_for(output_fps: float, model: Engine) -> Between[Frame] | None:
-    """What makes frames between the engine's; None where it draws any moment itself, or nothing has to be made."""
-    if output_fps in (ENGINES_OWN, model.fps) or model.declaration.draws_any_moment:
+def between_for(output_fps: float | None, model: Engine) -> Between[Frame] | None:
+    """What makes frames between the engine's; None where it draws any moment itself, or nothing has to be made.
+
+    output_fps: None = the engine's own.
+    """
+    if output_fps in (None, model.fps) or model.declaration.draws_any_moment:
         return None
     return interpolator_named("auto")
 

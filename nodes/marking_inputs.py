@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..sonic_core.media.visible_label import SPANS, TEXTS, VisibleLabel
+from ..sonic_core.media.visible_label import SPANS, TEXTS
 from .host import advanced, io
 
 NO_LABEL = "off"
@@ -42,7 +42,3 @@ def marking_inputs() -> list[io.Input]:
             )
         ),
     ]
-
-
-def label(span: str, language: str) -> VisibleLabel | None:
-    return None if span == NO_LABEL else VisibleLabel(span, language)

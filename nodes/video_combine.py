@@ -9,17 +9,16 @@ from typing import Any
 from torch import Tensor
 
 from ..sonic_core.engines.base import Conditioning
-from ..sonic_core.media.encoding import Encoding
-from ..sonic_core.media.labels import Labels
 from ..sonic_core.media.lengths import match_lengths
 from ..sonic_core.media.visible_label import with_visible_label
 from ..sonic_core.media.writer import holds_alpha, write_video
 from ..sonic_core.settings import LENGTH_POLICIES
 from . import host
 from .convert import check_predata, clip_from_audio, transparent_frames
-from .encoding_inputs import FORMATS, encoding, encoding_inputs, file_inputs, filename_input
+from .encoding_inputs import FORMATS, encoding_inputs, file_inputs, filename_input
 from .host import advanced, io
-from .marking_inputs import NO_LABEL, label, marking_inputs
+from .job_widgets import ENCODING, LABELS, check_names, encoding_from, labels_from
+from .marking_inputs import marking_inputs
 from .playable import playable
 from .provenance import known_provenance
 
@@ -87,34 +86,27 @@ class VideoCombine(io.ComfyNode):
         fps: float,
         filename_prefix: str,
         audio: Mapping[str, Any] | None = None,
-        crf: int = Encoding.crf,
-        preset: str = Encoding.preset,
-        audio_kbps: int = Encoding.audio_bitrate // 1000,
         length_policy: str = "strict",
-        visible_label: str = NO_LABEL,
-        label_language: str = "en",
         keep_workflow: bool = True,
         file_format: str = FORMATS[0],
-        codec: str = Encoding.codec,
-        hardware: bool = Encoding.hardware,
-        audio_codec: str = Encoding.audio_codec,
-        even_sides: str = Encoding.even,
         predata: Conditioning | None = None,
         latent: Mapping[str, Any] | None = None,
         mask: Tensor | None = None,
+        **widgets: Any,
     ) -> io.NodeOutput:
+        check_names(widgets, (*ENCODING, *LABELS))
         if predata is not None:
             check_predata(predata)
         frames = transparent_frames(images, fps, mask)
         clip = clip_from_audio(audio) if audio is not None else None
-        labels = Labels(visible=label(visible_label, label_language))
+        labels = labels_from(widgets)
         provenance = known_provenance(predata, latent, clip, labels)
         if clip is not None:
             frames, clip = match_lengths(frames, clip, length_policy)
         frames = with_visible_label(frames, labels.visible)
         place = host.output_place(filename_prefix, frames.width, frames.height, f".{file_format}")
         progress = host.progress({"encoding": 1})
-        chosen = encoding(crf, preset, audio_kbps, codec, hardware, audio_codec, even_sides)
+        chosen = encoding_from(widgets)
         if frames.has_alpha and not holds_alpha(place.path, chosen):
             log.warning(
                 "Transparent parts are white: a .%s cannot hold transparency. Choose webm, mov or png to keep it.",

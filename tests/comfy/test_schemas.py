@@ -1,6 +1,8 @@
 """What the nodes promise before they run: ids, names, words, ranges."""
 
 import ast
+import importlib
+import inspect
 
 import pytest
 from pack_loading import ROOT
@@ -139,3 +141,14 @@ def test_an_old_core_gets_no_keyword_it_does_not_know(pack, monkeypatch):
 
     monkeypatch.setattr(host.io, "Schema", OldSchema)
     assert host.newer_keywords(search_aliases=["x"]) == {}
+
+
+@pytest.mark.parametrize(("node_id", "known"), [("SonicGenerate", "WIDGETS"), ("SonicVideoCombine", "ENCODING LABELS")])
+def test_every_input_is_an_argument_or_in_the_table_of_jobs(pack, node_id, known):
+    table = importlib.import_module(f"{pack.module.__name__}.nodes.job_widgets")
+    node = pack.nodes[node_id]
+    parameters = inspect.signature(node.execute).parameters.values()
+    arguments = {parameter.name for parameter in parameters if parameter.kind is not parameter.VAR_KEYWORD}
+    listed = {name for part in known.split() for name in getattr(table, part)}
+    assert {item.id for item in node.GET_SCHEMA().inputs} == arguments | listed
+    assert not arguments & listed
