@@ -1,6 +1,11 @@
-"""Small numerical tools that several rooms use: a smooth step, a Gaussian over time, the cheapest path through an image of costs."""
+"""Small numerical tools that several rooms use: a smooth step, running filters over time, the cheapest path through an image of costs.
+
+Without scipy.ndimage, whose import costs every start 0.5 s of CPU time and 19 MB for a few lines.
+"""
 
 from __future__ import annotations
+
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,10 +18,25 @@ def smoothstep(x: ArrayLike) -> NDArray:
 
 
 def gaussian(curve: NDArray[np.floating], sigma: float, reach: float = 3.0) -> NDArray[np.floating]:
-    """The curve smoothed without delay, its ends held: same shape and type.  sigma: values.  reach: where the filter ends, in sigmas."""
-    from scipy.ndimage import gaussian_filter1d  # 0.2 s that most commands do not need
+    """A curve [T] smoothed without delay, its ends held: same shape and type.  sigma: values.  reach: where the filter ends, in sigmas."""
+    radius = int(reach * sigma) + 1
+    kernel = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2)
+    padded = np.pad(np.asarray(curve, np.float64), radius, mode="edge")
+    return np.convolve(padded, kernel / kernel.sum(), "valid").astype(curve.dtype)
 
-    return gaussian_filter1d(curve, sigma, mode="nearest", radius=int(reach * sigma) + 1)
+
+def running_median(curve: NDArray, radius: int, ends: Literal["edge", "symmetric"] = "edge") -> NDArray:
+    """Medians over windows of 2 radius + 1 values of a curve [T]; its ends held or mirrored."""
+    return np.median(_windows(np.pad(curve, radius, mode=ends), radius), axis=1).astype(curve.dtype)
+
+
+def running_maximum(curve: NDArray, radius: int) -> NDArray:
+    """Maxima over windows of 2 radius + 1 values of a curve [T], shorter at the ends."""
+    return _windows(np.pad(curve, radius, mode="edge"), radius).max(axis=1)
+
+
+def _windows(padded: NDArray, radius: int) -> NDArray:
+    return np.lib.stride_tricks.sliding_window_view(padded, 2 * radius + 1)
 
 
 def cheapest_path(cost: NDArray[np.floating], jump: int = 1, penalty: float = 0.15) -> NDArray[np.intp]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sonic_core.curves import cheapest_path, smoothstep
+from sonic_core.curves import cheapest_path, gaussian, running_maximum, running_median, smoothstep
 from sonic_core.engines.lite.parameters import PARAMETER_INDEX, PARAMETERS, clamp, neutral, parameters
 from sonic_core.engines.lite.renderer.geometry import smooth_curve, thin_plate_spline
 from sonic_core.engines.lite.renderer.linear_light import to_linear, to_srgb
@@ -62,3 +62,22 @@ def test_clamp_holds_ranges_and_mends_nan():
 def test_an_unknown_parameter_is_an_error():
     with pytest.raises(KeyError):
         parameters(nose=1)
+
+
+@pytest.mark.parametrize("count", [5, 60, 700])
+def test_running_filters_give_scipys_numbers_without_its_import(count):
+    ndimage = pytest.importorskip("scipy.ndimage")
+    curve = np.random.default_rng(0).standard_normal(count).astype(np.float32)
+    assert np.allclose(gaussian(curve, 1.7), ndimage.gaussian_filter1d(curve, 1.7, mode="nearest", radius=6), atol=1e-6)
+    assert np.array_equal(running_median(curve, 2), ndimage.median_filter(curve, 5, mode="nearest"))
+    assert np.array_equal(running_median(curve, 2, "symmetric"), ndimage.median_filter(curve, 5, mode="reflect"))
+    assert np.array_equal(running_maximum(curve, 3), ndimage.maximum_filter1d(curve, 7, mode="nearest"))
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.01])
+def test_the_spline_gives_scipys_numbers(smoothing):
+    interpolate = pytest.importorskip("scipy.interpolate")
+    rng = np.random.default_rng(1)
+    points, values, query = rng.random((30, 2)), rng.random(30), rng.random((500, 2))
+    theirs = interpolate.RBFInterpolator(points, values, kernel="thin_plate_spline", smoothing=smoothing)(query)
+    assert np.allclose(thin_plate_spline(points, values, query, smoothing), theirs, atol=1e-9)

@@ -72,13 +72,13 @@ def test_either_runtime_draws_the_same_frames(exported, tmp_path):
     assert len(list((tmp_path / "cache").glob("*.npz"))) == 2, "each runtime's measurements are kept apart"
 
 
-def test_a_clip_is_made_without_importing_pytorch(exported, tmp_path):
+def test_a_clip_is_made_without_importing_pytorch_or_scipy(exported, tmp_path):
     output = tmp_path / "clip.mp4"
     arguments = ["generate", "--image", str(PORTRAIT), "--audio", str(SPEECH), "--output", str(output)]
     arguments += ["--runtime", "onnx", "--models-folder", str(exported), "--min-resolution", "256", "--quiet"]
     script = (
         "import sys; from sonic_core import cli; code = cli.main(sys.argv[1:]); "
-        "heavy = {'torch', 'transformers', 'diffusers'} & set(sys.modules); print(sorted(heavy)); sys.exit(code)"
+        "heavy = {'torch', 'transformers', 'diffusers', 'scipy'} & set(sys.modules); print(sorted(heavy)); sys.exit(code)"
     )
     environment = {**os.environ, "SONIC_PORTRAIT_CACHE": str(tmp_path / "cache")}
     made = subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, text=True, env=environment)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ...curves import gaussian
+from ...curves import gaussian, running_maximum
 from ...hearing.lip_motion import MOUTH, closures, rest_of_the_picture, speech_activity
 from ...hearing.lip_reader import PHONES, Articulation
 from .blinks import BLINK_CLOSE, BLINK_HOLD, BLINK_INTERVAL, BLINK_OPEN, SHORT_CLIP, blink_shape
@@ -37,11 +37,9 @@ _CLOSED, _LIDS_FALLING = 0.45, BLINK_CLOSE  # a blink of the network counts from
 
 def closed_on_bilabials(track: Track, heard: Articulation, fps: float) -> Track:
     """Lips shut for at least two frames at every bilabial, and nowhere else more than a little."""
-    from scipy.ndimage import maximum_filter1d
-
     track = track.copy()
     wanted = closures(heard, len(track), fps)
-    widely = maximum_filter1d(heard.closure, 7, mode="nearest")  # three states to either side
+    widely = running_maximum(heard.closure, 3)  # three states to either side
     heard_near = np.interp(_places(len(track), fps), np.arange(len(heard)), widely)
     close = track[:, PARAMETER_INDEX["close"]]
     track[:, PARAMETER_INDEX["close"]] = np.maximum(np.minimum(close, heard_near + CLOSURE_TOLERANCE), wanted)

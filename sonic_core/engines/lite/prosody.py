@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ...curves import gaussian
+from ...curves import gaussian, running_median
 
 Curve = NDArray[np.float32]
 
@@ -57,8 +57,6 @@ def read_prosody(waveform: NDArray[np.float32], frame_count: int, fps: float = 2
 
 def prosody_of(measures: Measures, fps: float) -> Prosody:
     """Loudness and pitch judged against all of what was measured."""
-    from scipy.ndimage import median_filter
-
     hertz, clarity, frame_count = measures.hertz, measures.clarity, len(measures.hertz)
     decibel = 10 * np.log10(measures.energy + 1e-9)
     loud = max(float(np.percentile(decibel, 95)), -60.0)
@@ -68,7 +66,7 @@ def prosody_of(measures: Measures, fps: float) -> Prosody:
     if voiced.sum() > 3:
         octave = np.log2(np.maximum(hertz, 1))
         octave = np.where(voiced, octave - np.median(octave[voiced]), 0)
-        pitch = np.clip(median_filter(octave, 5, mode="nearest"), -0.8, 0.8).astype(np.float32) * voiced
+        pitch = np.clip(running_median(octave, 2), -0.8, 0.8).astype(np.float32) * voiced
     syllable = gaussian(loudness, 0.06 * fps) + 0.5 * gaussian(pitch, 0.06 * fps)
     phrase = gaussian(loudness, 0.35 * fps) + 0.5 * gaussian(pitch, 0.35 * fps)
     prominence = np.clip(3.0 * (syllable - phrase), 0, 1) * (gaussian(loudness, 0.06 * fps) > 0.5)

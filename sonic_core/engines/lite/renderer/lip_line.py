@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ....curves import cheapest_path, smoothstep
-from .geometry import running_maximum, running_median, smooth_curve
+from ....curves import cheapest_path, running_maximum, running_median, smoothstep
+from .geometry import smooth_curve
 
 CLEAR_LIP_LINE = 0.8  # clarity below this: the mouth is covered.  Uncovered mouths measured 1.36 to 3.2, a mask 0.0.
 CLOSED_GAP = 0.055  # IOD; mesh gap above which the mouth counts as open
@@ -157,7 +157,7 @@ def _teeth_beside(strip: LipStrip, seam: NDArray, lip: NDArray, sign: int) -> ND
     end *= np.abs(np.linspace(-1, 1, strip.columns)) < CORNERS
     if (end > 0).mean() < LEAST_SHARE:
         return np.zeros(strip.columns)
-    return smooth_curve(running_maximum(running_median(end, TEETH_RADIUS), TEETH_RADIUS), TEETH_SMOOTHING)
+    return smooth_curve(running_maximum(running_median(end, TEETH_RADIUS, "symmetric"), TEETH_RADIUS), TEETH_SMOOTHING)
 
 
 def open_lip_edges(

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ....curves import smoothstep
-from .geometry import remap, running_median, sample_linear, smooth_curve
+from ....curves import running_median, smoothstep
+from .geometry import remap, sample_linear, smooth_curve
 from .linear_light import lab_of, to_linear
 from .mouth_shape import SAMPLES, MouthShape
 
@@ -98,7 +98,7 @@ def _lower_teeth(image: NDArray[np.uint8], mouth: MouthShape) -> NDArray[np.floa
     if found[middle].mean() < LEAST_FOUND:
         return None
     share = np.interp(np.arange(SAMPLES), np.flatnonzero(found), SHARES[darkest[found]])
-    return mouth.upper + smooth_curve(running_median(share, SPLIT_RADIUS), SPLIT_SMOOTHING) * mouth.gap
+    return mouth.upper + smooth_curve(running_median(share, SPLIT_RADIUS, "symmetric"), SPLIT_SMOOTHING) * mouth.gap
 
 
 def _premultiplied(color: NDArray, cover: NDArray) -> NDArray[np.float32]:
