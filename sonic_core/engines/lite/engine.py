@@ -27,6 +27,7 @@ from ..base import Conditioning, Engine, Latents, PoseSheet
 from ..streaming import Stage
 from .contact_sheet import contact_sheet
 from .declaration import LITE
+from .foreseen import foreseen
 from .looping import begun_and_ended_at_rest
 from .motion import SpeechMotion
 from .motion_curves import motion_curves
@@ -100,7 +101,7 @@ class LiteEngine(Engine):
             settings=settings,
             paste=framed.paste,
             notes=audio.notes + framed.notes + settings.notes + renderer.notes,
-            warnings=_doubts(portrait) + renderer.warnings,
+            warnings=_doubts(portrait) + renderer.warnings + foreseen(renderer, framed.portrait),
         )
 
     def sample(self, conditioning: Conditioning, settings: Settings, progress: Progress = ignore) -> Latents:
@@ -128,7 +129,8 @@ class LiteEngine(Engine):
             portrait, settings.framing, settings.min_resolution, settings.expand_ratio, settings.aspect
         )
         renderer = PortraitRenderer(framed.portrait, settings.style, progress)
-        return PoseSheet(contact_sheet(framed.portrait, renderer, progress=progress), renderer.notes, renderer.warnings)
+        warnings = _doubts(portrait) + renderer.warnings + foreseen(renderer, framed.portrait)
+        return PoseSheet(contact_sheet(framed.portrait, renderer, progress=progress), renderer.notes, warnings)
 
     def stage(self, portrait: Portrait, settings: Settings, progress: Progress = ignore) -> Stage:
         from .live.stage import LiteStage
