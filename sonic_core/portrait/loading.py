@@ -155,13 +155,19 @@ def _decoded(opened: Image.Image, name: str) -> Picture:
         raise PortraitError(
             f"{name} is {width} x {height} pixels of mode {opened.mode}; at most {most / 1e6:.0f} megapixels are decoded. Shrink it first."
         )
-    opened.draft(None, tuple(round(side * (MAX_PIXELS / (width * height)) ** 0.5) for side in (width, height)))
+    size = _within_bounds(width, height)
+    opened.draft(None, size)
     notes = []
     if getattr(opened, "n_frames", 1) > 1:
         notes.append(f"{name} has {getattr(opened, 'n_frames', 1)} pictures; the first is used.")
         opened.seek(0)
     profile = opened.info.get("icc_profile")
-    upright = ImageOps.exif_transpose(opened)
+    small = opened
+    if size != (width, height):  # before anything else, each step of which would hold it whole once more
+        small = _eight_bit(opened, name).resize(size, Image.Resampling.BOX, reducing_gap=1.0)
+        small.getexif()[ORIENTATION] = opened.getexif().get(ORIENTATION, 1)
+        notes.append(f"{name} was shrunk from {width} x {height} to {size[0]} x {size[1]}.")
+    upright = ImageOps.exif_transpose(small)
     if opened.getexif().get(ORIENTATION) in range(2, 9):
         notes.append(f"{name} was turned upright as its EXIF orientation says.")
     colours = _in_srgb(_eight_bit(upright, name), profile)
@@ -241,8 +247,7 @@ def _bounded(picture: Picture) -> Picture:
         )
     if height * width <= MAX_PIXELS:
         return picture
-    scale = (MAX_PIXELS / (height * width)) ** 0.5
-    size = max(int(width * scale), 1), max(int(height * scale), 1)
+    size = _within_bounds(width, height)
 
     def shrunk(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
         return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
@@ -250,6 +255,14 @@ def _bounded(picture: Picture) -> Picture:
     note = f"{picture.name} was shrunk from {width} x {height} to {size[0]} x {size[1]}."
     alpha = None if picture.alpha is None else shrunk(picture.alpha)
     return Picture(shrunk(picture.image), alpha, picture.name, (*picture.notes, note))
+
+
+def _within_bounds(width: int, height: int) -> tuple[int, int]:
+    """The size itself, or one of the same shape with MAX_PIXELS at most."""
+    if height * width <= MAX_PIXELS:
+        return width, height
+    scale = (MAX_PIXELS / (height * width)) ** 0.5
+    return max(int(width * scale), 1), max(int(height * scale), 1)
 
 
 def _flattened(picture: Picture) -> Picture:

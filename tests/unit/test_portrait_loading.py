@@ -299,3 +299,19 @@ def test_damaged_pictures_are_read_or_refused_in_our_words(kind):
             damaged[place] = int(rng.integers(0, 256))
         with contextlib.suppress(PortraitError):
             load_picture(bytes(damaged))
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "P", "L"])
+def test_a_large_picture_is_shrunk_first_and_stands_upright_all_the_same(tmp_path, monkeypatch, mode):
+    monkeypatch.setattr(loading, "MAX_PIXELS", 40_000)
+    turned = Image.new("RGB", (400, 300), "white")
+    turned.paste("red", (0, 0, 400, 150))  # the upper half, which the tag says is the right one
+    exif = Image.Exif()
+    exif[loading.ORIENTATION] = 6
+    turned.convert(mode).save(tmp_path / "large.png", exif=exif)
+    picture = load_picture(tmp_path / "large.png")
+    height, width = picture.image.shape[:2]
+    assert (width, height) == (173, 230)
+    red, white = picture.image[height // 2, width - 20], picture.image[height // 2, 20]
+    assert red[1] < 100 < white[1]
+    assert picture.notes[0] == "large.png was shrunk from 400 x 300 to 230 x 173."
