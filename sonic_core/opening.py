@@ -6,6 +6,7 @@ file protocol alone, so that nothing a file says makes it read another file or a
 
 from __future__ import annotations
 
+import io
 import stat
 import struct
 import warnings
@@ -14,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import av
 from av.container import InputContainer
@@ -80,6 +81,56 @@ def open_media(path: Path, error: type[SonicError], expected: str) -> InputConta
     """The same for a caller that closes it later."""
     check_regular(path, error, expected)
     return _open(path, error, expected)
+
+
+def open_piped(pipe: Pipe, error: type[SonicError], expected: str) -> InputContainer:
+    """Media that are still being written into a pipe, opened as soon as their kind and first stream are known.
+
+    Raises `error` for what cannot be read or ends before that.
+    """
+    try:
+        return av.open(
+            pipe,
+            options={
+                "format_whitelist": DEMUXERS,
+                "probesize": str(HEAD),
+                "analyzeduration": "0",
+            },
+            buffer_size=HEAD,
+            **_tolerant_of_tags(),
+        )
+    except (av.FFmpegError, OSError, ValueError) as problem:
+        raise error(f"What came through the pipe cannot be read: {reason(problem)}. {expected}") from problem
+
+
+class Pipe(Protocol):
+    """What is read as it comes: `read` returns at least one byte, or none at the end."""
+
+    def read(self, size: int, /) -> bytes: ...
+
+
+class HeldHead(io.RawIOBase):
+    """A pipe whose first bytes, `head`, were looked at and are read again.
+
+    Raises `error` for what is a list of files, no media or nothing.
+    """
+
+    def __init__(self, pipe: Pipe, error: type[SonicError], expected: str) -> None:
+        self._pipe = pipe
+        self.head = self._left = pipe.read(HEAD)
+        if kind := list_of_files(self.head) or other_kind(self.head):
+            raise error(f"What came through the pipe is {kind}. {expected}")
+        if not self.head:
+            raise error(f"Nothing came through the pipe. {expected}")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        part = self._left[: len(buffer)] or self._pipe.read(len(buffer))
+        self._left = self._left[len(buffer) :]
+        buffer[: len(part)] = part
+        return len(part)
 
 
 def open_numbered(folder: Path, pattern: str, fps: str) -> InputContainer:

@@ -52,6 +52,7 @@ class Console:
     def __init__(self, quiet: bool = False, as_json: bool = False) -> None:
         self.quiet = quiet
         self.as_json = as_json
+        self.stdout_is_taken = False  # by a video
         self.bar: tqdm | None = None
         self.stage = ""
         self.warnings: list[str] = []
@@ -78,7 +79,7 @@ class Console:
         """A line for the person in front of the screen."""
         if not self.quiet:
             self.close()
-            _print(text, sys.stderr if self.as_json else sys.stdout)
+            _print(text, sys.stderr if self.as_json or self.stdout_is_taken else sys.stdout)
 
     def confirm(self, question: str) -> bool | None:
         """Whether the person answers yes; None when nobody can be asked."""

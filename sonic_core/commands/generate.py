@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ..portrait.portrait import Portrait
     from .console import Console
 
+PIPE = Path("-")
 HELP = "make a talking video from a picture and a recording"
 
 
@@ -32,7 +33,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--output",
         type=Path,
         metavar="FILE.mp4",
-        help="The video to make: .mp4, .webm, .mov, .gif, or .png for a folder of pictures. Only --estimate needs none.",
+        help="The video to make: .mp4, .webm, .mov, .gif, or .png for a folder of pictures; - with --audio - writes fragmented mp4 "
+        "to stdout while the sound arrives. Only --estimate needs none.",
     )
     add_common_arguments(parser)
 
@@ -62,6 +64,10 @@ def add_frame_rate(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, console: Console) -> dict[str, Any]:
+    if PIPE in (args.audio, args.output):
+        from .piping import speak_through_pipes
+
+        return speak_through_pipes(args, console)
     if args.output is None and not args.estimate:
         raise SettingsError("--output is missing: name the video to make.")
     return make_video(args, console)
