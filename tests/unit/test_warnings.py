@@ -46,6 +46,14 @@ def test_a_face_that_is_hardly_a_persons_is_a_warning(engine):
     assert "hardly looks like a person" in warning
 
 
+@pytest.mark.parametrize(("yaw", "told"), [(-39.0, True), (35.0, True), (32.0, False)])
+def test_a_head_turned_too_far_is_a_warning(engine, yaw, told):
+    portrait = load_portrait(PORTRAIT)
+    turned = replace(portrait, report=replace(portrait.report, yaw=yaw))
+    warnings = engine.prepare(turned, silence(), Settings(min_resolution=256)).warnings
+    assert any("corners of the mouth tear" in warning for warning in warnings) == told
+
+
 def test_a_picture_that_can_do_everything_has_no_warnings(engine):
     assert engine.prepare(load_portrait(PORTRAIT), silence(), Settings(min_resolution=256)).warnings == ()
 

@@ -19,7 +19,7 @@ from ...frames_ahead import drawn_ahead
 from ...hearing.encoder_choice import DEFAULT_ENCODER
 from ...portrait.framing import frame_portrait
 from ...portrait.portrait import Portrait
-from ...portrait.quality import person_doubted
+from ...portrait.quality import person_doubted, turned_too_far
 from ...progress import Progress, ignore
 from ...runtime.network import TORCH
 from ...settings import Settings
@@ -177,5 +177,4 @@ class LiteEngine(Engine):
 
 def _doubts(portrait: Portrait) -> tuple[str, ...]:
     """What is known of the face before it is drawn."""
-    doubt = person_doubted(portrait.report)
-    return (doubt,) if doubt else ()
+    return tuple(filter(None, (person_doubted(portrait.report), turned_too_far(portrait.report))))
