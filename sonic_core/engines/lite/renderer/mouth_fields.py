@@ -20,6 +20,8 @@ CORNER_SHARE = 0.42  # of the jaw drop that the mouth corners follow
 ROUND_WIDTHS = (0.86, 0.73, 0.60)
 ROUND_FIELDS = tuple((f"round_jaw_{i}", f"round_rest_{i}") for i in range(len(ROUND_WIDTHS)))
 REST_LOWER_SHARE = 0.62  # of the picture's own opening that the lower lip closes
+# A mouth pictured open by more than this share of its half width stretches and smiles less, down to 1 - ROUND_HELD; smiles reach 0.31.
+ROUND_OPENING, ROUND_HELD = 0.34, 0.75
 CHIN_SHARE = 0.80  # of the jaw drop that the chin follows; with 1 the lower face looks like a snout
 UPPER_LIP_RISE = -0.09  # share of the jaw drop by which the upper lip rises
 LOWER_LIP_LOWERED, UPPER_LIP_RAISED = 0.10, 0.085  # at lowdep = 1 and upraise = 1, IOD
@@ -195,6 +197,8 @@ def _corners(layer: MouthLayer, mouth: MouthShape, head: HeadFrame) -> dict[str,
     """Stretch: corners apart, lips a bit thinner.  Smile: corners apart and up, cheeks follow."""
     iod = mouth.iod
     amount = float(np.clip(0.105 - 0.35 * (mouth.half_width / iod - 0.42), 0.035, 0.105)) * iod
+    # The steep inner corners of a round opening tear when they are drawn apart.
+    amount *= 1 - ROUND_HELD * float(smoothstep((mouth.gap.max() / mouth.half_width - ROUND_OPENING) / 0.2))
     beyond = layer.reach - 1
     outward = np.sign(layer.u) * np.where(layer.reach < 1, layer.reach**1.4, np.exp(-((beyond / 0.8) ** 2)))
     near = np.exp(-((layer.distance / 0.55) ** 2))

@@ -18,7 +18,10 @@ EDGE, LEAST_EDGE = 0.014, 1.2  # IOD and px
 FADE_BELOW = 0.8  # edges above the lower lip over which the cut-out fades
 HANG, HANG_EASE = 0.16, 0.06  # above the upper lip, to which its first row goes on, and the ease there
 GAP, GAP_FLOOR = 2.2, 0.2  # edges of opening to be full, of which this share is none
-CORNER_EASE = 0.12  # half widths of the mouth
+# The outermost column that surely shows the inside is open by this share of the largest opening, and by so many edges.  How far it goes
+# on beside that, over which it then ends and over which it darkens (half widths of the mouth), and by how much.
+LAST_COLUMN, LAST_EDGES = 0.3, 2.6
+CHEEK_REACH, CHEEK_EASE, CHEEK_DARKENS, CHEEK_SHADE = 0.6, 0.3, 0.2, 0.8
 RESTING_REACH, RESTING_SIDES = 3, 1.05  # edges beyond the lips, half widths to the sides: the untouched pixels
 JAW_EASE = 0.06  # between what stays with the skull and what goes with the jaw
 
@@ -57,13 +60,19 @@ def cut_interior(
         return None
     edge = max(LEAST_EDGE, EDGE * mouth.iod)
     a, b = mouth.frame.to_local(positions[..., 0], positions[..., 1])
-    upper, lower, side = mouth.at(mouth.upper, a), mouth.at(mouth.lower, a), np.abs(mouth.relative(a))
+    side = np.abs(mouth.relative(a))
+    # Lips that stretch show what lies beside it: its last column goes on, into the dark of the cheeks.
+    shown = mouth.a[mouth.gap > max(LAST_COLUMN * mouth.gap.max(), LAST_EDGES * edge)]
+    sure = np.clip(a, shown[0], shown[-1]) if len(shown) else a
+    beyond = np.abs(a - sure) / mouth.half_width
+    upper, lower = mouth.at(mouth.upper, sure), mouth.at(mouth.lower, sure)
 
     first_row = np.minimum(upper + edge, (upper + lower) / 2)
-    color = to_linear(sample_linear(image, *mouth.frame.to_image(a, np.maximum(b, first_row))))
+    color = to_linear(sample_linear(image, *mouth.frame.to_image(sure, np.maximum(b, first_row))))
+    color *= (1 - CHEEK_SHADE * smoothstep(beyond / CHEEK_DARKENS))[..., None]
     cover = np.clip((lower - FADE_BELOW * edge - b) / (FADE_BELOW * edge), 0, 1)
     cover *= smoothstep((b - upper + HANG * mouth.iod) / (HANG_EASE * mouth.iod))
-    cover *= smoothstep((lower - upper) / (GAP * edge) - GAP_FLOOR) * smoothstep((1 - side) / CORNER_EASE)
+    cover *= smoothstep((lower - upper) / (GAP * edge) - GAP_FLOOR) * smoothstep((CHEEK_REACH - beyond) / CHEEK_EASE)
 
     split = _lower_teeth(image, mouth) if mouth.wide_open else None
     jaw = None
