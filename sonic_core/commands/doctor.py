@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import __version__
-from ..engines.declaration import Declaration
+from ..engines.declaration import RUNTIME, Declaration
 from ..engines.registry import DEFAULT_ENGINE, declaration, declarations
 from ..system_libraries import cure
 from .demo import PORTRAIT, SPEECH
@@ -72,6 +72,7 @@ def run(args: argparse.Namespace, console: Console) -> dict[str, Any]:
         SPEED_KEY: speed,
         "problems": problems,
     }
+    report["onnx"] = onnx_state()
     report["works"] = what_works(report)
     for line in describe(report):
         console.say(line)
@@ -145,6 +146,24 @@ def weights_of(engine: Declaration) -> dict[str, Any]:
     }
 
 
+def onnx_state() -> str:
+    """What the onnx runtime still lacks here, in a sentence."""
+    from ..engines.registry import load_engine
+    from ..errors import SonicError
+    from ..portrait.networks import load_networks
+    from ..runtime.network import ONNX
+    from ..runtime.onnx_network import COMMAND, INSTALL
+
+    if installed_version("onnxruntime") is None:
+        return f"--runtime onnx (starts sooner, without PyTorch) is not installed: {INSTALL}"
+    try:
+        load_networks(ONNX)
+        load_engine(**{RUNTIME: ONNX})
+    except SonicError:
+        return f"--runtime onnx lacks networks exported from these weights. Make them: {COMMAND}"
+    return "--runtime onnx is ready: the networks are exported and fit."
+
+
 def has_h264() -> bool:
     import av
 
@@ -179,7 +198,7 @@ def what_works(report: dict[str, Any]) -> list[str]:
         "It needs no GPU and nothing to download. "
         f"It draws {report[SPEED_KEY]:.0f} frames a second at {SPEED_SIZE} px; a video shows {default.fps:g}."
     )
-    return [works, *(state_of(engine, report) for engine in with_weights())]
+    return [works, report["onnx"], *(state_of(engine, report) for engine in with_weights())]
 
 
 def state_of(engine: Declaration, report: dict[str, Any]) -> str:
