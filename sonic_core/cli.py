@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
+from pathlib import Path
 from types import ModuleType
 from typing import Any, NoReturn
 
@@ -18,6 +19,7 @@ from .commands.console import BarsAndWarnings, Console
 from .commands.signals import INTERRUPTED, signals_interrupt
 from .commands.streams import unbreakable_streams
 from .errors import SettingsError, SonicError
+from .paths import checked_path
 from .system_libraries import plain_import_errors
 
 OK, ERROR, USAGE = 0, 1, 2
@@ -38,10 +40,23 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _main(given: Sequence[str]) -> int:
     prepare_process()
     commands = {name: import_module(f".commands.{name}", __package__) for name in COMMANDS}
-    args = make_parser(commands, Console(as_json="--json" in given)).parse_args(given)
+    parser = make_parser(commands, Console(as_json="--json" in given))
+    args = parser.parse_args(given)
+    check_paths(args, parser)
     console = Console(args.quiet, args.json)
     with logging_to_console(console, args.debug):
         return run(commands[args.command], args, console)
+
+
+def check_paths(args: argparse.Namespace, parser: Parser) -> None:
+    """Wrong usage where an option names a path that no file can have."""
+    for name, value in vars(args).items():
+        for path in value if isinstance(value, list) else [value]:
+            if isinstance(path, Path):
+                try:
+                    checked_path(path, name)
+                except SettingsError as error:
+                    parser.error(str(error))
 
 
 def prepare_process() -> None:

@@ -16,6 +16,7 @@ from .errors import SettingsError
 from .media.encoding import Encoding
 from .media.labels import Labels
 from .media.provenance import Provenance
+from .paths import checked_path
 from .settings import Settings
 from .smoothing.choice import Smoothing
 
@@ -77,7 +78,7 @@ class Job:
     def __post_init__(self) -> None:
         for name in ("picture", "recording", "output"):
             value = getattr(self, name)
-            object.__setattr__(self, name, None if value is None else Path(value))
+            object.__setattr__(self, name, None if value is None else checked_path(Path(value), name))
         object.__setattr__(self, "options", self.declaration.checked_options(self.options))
         if self.picture_frame is not None and self.picture_frame < 0:
             raise SettingsError(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..engines.registry import declarations
+from ..errors import ModelMissingError
 from .engine_options import add_models_folder, searched_folders
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ def run(args: argparse.Namespace, console: Console) -> dict[str, Any]:
     from ..models.convert import convert_file, convert_found
 
     if args.files:
+        if missing := [str(path) for path in args.files if not path.is_file()]:
+            raise ModelMissingError(f"{', '.join(missing)}: no such file. Give weights as .pth, .pt, .pkl or .bin.")
         done = [(path, convert_file(path, path.with_suffix(".safetensors"), args.half)) for path in args.files]
     else:
         weights = [file for engine in declarations() for file in engine.weights]

@@ -158,6 +158,8 @@ def _parsed(text: str, where: str) -> Any:
         return json.loads(text)
     except json.JSONDecodeError as error:
         raise SettingsError(f"{where} is no JSON ({error.msg}, column {error.colno}).") from error
+    except ValueError as error:  # a number of thousands of digits
+        raise SettingsError(f"{where} holds a value that cannot be read ({error}).") from error
     except RecursionError as error:
         raise SettingsError(f"{where} is nested too deeply; expected an object per clip.") from error
 
