@@ -22,9 +22,9 @@ from .intake import Intake, Sound
 MOST_STEPS = 4
 FADE = 0.005
 """s over which sound is faded where it is cut off, so that it does not click."""
-CUSHION, LARGEST_CUSHION = 0.02, 0.2
+CUSHION, LARGEST_CUSHION = 0.01, 0.2
 """s of sound that are kept back against late packets; more after every gap, less again with time."""
-CUSHION_KEPT = 0.98
+CUSHION_KEPT = 0.95
 """Share of the cushion beyond the smallest that is left after a step without a gap."""
 
 

@@ -23,7 +23,7 @@ from .stats import LiveStats, Measured
 
 MOST_LEAD = 0.06
 """s before a frame is due at which its making begins at the earliest: the later, the newer its sound."""
-LEAD_KEPT = 0.98
+LEAD_KEPT = 0.9
 """Share of the longest time that a frame took which is still allowed for after a quicker one."""
 SKIPPED_IN_A_ROW = 4  # frames: even the slowest machine shows one in five
 HURRIED_FROM = 0.2  # s of lateness
@@ -75,7 +75,7 @@ class LiveSession:
         self._measured = Measured()
         self._closed = threading.Event()
         self._start: float | None = None
-        self._leads = {True: 0.0, False: 0.0}  # by whether a step is heard for the frame
+        self._leads = {True: 0.03, False: 0.015}  # by whether a step is heard for the frame
         self._skipped = 0
 
     @property
