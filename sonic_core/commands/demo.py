@@ -6,15 +6,13 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..samples import PORTRAIT, SPEECH
 from .generate import add_common_arguments, make_video
 
 if TYPE_CHECKING:
     from .console import Console
 
 HELP = "make sonic_demo.mp4 from the bundled picture and recording"
-SAMPLES = Path(__file__).parents[1] / "samples"
-PORTRAIT = SAMPLES / "portrait.png"
-SPEECH = SAMPLES / "speech.wav"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

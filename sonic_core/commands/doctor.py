@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 from .. import __version__
 from ..engines.declaration import RUNTIME, Declaration
 from ..engines.registry import DEFAULT_ENGINE, declaration, declarations
+from ..samples import PORTRAIT, SPEECH
 from ..system_libraries import cure
-from .demo import PORTRAIT, SPEECH
 
 if TYPE_CHECKING:
     from .console import Console

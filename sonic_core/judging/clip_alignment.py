@@ -21,7 +21,8 @@ from ..media.remux import (
     sound_left_out,
     tracks_left_out,
 )
-from ..media.timeline import Timeline, read_frames_at, read_shown_frames, read_sound, read_timeline
+from ..media.timed_sound import read_sound
+from ..media.timeline import Timeline, read_frames_at, read_shown_frames, read_timeline
 from ..progress import Progress, ignore
 from . import syncnet
 from .alignment import DEFAULT_TOLERANCE_MS, METHODS, MIN_FOUND, MIN_SECONDS, SyncReport, compare, plan_correction

@@ -14,7 +14,8 @@ from ..hearing.encoder_choice import load_encoder
 from ..hearing.heard_opening import MEASURING, opening_of
 from ..hearing.lip_motion import RATE as STATES_PER_SECOND
 from ..hearing.lip_reader import Articulation, load_lip_reader, read_lips
-from ..media.timeline import Timeline, read_sound
+from ..media.timed_sound import read_sound
+from ..media.timeline import Timeline
 from ..progress import Progress, ignore
 from .audio_opening import CURVE_RATE
 from .quality_report import HeardSpeech

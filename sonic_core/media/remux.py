@@ -21,7 +21,8 @@ from .muxing import MP4, WEBM, Container, encode_all
 from .muxing import opened as opened_output
 from .pending_file import PendingFile, beside, plain_output_errors
 from .picture_track import PictureTrack
-from .timeline import Timeline, opened, picture_of, read_sound, sound_of
+from .timed_sound import read_sound
+from .timeline import Timeline, opened, picture_of, sound_of
 
 MOV = Container("mov", MP4.codecs, MP4.audio_codecs, MP4.options)
 MATROSKA = Container("matroska", ("h264", "hevc", "av1", "vp9"), ("aac", "mp3", "opus"))

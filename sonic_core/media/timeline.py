@@ -1,4 +1,4 @@
-"""Picture and sound of any video file on one clock: when every frame is shown, and the sound from the first frame on, piece by piece."""
+"""Picture and sound of any video file on one clock: when every frame is shown, and the frames at any times."""
 
 from __future__ import annotations
 
@@ -17,9 +17,6 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from .. import opening
-from ..audio.channels import cancels
-from ..audio.part import frame_samples
-from ..audio.waveform import unit_float
 from ..decoding import TolerantDecoder
 from ..errors import AudioError, OutputError
 from ..frames import Frame, FrameStream
@@ -38,8 +35,6 @@ UNSPECIFIED, HD = 2, 1280
 """Colour matrix by its number in H.273; px of the longer side."""
 LONGEST_GAP = 600.0
 """s; a longer hole in the time stamps is no pause but damage."""
-GAP = 0.05
-"""s; a hole in the sound's time stamps that is filled with silence. Smaller ones are rounding of the container."""
 
 
 @dataclass(frozen=True)
@@ -179,75 +174,7 @@ def _frames_at(timeline: Timeline, times: NDArray[np.float64], width: int, heigh
         yield picture
 
 
-def read_sound(timeline: Timeline, rate: int | None = None, mono: bool = False) -> Iterator[NDArray[np.float32]]:
-    """Float32 blocks `[channels, n]` of the sound from the first frame to the end of sound; silence fills what is missing.
-
-    rate: another sample rate than the file's own.  mono: the mean of the channels, `[1, n]`.
-    """
-    resampler = None
-    if rate is not None and rate != timeline.rate:
-        count = 1 if mono else timeline.channels
-        resampler = av.AudioResampler(format="fltp", layout=_LAYOUTS.get(count, timeline.layout), rate=rate)
-    mixing = _RunningMix()
-    for block in _continuous_sound(timeline):
-        block = mixing(block) if mono else block
-        if resampler is None:
-            yield block
-            continue
-        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(block), "fltp", resampler.layout.name)
-        frame.sample_rate = timeline.rate
-        yield from (unit_float(made.to_ndarray()) for made in resampler.resample(frame))
-    if resampler is not None:
-        yield from (unit_float(made.to_ndarray()) for made in resampler.resample(None))
-
-
-_LAYOUTS = {1: "mono", 2: "stereo"}
-
-
-class _RunningMix:
-    """`[channels, n]` -> `[1, n]`: the mean, or the louder channel as soon as the sound so far cancels in the mean."""
-
-    def __init__(self) -> None:
-        self.power, self.mixed = np.zeros(2), 0.0
-
-    def __call__(self, block: NDArray[np.float32]) -> NDArray[np.float32]:
-        mean = block.mean(axis=0, keepdims=True)
-        if len(block) != 2:
-            return mean
-        self.power += (block.astype(np.float64) ** 2).sum(axis=1)
-        self.mixed += float((mean.astype(np.float64) ** 2).sum())
-        if not cancels(self.power, self.mixed):
-            return mean
-        return block[[int(self.power.argmax())]]
-
-
-def _continuous_sound(timeline: Timeline) -> Iterator[NDArray[np.float32]]:
-    """Blocks at the file's own rate, laid end to end from the first frame's time on."""
-    position = 0
-    with opened(timeline.path) as container:
-        stream = sound_of(container, timeline.path)
-        for frame in _tolerant(container, stream):
-            if frame.sample_rate != timeline.rate or frame.layout.nb_channels != timeline.channels:
-                raise AudioError(
-                    f"The sound of {timeline.path.name} changes its rate or channels after {position / timeline.rate:.1f} s. "
-                    "Convert the video first."
-                )
-            block = np.nan_to_num(unit_float(frame_samples(frame)), posinf=0.0, neginf=0.0)
-            place = position if frame.time is None else round((frame.time - timeline.zero) * timeline.rate)
-            missing = place - position
-            if missing > GAP * timeline.rate or (position == 0 and missing > 0):
-                position += missing
-                while missing > 0:
-                    yield np.zeros((timeline.channels, min(missing, timeline.rate)), np.float32)
-                    missing -= timeline.rate
-            elif missing < -GAP * timeline.rate or (position == 0 and missing < 0):
-                block = block[:, -missing:]
-            position += block.shape[1]
-            if block.shape[1]:
-                yield block
-
-
-def _tolerant(container: InputContainer, stream: AudioStream | VideoStream) -> Iterator[Any]:
+def tolerant(container: InputContainer, stream: AudioStream | VideoStream) -> Iterator[Any]:
     """Decoded frames, of the stream's kind; a warning counts what is damaged."""
     decoder = TolerantDecoder(container, stream)
     yield from decoder
@@ -262,7 +189,7 @@ def _decoded(timeline: Timeline, width: int, height: int):
         stream = picture_of(container, timeline.path)
         stream.thread_type = "AUTO"
         stream.codec_context.thread_count = share_of_cores()  # 0: FFmpeg's own choice
-        for index, frame in enumerate(_tolerant(container, stream)):
+        for index, frame in enumerate(tolerant(container, stream)):
             time = frame.time if frame.time is not None else index / timeline.fps + timeline.zero
             yield time - timeline.zero, lambda frame=frame: _upright(frame, width, height)
 
@@ -291,7 +218,7 @@ def _quarter_turns(frame: av.VideoFrame) -> int:
 
 def _is_turned(path: Path) -> bool:
     with opened(path) as container:
-        first = next(_tolerant(container, picture_of(container, path)), None)
+        first = next(tolerant(container, picture_of(container, path)), None)
         return first is not None and _quarter_turns(first) % 2 == 1
 
 

@@ -26,7 +26,6 @@ from numpy.typing import NDArray
 
 from sonic_core.audio.clip import AudioClip
 from sonic_core.audio.loading import load_audio
-from sonic_core.commands.demo import PORTRAIT
 from sonic_core.curves import gaussian
 from sonic_core.engines.registry import load_engine
 from sonic_core.hearing.encoder_choice import load_encoder
@@ -41,6 +40,7 @@ from sonic_core.media.remux import replace_sound
 from sonic_core.media.timeline import read_timeline
 from sonic_core.pipeline import Loaded, generate
 from sonic_core.portrait.analysis import load_portrait
+from sonic_core.samples import PORTRAIT
 from sonic_core.settings import Settings
 from sonic_core.threads import one_thread
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from sonic_core.cli import prepare_process
-from sonic_core.commands.demo import PORTRAIT, SPEECH
+from sonic_core.samples import PORTRAIT, SPEECH
 
 ROOT = Path(__file__).parents[2]
 

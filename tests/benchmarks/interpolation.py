@@ -13,8 +13,8 @@ from sonic_core.between.flow_interpolation import flow_between
 from sonic_core.between.interpolation import interpolated
 from sonic_core.between.rife import IFNet
 from sonic_core.between.rife_interpolation import rife_between
-from sonic_core.commands.demo import PORTRAIT, SPEECH
 from sonic_core.frames import Frame, FrameStream
+from sonic_core.samples import PORTRAIT, SPEECH
 
 from .table import Row
 

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from sonic_core.audio.clip import AudioClip
 from sonic_core.audio.loading import load_audio
-from sonic_core.commands.demo import PORTRAIT
 from sonic_core.engines.lite.engine import LiteEngine
 from sonic_core.frames import FrameStream
 from sonic_core.hearing.heard_opening import heard_opening
@@ -26,6 +25,7 @@ from sonic_core.judging.audio_opening import CURVE_RATE, predict_opening
 from sonic_core.judging.face_tracker import MeshTracker
 from sonic_core.judging.mouth_track import MouthTrack, track_mouth
 from sonic_core.portrait.analysis import load_portrait
+from sonic_core.samples import PORTRAIT
 from sonic_core.settings import Settings
 
 from .table import Row

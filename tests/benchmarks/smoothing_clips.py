@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from sonic_core.audio.clip import AudioClip
 from sonic_core.audio.loading import load_audio
-from sonic_core.commands.demo import PORTRAIT, SPEECH
 from sonic_core.engines.lite.engine import LiteEngine
 from sonic_core.portrait.analysis import load_portrait
+from sonic_core.samples import PORTRAIT, SPEECH
 from sonic_core.settings import Settings
 
 Frames = NDArray[np.uint8]

@@ -9,9 +9,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from sonic_core.commands.demo import PORTRAIT
 from sonic_core.frames import FrameStream
 from sonic_core.media.writer import write_video
+from sonic_core.samples import PORTRAIT
 
 from .table import Row
 

@@ -13,9 +13,9 @@ import pytest
 from comfy_server import ROOT, free_port, wait_until_up
 
 from sonic_core.cli import main
-from sonic_core.commands.demo import PORTRAIT, SPEECH
 from sonic_core.jobs.ledger import Ledger
 from sonic_core.media.probe import probe
+from sonic_core.samples import PORTRAIT, SPEECH
 
 WORKFLOW = ROOT / "example_workflows" / "fast.json"
 

@@ -111,7 +111,8 @@ def sound(path: Path) -> None:
 
 def clip(path: Path) -> None:
     """All that align and report read of a clip: its clock, its pictures, its sound."""
-    from sonic_core.media.timeline import read_shown_frames, read_sound, read_timeline
+    from sonic_core.media.timed_sound import read_sound
+    from sonic_core.media.timeline import read_shown_frames, read_timeline
 
     timeline = read_timeline(path)
     for _, _ in zip(read_shown_frames(timeline)[0], range(40), strict=False):

@@ -11,7 +11,8 @@ from sonic_core.audio.channels import mono_gains
 from sonic_core.audio.loading import clip_from_waveform, load_audio
 from sonic_core.audio.resampling import to_mono_16k
 from sonic_core.errors import AudioError
-from sonic_core.media.timeline import read_sound, read_timeline
+from sonic_core.media.timed_sound import read_sound
+from sonic_core.media.timeline import read_timeline
 
 RATE = 48_000
 

@@ -15,10 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from sonic_core.commands.demo import PORTRAIT, SPEECH
 from sonic_core.jobs.ledger import WORK, Ledger
 from sonic_core.jobs.store import NAME
 from sonic_core.media.probe import probe
+from sonic_core.samples import PORTRAIT, SPEECH
 
 ROOT = Path(__file__).parents[2]
 SHORT = ("--duration", "0.4", "--length-policy", "trim", "--min-resolution", "256", "--skip-measuring")

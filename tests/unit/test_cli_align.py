@@ -14,7 +14,6 @@ from media_samples import aac_file, chirp, decoded_samples, marked_as_signed, mo
 
 from sonic_core import cli
 from sonic_core.audio.loading import load_audio
-from sonic_core.commands.demo import PORTRAIT, SPEECH
 from sonic_core.engines.registry import load_engine
 from sonic_core.frames import FrameStream
 from sonic_core.job import Job
@@ -26,6 +25,7 @@ from sonic_core.media.reader import read_frames
 from sonic_core.media.writer import write_video
 from sonic_core.pipeline import Loaded, generate
 from sonic_core.portrait.analysis import load_portrait
+from sonic_core.samples import PORTRAIT, SPEECH
 from sonic_core.settings import Settings
 
 SECONDS = 4.0

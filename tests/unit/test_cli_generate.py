@@ -16,8 +16,8 @@ import pytest
 
 from sonic_core import cli
 from sonic_core.audio.loading import load_audio
-from sonic_core.commands.demo import PORTRAIT, SPEECH
 from sonic_core.media.probe import probe
+from sonic_core.samples import PORTRAIT, SPEECH
 
 ROOT = Path(__file__).parents[2]
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from sonic_core.commands.demo import PORTRAIT, SPEECH
 from sonic_core.errors import SettingsError
 from sonic_core.jobs.ledger import Ledger
 from sonic_core.jobs.plan import check, planned
 from sonic_core.jobs.table import Row
+from sonic_core.samples import PORTRAIT, SPEECH
 
 GOOD = {"image": str(PORTRAIT), "audio": str(SPEECH)}
 

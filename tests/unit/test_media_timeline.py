@@ -10,7 +10,8 @@ from media_samples import chirp, decoded_frames, decoded_samples, moving_picture
 
 from sonic_core.errors import OutputError
 from sonic_core.media.remux import cut_to, in_decoding_order, replace_picture, replace_sound
-from sonic_core.media.timeline import read_frames_at, read_shown_frames, read_sound, read_timeline
+from sonic_core.media.timed_sound import read_sound
+from sonic_core.media.timeline import read_frames_at, read_shown_frames, read_timeline
 from sonic_core.media.writer import write_video
 
 

@@ -17,12 +17,12 @@ import pytest
 from fake_comfyui import DEFINITIONS, FakeComfyUI
 
 from sonic_core.cli import main
-from sonic_core.commands.demo import PORTRAIT, SPEECH
 from sonic_core.errors import SettingsError
 from sonic_core.frames import FrameStream
 from sonic_core.jobs.comfy_workflow import Workflow
 from sonic_core.media.probe import probe
 from sonic_core.media.writer import write_video
+from sonic_core.samples import PORTRAIT, SPEECH
 
 ROOT = Path(__file__).parents[2]
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="stops processes by signals")

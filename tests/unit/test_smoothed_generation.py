@@ -9,7 +9,6 @@ import pytest
 
 from sonic_core import cli
 from sonic_core.audio.loading import load_audio
-from sonic_core.commands.demo import PORTRAIT, SPEECH
 from sonic_core.engines.lite.declaration import LITE
 from sonic_core.engines.lite.engine import LiteEngine
 from sonic_core.frames import FrameStream
@@ -17,6 +16,7 @@ from sonic_core.job import Job
 from sonic_core.media.probe import probe
 from sonic_core.pipeline import Loaded, generate
 from sonic_core.portrait.analysis import load_portrait
+from sonic_core.samples import PORTRAIT, SPEECH
 from sonic_core.settings import Settings
 from sonic_core.smoothing.choice import Smoothing
 
