@@ -25,10 +25,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sonic_core.audio.loading import load_audio
-from sonic_core.commands.demo import PORTRAIT, SPEECH
 from sonic_core.judging.retiming import Correction, retimed_sound
 from sonic_core.media.remux import cut_to, replace_sound
-from sonic_core.media.timeline import Timeline, read_sound, read_timeline
+from sonic_core.media.timed_sound import read_sound
+from sonic_core.media.timeline import Timeline, read_timeline
+from sonic_core.samples import PORTRAIT, SPEECH
 
 from .table import Row, markdown
 

@@ -80,7 +80,8 @@ def late_clip(folder) -> Path:
     """The bundled picture with the bundled sentence 200 ms late; a shorter clip would not be trusted."""
     from sonic_core.judging.retiming import Correction, retimed_sound
     from sonic_core.media.remux import cut_to, replace_sound
-    from sonic_core.media.timeline import read_sound, read_timeline
+    from sonic_core.media.timed_sound import read_sound
+    from sonic_core.media.timeline import read_timeline
 
     made = folder / "spoken.mp4"
     spoken = ("generate", "--image", PICTURE, "--audio", SPEECH, *SMALL[2:], "--output", str(made))
