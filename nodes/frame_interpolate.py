@@ -13,6 +13,7 @@ from . import host
 from .convert import clip_from_audio, frames_from_images, images_from_frames
 from .host import io
 from .interpolation_inputs import interpolator_named
+from .told import told_errors
 
 
 class FrameInterpolate(io.ComfyNode):
@@ -59,6 +60,7 @@ class FrameInterpolate(io.ComfyNode):
         )
 
     @classmethod
+    @told_errors
     def execute(
         cls,
         images: Tensor,

@@ -24,6 +24,7 @@ from .playable import playable
 from .report import warning_lines
 from .setting_inputs import INFERENCE, LATER_INFERENCE, LATER_PREPARE, PREPARE, later_setting_inputs, setting_inputs
 from .threads import threads_for
+from .told import told, told_errors
 from .transparency_inputs import background_inputs
 
 SHOWN = {"seed", "emotion", "framing", "aspect"}
@@ -85,6 +86,7 @@ class Generate(io.ComfyNode):
         )
 
     @classmethod
+    @told_errors
     def execute(
         cls,
         image: Tensor,
@@ -102,7 +104,7 @@ class Generate(io.ComfyNode):
         model = load_engine(DEFAULT_ENGINE) if model is None else model
         check_model(model)
         job = job_from(widgets, model.name)
-        progress = host.progress({"portrait": 3, "audio": 1, "sampling": 2, "rendering": 2, "encoding": 92})
+        progress = host.progress({"portrait": 3, "audio": 1, "sampling": 2, "rendering": 2, "encoding": 92}, words=True)
         clip = clip_from_audio(audio)
         picture, notes = picture_from_images(image)
         picture = with_transparency(picture, transparency)
@@ -118,7 +120,7 @@ class Generate(io.ComfyNode):
         with threads_for(model):
             made = generate(job, loaded, progress, kept)
         shown = playable(made.path, clip, progress)
-        report = "\n".join((*warning_lines(made.warnings), *notes, *made.notes, *portrait.report.advice))
+        report = told("\n".join((*warning_lines(made.warnings), *notes, *made.notes, *portrait.report.advice)))
         return io.NodeOutput(
             host.video_from_file(shown or made.path),
             str(made.path),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ..sonic_core.errors import ModelMissingError, OutputError, SettingsError
+from ..sonic_core.words.catalogue import known, system_language, translated
 from .progress import WholeNodeProgress
 
 __all__ = ["ComfyExtension", "io"]
@@ -29,6 +30,7 @@ SonicPredata = io.Custom("SONIC_PORTRAIT_PREDATA")  # another Sonic pack has SON
 
 MODEL_FOLDER = "sonic"  # the key and folder that users of the other Sonic pack have already
 PROGRESS_STEPS = 1000
+LANGUAGE_SETTING = "sonic-portrait.language"  # what the editor speaks when it follows the browser and has saved nothing
 
 AnyInput = TypeVar("AnyInput", bound=io.Input)
 
@@ -153,6 +155,18 @@ def workflow_tags(hidden: Any) -> dict[str, str]:
 # What a node shows
 
 
+def language() -> str:
+    """Of the editor, as its settings say on this server; else of the system."""
+    folder = Path(folder_paths.get_user_directory())
+    saved = folder / "default" / "comfy.settings.json"
+    try:
+        settings = json.loads(saved.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        settings = {}
+    named = [settings.get(key) for key in (LANGUAGE_SETTING, "Comfy.Locale")] if isinstance(settings, dict) else []
+    return next((known(name) for name in named if isinstance(name, str) and name), system_language())
+
+
 def video_preview(path: Path, subfolder: str, shown: Path | None = None, text: str = "") -> dict[str, Any]:
     """The `ui` of a finished video: a player on the node (the form that classic canvas and Nodes 2.0 both understand).
 
@@ -193,10 +207,11 @@ def video_from_file(path: Path) -> Any:
 # Progress
 
 
-def progress(stages: Mapping[str, float], preview: bool = False) -> WholeNodeProgress:
+def progress(stages: Mapping[str, float], preview: bool = False, words: bool = False) -> WholeNodeProgress:
     """Progress over the whole work of a node; every report is a place where Cancel takes effect.
 
-    stages: the stages that report and their share of the time.  preview: show pictures of the state on the node.
+    stages: the stages that report and their share of the time.  preview: show pictures of the state on the node.  words: tell stage,
+    count and time left on the node.
     """
     bar = comfy.utils.ProgressBar(PROGRESS_STEPS)
 
@@ -204,4 +219,21 @@ def progress(stages: Mapping[str, float], preview: bool = False) -> WholeNodePro
         shown = ("JPEG", Image.fromarray(picture), None) if picture is not None else None
         bar.update_absolute(round(share * PROGRESS_STEPS), PROGRESS_STEPS, shown)
 
-    return WholeNodeProgress(stages, show, comfy.model_management.throw_exception_if_processing_interrupted, preview)
+    tell = _progress_text() if words else None
+    return WholeNodeProgress(
+        stages, show, comfy.model_management.throw_exception_if_processing_interrupted, preview, tell
+    )
+
+
+def _progress_text() -> Callable[[str], None] | None:
+    """What writes a line on the node that is running; None where the host has no such line."""
+    try:
+        from comfy_execution.utils import get_executing_context
+        from server import PromptServer
+    except ImportError:
+        return None
+    context, server = get_executing_context(), getattr(PromptServer, "instance", None)
+    if context is None or server is None or not hasattr(server, "send_progress_text"):
+        return None
+    spoken = language()
+    return lambda text: server.send_progress_text(translated(text, spoken), context.node_id)

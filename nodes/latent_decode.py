@@ -10,6 +10,7 @@ from . import host
 from .convert import audio_from_clip, check_same_engine, images_and_masks, latents_from
 from .host import io
 from .threads import threads_for
+from .told import told_errors
 from .transparency_inputs import KEPT, WHITE, transparent_parts_input
 
 
@@ -47,6 +48,7 @@ class LatentDecode(io.ComfyNode):
         )
 
     @classmethod
+    @told_errors
     def execute(
         cls, model: Engine, predata: Conditioning, latent: Mapping[str, Any], transparent_parts: str = WHITE
     ) -> io.NodeOutput:

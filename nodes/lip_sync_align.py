@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -35,6 +35,7 @@ from .convert import (
     images_from_picture,
 )
 from .host import advanced, io
+from .told import told, told_errors
 
 MEASURE_ONLY = "measure_only"
 
@@ -94,6 +95,7 @@ class LipSyncAlign(io.ComfyNode):
         )
 
     @classmethod
+    @told_errors
     def execute(
         cls,
         images: Tensor,
@@ -113,13 +115,15 @@ class LipSyncAlign(io.ComfyNode):
                 return shown(images, audio, report, None, report_line(report))
             aligned = align(frames, clip, report, method, tolerance_ms)
             if aligned.correction is None:
-                return shown(images, audio, report, None, " ".join(aligned.notes))
+                return shown(images, audio, report, None, sentences(aligned.notes))
             heard = heard_within(frames.duration, aligned.audio, progress)
             after = measure_again(track, aligned, heard, loudness(aligned.audio, len(heard)))
         if aligned.frames is not frames:
             images = images_from_frames(aligned.frames, progress, "alignment")
         sound = audio if aligned.audio is clip else audio_from_clip(aligned.audio)
-        return shown(images, sound, report, after, " ".join((*aligned.notes, f"Measured again: {report_line(after)}")))
+        return shown(
+            images, sound, report, after, f"{sentences(aligned.notes)} {told('Measured again: ')}{report_line(after)}"
+        )
 
 
 def heard_within(seconds: float, clip: AudioClip, progress: Progress) -> NDArray[np.float32]:
@@ -136,4 +140,8 @@ def shown(images: Tensor, audio: Any, report: SyncReport, after: SyncReport | No
 
 
 def report_line(report: SyncReport) -> str:
-    return " ".join((f"Offset {report.offset_ms:+.0f} ms, confidence {report.confidence:.2f}.", *report.notes))
+    return sentences((f"Offset {report.offset_ms:+.0f} ms, confidence {report.confidence:.2f}.", *report.notes))
+
+
+def sentences(notes: Iterable[str]) -> str:
+    return " ".join(told(note) for note in notes)

@@ -6,6 +6,7 @@ from ..sonic_core.audio.loading import load_audio
 from . import host
 from .convert import audio_from_clip
 from .host import io
+from .told import told, told_errors
 
 
 class LoadAudio(io.ComfyNode):
@@ -54,7 +55,7 @@ class LoadAudio(io.ComfyNode):
         try:
             host.input_path(audio)
         except host.SettingsError as error:
-            return str(error)
+            return told(str(error))
         return True
 
     @classmethod
@@ -62,6 +63,7 @@ class LoadAudio(io.ComfyNode):
         return host.file_fingerprint(audio)
 
     @classmethod
+    @told_errors
     def execute(cls, audio: str, start: float = 0.0, length: float = 0.0, trim_silence: bool = False) -> io.NodeOutput:
         clip = load_audio(host.input_path(audio), start, length, trim_silence)
         return io.NodeOutput(audio_from_clip(clip), clip.duration)

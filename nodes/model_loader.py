@@ -9,6 +9,7 @@ from ..sonic_core.errors import SettingsError
 from . import host
 from .engine_inputs import AUTO, chosen_options, engine_inputs
 from .host import io
+from .told import told, told_errors
 
 
 class ModelLoader(io.ComfyNode):
@@ -51,9 +52,10 @@ class ModelLoader(io.ComfyNode):
             offered = {option.name for option in its.options if option.offered}
             its.checked_options({name: value for name, value in choices.items() if name in offered and value != AUTO})
         except SettingsError as error:
-            return str(error)
+            return told(str(error))
         return True
 
     @classmethod
+    @told_errors
     def execute(cls, engine: str, **choices: Any) -> io.NodeOutput:
         return io.NodeOutput(load_engine(engine, **chosen_options(engine, choices)))

@@ -8,6 +8,7 @@ from .convert import check_same_engine, latent_from, with_settings
 from .host import io
 from .setting_inputs import INFERENCE, LATER_INFERENCE, later_setting_inputs, setting_inputs
 from .threads import threads_for
+from .told import told_errors
 
 
 class SonicInference(io.ComfyNode):
@@ -43,6 +44,7 @@ class SonicInference(io.ComfyNode):
         )
 
     @classmethod
+    @told_errors
     def execute(cls, model: Engine, predata: Conditioning, **settings: float) -> io.NodeOutput:
         check_same_engine(predata, model)
         conditioning = with_settings(predata, **settings)

@@ -20,6 +20,7 @@ from .host import io
 from .report import face_picture, report_lines
 from .setting_inputs import LATER_PREPARE, PREPARE, later_setting_inputs, setting_inputs
 from .threads import threads_for
+from .told import told, told_errors
 from .transparency_inputs import transparency_input
 
 
@@ -61,6 +62,7 @@ class SONIC_PreData(io.ComfyNode):  # noqa: N801  the name on the users' design 
         )
 
     @classmethod
+    @told_errors
     def execute(
         cls,
         model: Engine,
@@ -88,6 +90,6 @@ class SONIC_PreData(io.ComfyNode):  # noqa: N801  the name on the users' design 
         origin = Origin(portrait.digest, audio_digest(clip))
         conditioning = replace(conditioning, notes=notes + conditioning.notes, origin=origin)
         found = face_picture(conditioning)
-        text = "\n".join(report_lines(conditioning, seconds, cost))
+        text = told("\n".join(report_lines(conditioning, seconds, cost)))
         shown = host.picture_preview(found, text)
         return io.NodeOutput(conditioning, images_from_picture(found), text, ui=shown)

@@ -8,6 +8,7 @@ from ..sonic_core.smoothing import methods as smoothing
 from . import host
 from .convert import frames_from_images, images_from_frames
 from .host import io
+from .told import told_errors
 
 ANY_FPS = 25.0  # smoothing counts frames, not seconds
 
@@ -38,6 +39,7 @@ class TemporalSmooth(io.ComfyNode):
         )
 
     @classmethod
+    @told_errors
     def execute(cls, images: Tensor, method: str, strength: float) -> io.NodeOutput:
         if strength == 0:
             return io.NodeOutput(images)

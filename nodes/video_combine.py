@@ -8,7 +8,10 @@ from typing import Any
 
 from torch import Tensor
 
+from ..sonic_core.audio.clip import AudioClip
 from ..sonic_core.engines.base import Conditioning
+from ..sonic_core.errors import DurationMismatchError
+from ..sonic_core.frames import FrameStream
 from ..sonic_core.media.lengths import match_lengths
 from ..sonic_core.media.visible_label import with_visible_label
 from ..sonic_core.media.writer import holds_alpha, write_video
@@ -21,6 +24,7 @@ from .job_widgets import ENCODING, LABELS, check_names, encoding_from, labels_fr
 from .marking_inputs import marking_inputs
 from .playable import playable
 from .provenance import known_provenance
+from .told import told_errors
 
 log = logging.getLogger(__name__)
 
@@ -80,6 +84,7 @@ class VideoCombine(io.ComfyNode):
         )
 
     @classmethod
+    @told_errors
     def execute(
         cls,
         images: Tensor,
@@ -102,7 +107,7 @@ class VideoCombine(io.ComfyNode):
         labels = labels_from(widgets)
         provenance = known_provenance(predata, latent, clip, labels)
         if clip is not None:
-            frames, clip = match_lengths(frames, clip, length_policy)
+            frames, clip = fitted(frames, clip, length_policy)
         frames = with_visible_label(frames, labels.visible)
         place = host.output_place(filename_prefix, frames.width, frames.height, f".{file_format}")
         progress = host.progress({"encoding": 1})
@@ -125,3 +130,15 @@ class VideoCombine(io.ComfyNode):
         return io.NodeOutput(
             host.video_from_file(shown or path), str(path), ui=host.video_preview(path, place.subfolder, shown)
         )
+
+
+def fitted(frames: FrameStream, clip: AudioClip, length_policy: str) -> tuple[FrameStream, AudioClip | None]:
+    """Both of one length.  Raises DurationMismatchError under the policy strict, with the frame rate that would fit."""
+    try:
+        return match_lengths(frames, clip, length_policy)
+    except DurationMismatchError as error:
+        raise DurationMismatchError(
+            f"{len(frames)} frames at {frames.fps:g} fps last {frames.duration:.3f} s, but the sound lasts {clip.duration:.3f} s. "
+            f"Connect fps to the node that made the frames ({len(frames) / clip.duration:.4g} fps would fit); "
+            "if they shall differ, set length_policy to trim or pad."
+        ) from error

@@ -21,6 +21,7 @@ from .commands.streams import unbreakable_streams
 from .errors import SettingsError, SonicError
 from .paths import checked_path
 from .system_libraries import plain_import_errors
+from .words.catalogue import LANGUAGES, system_language
 
 OK, ERROR, USAGE = 0, 1, 2
 EXIT_CODES = "exit codes: 0 done, 1 an error that the message explains, 2 wrong usage, 130 interrupted"
@@ -43,7 +44,7 @@ def _main(given: Sequence[str]) -> int:
     parser = make_parser(commands, Console(as_json="--json" in given))
     args = parser.parse_args(given)
     check_paths(args, parser)
-    console = Console(args.quiet, args.json)
+    console = Console(args.quiet, args.json, args.language)
     with logging_to_console(console, args.debug):
         return run(commands[args.command], args, console)
 
@@ -122,6 +123,12 @@ def make_parser(commands: dict[str, ModuleType], console: Console) -> Parser:
         common.add_argument("--quiet", action="store_true", help="No text and no bars; errors are still told.")
         common.add_argument("--json", action="store_true", help="Print one JSON object on the last line of stdout.")
         common.add_argument("--debug", action="store_true", help="Show details and tracebacks.")
+        common.add_argument(
+            "--language",
+            choices=LANGUAGES,
+            default=system_language(),
+            help="Of errors, warnings and advice; JSON stays English. Default: the system's (LC_ALL, LC_MESSAGES, LANG).",
+        )
     return parser
 
 

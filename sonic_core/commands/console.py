@@ -11,6 +11,7 @@ from typing import Any, TextIO
 from tqdm import tqdm
 
 from ..progress import Preview
+from ..words.catalogue import translated
 from .streams import harmless
 
 STAGES = {
@@ -49,10 +50,11 @@ class Console:
     It is a `Progress` itself: a bar per stage, with the time that is left.
     """
 
-    def __init__(self, quiet: bool = False, as_json: bool = False) -> None:
+    def __init__(self, quiet: bool = False, as_json: bool = False, language: str = "en") -> None:
         self.quiet = quiet
         self.as_json = as_json
         self.stdout_is_taken = False  # by a video
+        self.language = language
         self.bar: tqdm | None = None
         self.stage = ""
         self.warnings: list[str] = []
@@ -79,7 +81,8 @@ class Console:
         """A line for the person in front of the screen."""
         if not self.quiet:
             self.close()
-            _print(text, sys.stderr if self.as_json or self.stdout_is_taken else sys.stdout)
+            taken = self.as_json or self.stdout_is_taken
+            _print(translated(text, self.language), sys.stderr if taken else sys.stdout)
 
     def confirm(self, question: str) -> bool | None:
         """Whether the person answers yes; None when nobody can be asked."""
@@ -91,7 +94,8 @@ class Console:
     def fail(self, error: BaseException, kind: str) -> None:
         """The one message of a command that did not work."""
         self.close()
-        _print(f"{kind}: {error}" if str(error) else kind, sys.stderr)
+        kind, words = translated(kind, self.language), translated(str(error), self.language)
+        _print(f"{kind}: {words}" if words else kind, sys.stderr)
         if self.as_json:
             self.report({"error": type(error).__name__, "message": str(error)})
 
@@ -126,4 +130,4 @@ class BarsAndWarnings(logging.Handler):
             if text in self.console.warnings:
                 return
             self.console.warnings.append(text)
-        tqdm.write(self.format(record), file=sys.stderr)
+        tqdm.write(translated(self.format(record), self.console.language), file=sys.stderr)

@@ -39,7 +39,7 @@ def set_folders(patch: pytest.MonkeyPatch, root: Path) -> None:
     for kind in ("input", "output", "temp"):
         (root / kind).mkdir()
         patch.setattr(folder_paths, f"{kind}_directory", str(root / kind))
-    for path in (SAMPLES / "portrait.png", SAMPLES / "speech.wav", *(ROOT / "web" / "samples").iterdir()):
+    for path in (SAMPLES / "portrait.png", SAMPLES / "speech.wav", *(ROOT / "web" / "samples").glob("*.[jm]p[g3]")):
         shutil.copy(path, root / "input")
 
 

@@ -1,6 +1,7 @@
 // The words that our JavaScript shows, in the language of the editor.
 
 import { app } from "../../../scripts/app.js";
+import { api } from "../../../scripts/api.js";
 
 const words = {
   en: {
@@ -22,3 +23,19 @@ export function language() {
 export function word(key) {
   return (language().startsWith("zh") ? words.zh : words.en)[key];
 }
+
+const LANGUAGE_SETTING = "sonic-portrait.language";
+
+// The server tells errors and reports in the editor's language; of one that follows the browser it knows nothing by itself.
+app.registerExtension({
+  name: "sonic-portrait.words",
+  async setup() {
+    const tell = () => api.storeSetting(LANGUAGE_SETTING, language());
+    try {
+      if ((await api.getSetting(LANGUAGE_SETTING)) !== language()) await tell();
+    } catch (error) {
+      console.warn("sonic-portrait: the server does not know the editor's language; it uses its own.", error);
+    }
+    app.ui?.settings?.addEventListener?.("Comfy.Locale.change", () => tell().catch(() => {}));
+  },
+});

@@ -1,0 +1,39 @@
+"""What a node tells, in the words of the editor: its language, its names of settings, and no path of a class."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar
+
+from ..sonic_core.errors import SonicError
+from ..sonic_core.words.catalogue import translated
+from . import host
+
+Execute = TypeVar("Execute", bound=Callable[..., Any])
+
+
+def told(text: str) -> str:
+    """The text in the editor's language; options of the command line under the names of their widgets."""
+    words = translated(text, host.language())
+    words = re.sub(r"(\w+) \(--[a-z][a-z-]*\)", r"\1", words)
+    return re.sub(r"--([a-z][a-z-]*)", lambda option: option[1].replace("-", "_"), words)
+
+
+def told_errors(execute: Execute) -> Execute:
+    """An `execute` whose errors the editor shows as one sentence of ours."""
+
+    @wraps(execute)
+    def telling(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return execute(*args, **kwargs)
+        except SonicError as error:
+            raise _plain(type(error))(told(str(error))) from error
+
+    return telling  # type: ignore[return-value]  # the same signature
+
+
+def _plain(kind: type[SonicError]) -> type[SonicError]:
+    """The same kind of error under its bare name: ComfyUI writes the module of a class before it, unless it is a builtin."""
+    return type(kind.__name__, (kind,), {"__module__": "builtins"})
