@@ -20,7 +20,7 @@ from .options import add_background, add_encoding, add_labels, add_settings, add
 from .portrait_options import add_face_choices
 
 if TYPE_CHECKING:
-    from ..jobs.batch import Crew, State
+    from ..jobs.batch import Crew, Report, State
     from ..jobs.ledger import Ledger
     from ..jobs.plan import Plan
     from ..jobs.table import Row
@@ -63,6 +63,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     work.add_argument(
         "--stop-after", type=int, default=0, metavar="N", help="Stop when N clips have failed. Default: never."
     )
+    cluster = parser.add_argument_group("cluster (pip install 'sonic-portrait[ray]')")
+    cluster.add_argument(
+        "--ray",
+        nargs="?",
+        const="local",
+        metavar="ADDRESS",
+        help="Make the clips on a Ray cluster, whose nodes see the output folder; without an address one is started here.",
+    )
+    cluster.add_argument("--cpus-per-worker", type=float, default=1.0, metavar="N", help="Of the cluster. Default 1.")
+    cluster.add_argument(
+        "--gpus-per-worker", type=float, default=0.0, metavar="N", help="Of the cluster, such as 0.5. Default 0."
+    )
     judging = parser.add_argument_group("judging")
     judging.add_argument(
         "--skip-measuring", action="store_true", help="Do not measure sync and lips of the finished clips."
@@ -91,7 +103,7 @@ def run(args: argparse.Namespace, console: Console) -> dict[str, Any]:
         )
     from ..job import Job
     from ..job_json import job_to_values
-    from ..jobs.batch import Crew, work_off
+    from ..jobs.batch import Crew
     from ..jobs.ledger import Ledger
     from ..jobs.plan import check, planned
     from ..jobs.report import Limits, write_reports
@@ -116,7 +128,7 @@ def run(args: argparse.Namespace, console: Console) -> dict[str, Any]:
         ledger.plan(owner, planned(ledger))
         limits = Limits(args.reject_offset, args.reject_confidence)
         try:
-            state = work_off(ledger, owner, crew, Display(console))
+            state = _worked_off(args, ledger, owner, crew, Display(console))
         except KeyboardInterrupt:
             written = write_reports(ledger, owner, limits)
             console.say(f"Stopped. The same command goes on from here. Report: {written.page}")
@@ -143,6 +155,19 @@ def run(args: argparse.Namespace, console: Console) -> dict[str, Any]:
         "table": str(written.table),
         "exit_code": int(state.done < state.total or written.rejected > 0),
     }
+
+
+def _worked_off(args: argparse.Namespace, ledger: Ledger, owner: str, crew: Crew, tell: Report) -> State:
+    """By processes of this machine, or by actors of a cluster."""
+    if args.ray is None:
+        from ..jobs.batch import work_off
+
+        return work_off(ledger, owner, crew, tell)
+    from ..jobs.ray_pool import Cluster, RayPool, connected
+
+    cluster = Cluster(args.ray, args.cpus_per_worker, args.gpus_per_worker)
+    with connected(cluster, crew.workers):
+        return RayPool(ledger, owner, crew, cluster).work_off(tell)
 
 
 class Display:
@@ -180,6 +205,12 @@ def _check_arguments(args: argparse.Namespace) -> None:
             raise SettingsError(
                 f"--{name} is for single clips; --check tells what a batch will take, and the same command goes on."
             )
+    if args.ray is not None and find_spec("ray") is None:
+        raise SettingsError("Ray is not installed. Run: pip install 'sonic-portrait[ray]'")
+    if args.ray is not None and args.devices:
+        raise SettingsError("--devices is for one machine; on a cluster --gpus-per-worker says what each worker gets.")
+    if args.cpus_per_worker <= 0 or args.gpus_per_worker < 0:
+        raise SettingsError("--cpus-per-worker must be more than 0, --gpus-per-worker 0 or more.")
     if args.skip_measuring and (args.reject_offset is not None or args.reject_confidence is not None):
         raise SettingsError("--skip-measuring leaves nothing to judge clips by; leave it out, or the --reject options.")
 

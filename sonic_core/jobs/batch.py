@@ -184,15 +184,16 @@ def measured_trial(job: str, crew: Crew, seconds: float = TRIAL_SECONDS) -> tupl
 
 
 @contextmanager
-def beating(folder: Path, run: str) -> Iterator[None]:
-    """Says that the batch is alive, from a thread of its own."""
+def beating(folder: Path, *owners: str) -> Iterator[None]:
+    """Says that owners of this process are alive, from a thread of its own."""
     ended = threading.Event()
 
     def beat() -> None:
         ledger = Ledger(folder)
         while not ended.wait(BEAT):
             with suppress(SonicError):
-                ledger.beat(run)
+                for owner in owners:
+                    ledger.beat(owner)
         ledger.close()
 
     thread = threading.Thread(target=beat, daemon=True)

@@ -14,6 +14,7 @@ from ..engines.registry import all_options
 from ..errors import SettingsError
 from ..job import Job
 from ..settings import Settings
+from .remote_files import is_url
 from .table import nearest
 
 YES, NO = ("true", "yes", "1", "on", "是"), ("false", "no", "0", "off", "否")
@@ -115,7 +116,7 @@ def job_values(row: Mapping[str, Any], base: Mapping[str, Any], folder: Path) ->
     ):
         labels["visible"] = None
     for name in ("picture", "recording"):
-        if isinstance(values.get(name), str):
+        if isinstance(values.get(name), str) and not is_url(values[name]):
             values[name] = str(folder / Path(values[name]).expanduser())
     if isinstance(values.get("background"), str) and isinstance(behind := background_of(values["background"]), Path):
         values["background"] = str(folder / behind)

@@ -26,6 +26,7 @@ from ..models.locate import locate, models_folders
 from .columns import job_values, unknown
 from .ledger import Ledger
 from .output_names import OutputNames, folded, stem
+from .remote_files import is_url
 from .sources import PICTURE, RECORDING, Source, Sources
 from .table import Row
 
@@ -173,6 +174,8 @@ class RowChecker:
         return self._named(values)
 
     def _path(self, given: str) -> str:
+        if is_url(given):
+            return given
         return os.path.join(self.folder, os.path.expanduser(given) if given.startswith("~") else given)
 
     def _named(self, values: dict[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import Any
 from ..errors import AudioError, PortraitError, SonicError
 from ..opening import check_regular, in_seconds, opened
 from .ledger import Ledger
+from .remote_files import is_url, version_of
 
 MOST_REMEMBERED = 4096
 BLOCK = 2**20
@@ -21,7 +22,10 @@ ERRORS = {PICTURE: PortraitError, RECORDING: AudioError}
 
 @dataclass(frozen=True)
 class Source:
-    """digest: sha256 of the file.  width, height: px of a picture.  seconds: of a recording, 0 where its header does not say."""
+    """digest: sha256 of the file.  width, height: px of a picture.  seconds: of a recording, 0 where its header does not say.
+
+    Of a file behind a URL only the digest is known, of its size and date.
+    """
 
     digest: str
     width: int = 0
@@ -42,7 +46,7 @@ class Sources:
         found = self.recent.get(name)
         if found is None:
             try:
-                found = self._looked_at(Path(path), kind)
+                found = Source(version_of(path, ERRORS[kind])) if is_url(path) else self._looked_at(Path(path), kind)
             except SonicError as error:
                 found = error
             self.recent[name] = found

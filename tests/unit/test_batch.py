@@ -43,8 +43,8 @@ def started(*args: object) -> subprocess.Popen[str]:
     )
 
 
-def ended(process: subprocess.Popen[str]) -> tuple[int, dict]:
-    answer, words = process.communicate(timeout=LIMIT)
+def ended(process: subprocess.Popen[str], limit: float = LIMIT) -> tuple[int, dict]:
+    answer, words = process.communicate(timeout=limit)
     assert answer, words
     return process.returncode, json.loads(answer.splitlines()[-1])
 
@@ -238,3 +238,41 @@ def test_problems_stop_the_batch_before_the_first_frame(tmp_path):
     assert "row 3: the output clip0.mp4 is row 2's too" in answer["message"]
     assert "x.png: it does not exist" in answer["message"]
     assert not list(out.glob("*.mp4"))
+
+
+def maker(process: subprocess.Popen[str]) -> int:
+    """Process id of a Ray actor of this test that makes a clip; waits for one."""
+    psutil, end = pytest.importorskip("psutil"), time.monotonic() + LIMIT
+    test = os.environ["PYTEST_CURRENT_TEST"]
+    while time.monotonic() < end and process.poll() is None:
+        for actor in psutil.process_iter():
+            with contextlib.suppress(psutil.Error):
+                makes = "ClipMaker.make" in " ".join(actor.cmdline())
+                if makes and actor.parent().environ().get("PYTEST_CURRENT_TEST") == test:
+                    return actor.pid
+        time.sleep(0.05)
+    raise AssertionError("no actor began")
+
+
+@POSIX
+def test_a_ray_actor_that_is_killed_loses_no_clip(tmp_path):
+    pytest.importorskip("ray")
+    jobs = table(tmp_path, *(row.replace(str(SPEECH), SPEECH.as_uri()) for row in clips(5)))
+    out = tmp_path / "out"
+    process = started(jobs, "--output", out, "--ray", "--workers", "2", "--cpus-per-worker", "0.5", *SHORT)
+    os.kill(maker(process), signal.SIGKILL)
+    code, answer = ended(process)
+    assert (code, answer["done"], answer["failed"]) == (0, 5, 0)
+    assert set(states(out).values()) == {("done", 1)}
+    assert {path.name for path in out.glob("*.mp4")} == {f"clip{i}.mp4" for i in range(5)}
+    assert all(probe(path).frames == 10 for path in out.glob("*.mp4"))
+    assert rest(out) == TIDY
+
+
+def test_more_than_the_cluster_has_is_told(tmp_path):
+    pytest.importorskip("ray")
+    out = tmp_path / "out"
+    code, answer = batch(table(tmp_path, *clips(1)), "--output", out, "--ray", "--gpus-per-worker", "99", *SHORT)
+    assert code == 2
+    assert "want 99 GPUs" in answer["message"]
+    assert rest(out) == TIDY - {"report.csv", "report.html"}
