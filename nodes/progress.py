@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from ..sonic_core.progress import Preview
+from ..sonic_core.progress import Preview, WholeWork, time_in_words
 
 BAR_INTERVAL = 0.1  # s between two bar updates: each is a message to every open browser
 PREVIEW_INTERVAL = 0.5  # s between two pictures
@@ -32,39 +32,35 @@ class WholeNodeProgress:
         preview: bool = False,
         tell: Callable[[str], None] | None = None,
     ) -> None:
-        whole = sum(stages.values())
-        self.spans: dict[str, tuple[float, float]] = {}
-        start = 0.0
-        for name, share in stages.items():
-            self.spans[name] = (start, share / whole)
-            start += share / whole
+        self.whole = WholeWork(stages)
         self.show, self.check, self.wants_preview = show, check, preview
         self.tell = tell
-        self.share = 0.0
         self.began = time.monotonic()
         self.shown_at = self.pictured_at = float("-inf")
 
+    def weigh(self, stages: Mapping[str, float]) -> None:
+        """Share out what is left of the bar to the stages that are still to come."""
+        self.whole.weigh(stages)
+
     def __call__(self, stage: str, done: int, total: int, preview: Preview | None = None) -> None:
         self.check()
-        start, width = self.spans.get(stage, (self.share, 0.0))
-        self.share = max(self.share, min(1.0, start + width * done / max(1, total)))
+        share = self.whole(stage, done, total)
         now = time.monotonic()
         due = self.wants_preview and now - self.pictured_at >= PREVIEW_INTERVAL
         pictured = preview if due else None
-        if pictured is None and now - self.shown_at < BAR_INTERVAL and self.share < 1.0 - 1e-9:
+        if pictured is None and now - self.shown_at < BAR_INTERVAL and share < 1.0 - 1e-9:
             return
         self.shown_at = now
         if pictured is not None:
             self.pictured_at = now
-        self.show(self.share, pictured() if pictured is not None else None)
-        if self.tell is not None and stage in self.spans:
-            self.tell(progress_line(stage, done, total, now - self.began, self.share))
+        self.show(share, pictured() if pictured is not None else None)
+        if self.tell is not None and stage in self.whole.spans:
+            self.tell(progress_line(stage, done, total, now - self.began, share))
 
 
 def progress_line(stage: str, done: int, total: int, elapsed: float, share: float) -> str:
-    """ "encoding 120/1500, 3 min 20 s left": the time once enough has passed to tell."""
+    """ "encoding 120/1500, 3 min left": the time once enough has passed to tell."""
     counted = f"{stage} {done}/{total}"
     if elapsed < SURE_AFTER or share <= 0.02:
         return f"{counted}."
-    minutes, seconds = divmod(round(elapsed * (1 - share) / share), 60)
-    return f"{counted}, {minutes} min {seconds} s left."
+    return f"{counted}, {time_in_words(elapsed * (1 - share) / share)} left."

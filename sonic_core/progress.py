@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 import numpy as np
@@ -24,3 +24,44 @@ class Progress(Protocol):
 
 def ignore(stage: str, done: int, total: int, preview: Preview | None = None) -> None:
     """Report to nobody."""
+
+
+class WholeWork:
+    """What part of a whole job is done, from what its stages report; it never goes back.
+
+    stages: name -> time (any unit) that it takes, in order.
+    """
+
+    def __init__(self, stages: Mapping[str, float]) -> None:
+        self.share = 0.0
+        self.spans: dict[str, tuple[float, float]] = {}
+        self.weigh(stages)
+
+    def weigh(self, stages: Mapping[str, float]) -> None:
+        """Know better how long the stages that are still to come take: they share what is left."""
+        whole = sum(stages.values()) or 1.0
+        start, left = self.share, 1.0 - self.share
+        self.spans = {}
+        for name, time in stages.items():
+            self.spans[name] = (start, left * time / whole)
+            start += left * time / whole
+
+    def __call__(self, stage: str, done: int, total: int) -> float:
+        """The part of the whole, 0 to 1.  Stages that were not named do not move it."""
+        start, width = self.spans.get(stage, (self.share, 0.0))
+        self.share = max(self.share, min(1.0, start + width * done / max(1, total)))
+        return self.share
+
+
+def time_in_words(seconds: float) -> str:
+    """A length of time as people say it: "40 s", "12 min", "3 h 20 min", "2 days 5 h"."""
+    if seconds < 99.5:
+        return f"{max(0.0, seconds):.0f} s"
+    minutes = round(seconds / 60)
+    if minutes < 100:
+        return f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 48:
+        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+    days, hours = divmod(hours, 24)
+    return f"{days} days {hours} h" if hours else f"{days} days"

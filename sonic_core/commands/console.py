@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import time
 from collections.abc import Mapping
 from typing import Any, TextIO
 
 from tqdm import tqdm
 
-from ..progress import Preview
+from ..progress import Preview, WholeWork, time_in_words
 from ..words.catalogue import translated
 from .streams import harmless
 
@@ -58,9 +59,14 @@ class Console:
         self.bar: tqdm | None = None
         self.stage = ""
         self.warnings: list[str] = []
+        self.whole: WholeWork | None = None
+        self.since = (0.0, 0.0)  # when the stage began, and the part of the whole that was done then
 
     def __call__(self, stage: str, done: int, total: int, preview: Preview | None = None) -> None:
         if self.quiet:
+            return
+        if self.whole is not None:
+            self._move_whole(self.whole, stage, done, total)
             return
         if self.bar is None or stage != self.stage:
             self.close()
@@ -76,6 +82,30 @@ class Console:
             )
         self.bar.total = total
         self.bar.update(done - self.bar.n)
+
+    def expect(self, stages: Mapping[str, float]) -> None:
+        """From now on one bar over all that is to come, with the time that is left.  stages: seconds of each, about, in order."""
+        self.close()
+        self.whole = WholeWork(stages)
+
+    def _move_whole(self, whole: WholeWork, stage: str, done: int, total: int) -> None:
+        share = whole(stage, done, total)
+        if self.bar is None:
+            self.bar = tqdm(
+                total=1.0,
+                file=sys.stderr,
+                mininterval=0.1 if sys.stderr.isatty() else SECONDS_BETWEEN_LOGGED_BARS,
+                dynamic_ncols=sys.stderr.isatty(),
+                bar_format="{desc}: {percentage:3.0f}%|{bar}|{postfix}",
+            )
+        if stage != self.stage and stage in whole.spans:
+            self.stage, self.since = stage, (time.monotonic(), share)
+            self.bar.set_description_str(STAGES.get(stage, stage.capitalize()), refresh=False)
+        begun, before = self.since
+        if share > before:  # a clip that is resumed begins in the middle
+            left = (time.monotonic() - begun) * (1 - share) / (share - before)
+            self.bar.set_postfix_str(f"about {time_in_words(left)} left", refresh=False)
+        self.bar.update(share - self.bar.n)
 
     def say(self, text: str = "") -> None:
         """A line for the person in front of the screen."""
@@ -106,7 +136,7 @@ class Console:
             _print(json.dumps({**values, **({"warnings": self.warnings} if self.warnings else {})}), sys.stdout)
 
     def close(self) -> None:
-        """Finish the bar that is being drawn."""
+        """Finish the bar that is being drawn; one over a whole job goes on with the next report."""
         if self.bar is not None:
             self.bar.close()
             self.bar = None

@@ -76,5 +76,5 @@ def test_progress_tells_stage_count_and_the_time_left(pack):
 
     line = pack.part("nodes.progress").progress_line
     assert line("encoding", 5, 100, 0.5, 0.05) == "encoding 5/100."
-    assert line("encoding", 50, 100, 60.0, 0.25) == "encoding 50/100, 3 min 0 s left."
-    assert translated(line("encoding", 50, 100, 60.0, 0.25), "zh") == "制作视频 50/100，还需 3 分 0 秒。"
+    assert line("encoding", 50, 100, 60.0, 0.25) == "encoding 50/100, 3 min left."
+    assert translated(line("encoding", 50, 100, 60.0, 0.25), "zh") == "制作视频 50/100，还需 3 分钟。"
