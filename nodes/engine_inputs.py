@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ..sonic_core.engines.declaration import CHOSEN, DEVICE, FOLDERS, Declaration, Option
+from ..sonic_core.engines.declaration import CHOSEN, DEVICE, FOLDERS, RESERVE, Declaration, Option
 from ..sonic_core.engines.registry import declaration, declarations
 from . import host
 from .host import advanced, io
@@ -78,6 +78,7 @@ def chosen_options(engine: str, choices: Mapping[str, Any]) -> dict[str, Any]:
         FOLDERS: lambda: [host.models_folder()],
         CHOSEN: lambda: chosen_files(its, choices),
         DEVICE: host.torch_device,
+        RESERVE: host.reserved_gib,
     }
     return options | {name: value() for name, value in known.items() if its.option(name)}
 

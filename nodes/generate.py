@@ -115,9 +115,12 @@ class Generate(io.ComfyNode):
         tags = host.workflow_tags(cls.hidden if keep_workflow else None)
         job = replace(job, output=place.path, tags=tags)
         kept = None
+        cost = model.expected_cost(portrait, clip, job.settings, area)
+        if cost is not None:
+            progress.weigh(cost.stages)
         if not model.declaration.cheap_trial:
             kept = kept_in(place.path.parent, model, portrait, clip, job.settings, area)
-        with threads_for(model):
+        with threads_for(model, *model.frame_size(portrait, job.settings)):
             made = generate(job, loaded, progress, kept)
         shown = playable(made.path, clip, progress)
         report = told("\n".join((*warning_lines(made.warnings), *notes, *made.notes, *portrait.report.advice)))

@@ -91,9 +91,15 @@ def torch_device() -> str:
     return str(comfy.model_management.get_torch_device())
 
 
-def make_room() -> None:
-    """Let ComfyUI take its own models off the device; it brings them back when it needs them."""
-    comfy.model_management.unload_all_models()
+def reserved_gib() -> float:
+    """GiB of the device's memory that ComfyUI keeps free for others (--reserve-vram)."""
+    reserved = getattr(comfy.model_management, "extra_reserved_memory", lambda: 0)
+    return reserved() / 2**30
+
+
+def make_room(wanted: float) -> None:
+    """Let ComfyUI take as many of its own models off the device as `wanted` bytes need; it brings them back when it needs them."""
+    comfy.model_management.free_memory(wanted, comfy.model_management.get_torch_device())
     comfy.model_management.soft_empty_cache()
 
 

@@ -54,7 +54,7 @@ class LatentDecode(io.ComfyNode):
     ) -> io.NodeOutput:
         check_same_engine(predata, model)
         progress = host.progress({"rendering": 1}, preview=True)
-        with threads_for(model):
+        with threads_for(model, predata.portrait.width, predata.portrait.height):
             frames = model.decode(predata, latents_from(latent, model), progress)
             images, masks = images_and_masks(frames, transparent_parts == KEPT, progress)
         return io.NodeOutput(images, frames.fps, audio_from_clip(predata.audio), masks)

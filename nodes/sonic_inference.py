@@ -49,6 +49,6 @@ class SonicInference(io.ComfyNode):
         check_same_engine(predata, model)
         conditioning = with_settings(predata, **settings)
         progress = host.progress({"sampling": 1}, preview=True)
-        with threads_for(model):
+        with threads_for(model, predata.portrait.width, predata.portrait.height):
             latents = model.sample(conditioning, conditioning.settings, progress)
         return io.NodeOutput(latent_from(latents, conditioning.settings))

@@ -82,7 +82,7 @@ class SONIC_PreData(io.ComfyNode):  # noqa: N801  the name on the users' design 
         picture = with_transparency(picture, transparency)
         with one_thread():
             portrait, area = portrait_of(model, picture, wanted.face_index, mask, face_box, no_face, progress)
-        with threads_for(model):
+        with threads_for(model, *model.frame_size(portrait, wanted)):
             conditioning = model.prepare(portrait, clip, wanted, progress, area)
             cost = expected_cost(model, portrait, clip, wanted, area)
             length = conditioning.frame_count / conditioning.fps

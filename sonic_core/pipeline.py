@@ -7,7 +7,7 @@ import json
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -21,7 +21,7 @@ from .audio.loading import load_audio
 from .between.interpolation import Between, interpolated
 from .engines.base import Conditioning, Engine, Latents, Origin
 from .engines.declaration import DEVICE, FOLDERS, RUNTIME
-from .engines.latents_file import load_latents, save_latents
+from .engines.latents_file import StepFile, load_latents, save_latents
 from .engines.registry import load_engine
 from .errors import OutputError, SettingsError
 from .frames import Frame, FrameStream
@@ -88,7 +88,7 @@ def portrait_for(job: Job, progress: Progress = ignore) -> tuple[Portrait, NDArr
 
 @dataclass(frozen=True)
 class Kept:
-    """Where latents are kept from the end of sampling until the video is complete.
+    """Where latents are kept from the end of sampling until the video is complete, and finished steps until then.
 
     resume: go on from those that are there.  required: latents that are there and cannot be used are an error; otherwise sampling
     begins anew.
@@ -97,6 +97,11 @@ class Kept:
     path: Path
     resume: bool = False
     required: bool = True
+
+    @property
+    def steps(self) -> Path:
+        """Where the state of sampling is kept from step to step."""
+        return self.path.with_name(f"{self.path.name.removesuffix('.latents.safetensors')}.steps.safetensors")
 
 
 def kept_in(
@@ -151,7 +156,8 @@ def generate(
     with _threads_for(engine, between):
         conditioning = engine.prepare(portrait, audio, settings, progress, mask)
         conditioning = replace(conditioning, origin=Origin(origin_digest, audio_digest(audio)))
-        for warning in conditioning.warnings:  # before the long work: somebody may want to stop it
+        warnings = (*_without_effect(engine, settings), *conditioning.warnings)
+        for warning in warnings:  # before the long work: somebody may want to stop it
             log.warning("%s", warning)
         origin = _origin(engine, portrait, audio, settings, mask) if kept else {}
         latents, kept = _sampled(engine, conditioning, settings, kept, origin, progress)
@@ -169,7 +175,17 @@ def generate(
                 progress,
                 finish=partial(sign, signing=labels.signing, title=job.output.name) if labels.signing else None,
             )
-    return Generated(path, len(frames), frames.duration, ground.notes + conditioning.notes, conditioning.warnings)
+    return Generated(path, len(frames), frames.duration, ground.notes + conditioning.notes, warnings)
+
+
+def _without_effect(engine: Engine, settings: Settings) -> tuple[str, ...]:
+    """A warning that names the settings which were changed and do nothing in this engine."""
+    changed = [item.name for item in fields(Settings) if getattr(settings, item.name) != item.default]
+    names = engine.declaration.without_effect(changed)
+    if not names:
+        return ()
+    do = "do" if len(names) > 1 else "does"
+    return (f"{', '.join(names)} {do} nothing in the {engine.name} engine; leave it out or choose another engine.",)
 
 
 def _threads_for(engine: Engine, between: Between[Frame] | None) -> AbstractContextManager[None]:
@@ -229,15 +245,32 @@ def _sampled(
             if kept.required:
                 raise
             log.warning("What was kept cannot be used, sampling begins anew: %s", error)
-    latents = engine.sample(conditioning, settings, progress)
     if kept is None:
-        return latents, None
+        return engine.sample(conditioning, settings, progress), None
+    steps = StepFile(kept.steps, origin, kept.resume, kept.required)
+    with _told_where(steps):
+        latents = engine.sample_in_steps(conditioning, settings, steps, progress)
     try:
         save_latents(latents, kept.path, origin)
     except OutputError as error:  # the clip may still fit where its latents do not
         log.warning("What was sampled is not kept, a failure from here on would lose it: %s", error)
         return latents, None
+    finally:
+        steps.remove()
     return latents, kept
+
+
+@contextmanager
+def _told_where(steps: StepFile) -> Iterator[None]:
+    """Say where finished steps are when sampling does not come to its end."""
+    try:
+        yield
+    except BaseException:
+        if steps.path.exists():
+            log.warning(
+                "The finished steps are kept in %s; resume, or run the same again, to go on from there.", steps.path
+            )
+        raise
 
 
 @contextmanager

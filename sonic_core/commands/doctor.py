@@ -212,7 +212,7 @@ def state_of(engine: Declaration, report: dict[str, Any]) -> str:
         return f"The {name} engine has its weights and lacks packages: pip install {' '.join(absent)}"
     there = f"The weights of the {name} engine are all there"
     if len(report["devices"]) == 1 and not engine.cheap_trial:
-        return f"{there}. Without a GPU it takes hours for a minute of video."
+        return f"{there}. Without a GPU it takes days for a minute of video."
     return f"{there}: --engine {name}."
 
 

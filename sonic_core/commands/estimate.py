@@ -31,7 +31,8 @@ def tell_estimate(job: Job, console: Console) -> dict[str, Any]:
 
 
 def tell_plan(job: Job, loaded: Loaded, console: Console) -> None:
-    """How an engine whose sampling takes long will go about a clip, before it begins."""
+    """How an engine whose sampling takes long will go about a clip, before it begins; the bar is over all of it from here on."""
     cost = loaded.engine.expected_cost(loaded.portrait, loaded.audio, job.settings, loaded.mask)
     if cost is not None:
         console.say(f"Plan:    {cost.described()}")
+        console.expect(cost.stages)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from itertools import pairwise
+from collections.abc import Callable, Sequence
+from itertools import islice, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,9 @@ def sample_euler(
     windows: Windows,
     progress: Progress = ignore,
     preview: Callable[[Array], NDArray[np.uint8]] | None = None,
+    first: int = 0,
+    keep: Callable[[int, Array], None] | None = None,
+    zeros: Callable[[Sequence[int]], Array] | None = None,
 ) -> Array:
     """Euler steps over sliding windows (Karras et al. 2022, algorithm 1; time-aware shift: Sonic, section 3.4).
 
@@ -29,16 +32,20 @@ def sample_euler(
     denoise works on the same kind of array, and answers without gradients.
     Returns the denoised latents, same shape.  All windows of a step start from the same x; where they meet, results are averaged.
     progress: may raise to stop.  preview: draws a picture of denoised latents [T, ...], only called when progress asks for one.
+    first: the step to begin with, x being at sigmas[first].  keep: gets the number of finished steps and x after each of them.
+    zeros: makes tensors as long as the clip; None = where x is.
     """
     levels = sigmas.tolist()
-    for i, (sigma, sigma_next) in enumerate(pairwise(levels)):
-        acc, hits = 0 * x, 0 * x.reshape(len(x), -1)[:, 0]
+    for i, (sigma, sigma_next) in islice(enumerate(pairwise(levels)), first, None):
+        acc, hits = zeros(x.shape) if zeros else 0 * x, 0 * x.reshape(len(x), -1)[:, 0]
         for frames in windows(len(x), i):
             denoised = denoise(x[frames], sigma, frames)
             d = (x[frames] - denoised) / sigma
             add_at(acc, frames, x[frames] + d * (sigma_next - sigma))
             add_at(hits, frames, 0 * hits[frames] + 1)
         acc /= hits.reshape(-1, *[1] * (x.ndim - 1))
+        if keep is not None:
+            keep(i + 1, acc)
         progress("sampling", i + 1, len(levels) - 1, _look(preview, x, acc, sigma, sigma_next))
         x = acc
     return x

@@ -86,12 +86,29 @@ class Cost(Protocol):
     @property
     def notes(self) -> tuple[str, ...]: ...
 
+    @property
+    def stages(self) -> Mapping[str, float]:
+        """Seconds of each stage that reports progress, in order; drawing frames counts to "encoding", which waits for it."""
+        ...
+
     def described(self) -> str:
         """Work, memory and time in a line."""
         ...
 
     def figures(self) -> dict[str, Any]:
         """The same as JSON values by name, `frames` and `seconds` among them."""
+        ...
+
+
+class StepStore(Protocol):
+    """Where an engine keeps what it has sampled so far, so that a clip of hours outlives a power cut."""
+
+    def load(self) -> Mapping[str, Array] | None:
+        """What was saved last for the same clip, None = nothing."""
+        ...
+
+    def save(self, state: Mapping[str, Array]) -> None:
+        """Keep this instead; what cannot be written is told once and costs nothing else."""
         ...
 
 
@@ -130,6 +147,12 @@ class Engine(ABC):
     @abstractmethod
     def sample(self, conditioning: Conditioning, settings: Settings, progress: Progress = ignore) -> Latents:
         """Make latents; reads the settings of the inference (seed, steps, amplitudes, emotion), not those of `prepare`."""
+
+    def sample_in_steps(
+        self, conditioning: Conditioning, settings: Settings, steps: StepStore, progress: Progress = ignore
+    ) -> Latents:
+        """`sample` that keeps its state in `steps` and goes on from what is kept there; engines whose sampling is short begin anew."""
+        return self.sample(conditioning, settings, progress)
 
     @abstractmethod
     def decode(self, conditioning: Conditioning, latents: Latents, progress: Progress = ignore) -> FrameStream:
@@ -193,6 +216,10 @@ class Engine(ABC):
     ) -> Cost | None:
         """`expected_cost` of an engine that is not loaded; options: as its constructor takes them."""
         return None
+
+    def memory_wanted(self, width: int, height: int) -> float:
+        """Bytes of its device that making frames of this size can use well; 0 = it does not matter."""
+        return 0.0
 
     def rest(self) -> None:  # noqa: B027 - nothing is the true answer of most engines
         """Give the device's memory back to others; the next clip takes it again.  Nothing to do for an engine on the CPU."""

@@ -17,9 +17,9 @@ from ..models.manifest import ModelFile
 from ..settings import Settings
 
 EVERY_SETTING = frozenset(item.name for item in fields(Settings))
-FOLDERS, CHOSEN, DEVICE, RUNTIME = "folders", "chosen", "device", "runtime"
-"""Options whose values the program around the engine knows: models folders, weight files by key, what torch computes on, and
-what runs the small networks, those that read the picture too."""
+FOLDERS, CHOSEN, DEVICE, RESERVE, RUNTIME = "folders", "chosen", "device", "reserve", "runtime"
+"""Options whose values the program around the engine knows: models folders, weight files by key, what torch computes on, GiB of its
+memory to leave alone, and what runs the small networks, those that read the picture too."""
 IN_WORDS = {FOLDERS: "for a models folder", CHOSEN: "for chosen weight files"}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
 import os
 from collections.abc import Mapping
@@ -14,8 +15,11 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
+from ..diffusion.arrays import Array
 from ..errors import OutputError, SettingsError
 from .base import Conditioning, Latents
+
+log = logging.getLogger(__name__)
 
 
 def save_latents(latents: Latents, path: Path, made_from: Mapping[str, Any] | None = None) -> None:
@@ -23,11 +27,18 @@ def save_latents(latents: Latents, path: Path, made_from: Mapping[str, Any] | No
 
     made_from: whatever tells picture, recording, settings and weights from others, by name, for `load_latents` to compare; JSON values.
     """
+    told = {"engine": latents.engine, "fps": repr(latents.fps)}
+    _write({"samples": latents.samples}, path, told, made_from)
+
+
+def _write(
+    arrays: Mapping[str, Array], path: Path, told: Mapping[str, str], made_from: Mapping[str, Any] | None
+) -> None:
     pending = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        metadata = {"engine": latents.engine, "fps": repr(latents.fps), "made_from": json.dumps(made_from or {})}
-        save_file({"samples": np.ascontiguousarray(latents.samples)}, pending, metadata)
+        metadata = {**told, "made_from": json.dumps(made_from or {})}
+        save_file({name: np.ascontiguousarray(value) for name, value in arrays.items()}, pending, metadata)
         os.replace(pending, path)
     except (OSError, SafetensorError) as error:
         raise OutputError(
@@ -36,6 +47,55 @@ def save_latents(latents: Latents, path: Path, made_from: Mapping[str, Any] | No
     finally:
         with suppress(OSError):
             pending.unlink()
+
+
+class StepFile:
+    """A `StepStore` in a file, which stays until `remove`.
+
+    made_from: see `save_latents`.  resume: go on from what is there.  required: what is there and cannot be used is a SettingsError;
+    otherwise sampling begins anew and the file is replaced.
+    """
+
+    def __init__(self, path: Path, made_from: Mapping[str, Any], resume: bool, required: bool = False) -> None:
+        self.path, self.made_from, self.resume, self.required = path, made_from, resume, required
+        self.writable = True
+
+    def load(self) -> dict[str, Array] | None:
+        if not self.resume or not self.path.exists():
+            return None
+        try:
+            with safe_open(self.path, framework="np") as file:
+                differing = _differences(_made_from(file.metadata() or {}), self.made_from)
+                state = {name: file.get_tensor(name).copy() for name in file.keys()}  # noqa: SIM118 - it is no mapping
+        except (SafetensorError, OSError, ValueError, TypeError, RuntimeError) as error:
+            differing, state = [str(error)], {}
+        if not differing and not all(np.isfinite(value).all() for value in state.values()):
+            differing = ["damaged numbers"]
+        if differing and self.required:
+            raise SettingsError(
+                f"{self.path} holds steps that were made from something else than what is given now: {'; '.join(differing)}. "
+                "Use the same again, or sample again without resume."
+            )
+        if differing:
+            log.warning(
+                "The steps kept in %s cannot be used, sampling begins anew: %s", self.path, "; ".join(differing)
+            )
+            return None
+        return state
+
+    def save(self, state: Mapping[str, Array]) -> None:
+        if not self.writable:
+            return
+        try:
+            _write(state, self.path, {}, self.made_from)
+        except OutputError as error:
+            self.writable = False
+            log.warning("Finished steps are not kept, a failure from here on would lose them: %s", error)
+
+    def remove(self) -> None:
+        """To be called when what the steps led to is safe."""
+        with suppress(OSError):
+            self.path.unlink()
 
 
 def load_latents(path: Path, conditioning: Conditioning, made_from: Mapping[str, Any] | None = None) -> Latents:

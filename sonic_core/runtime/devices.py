@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import time
 from pathlib import Path
@@ -10,6 +11,9 @@ import torch
 
 from ..errors import SettingsError
 
+HOST = ("cpu", "meta")  # meta: a CPU's path without numbers
+UNKNOWN_MEMORY = 8 * 2.0**30  # bytes: what most graphics cards have at least
+OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "cannot allocate memory")
 PRECISIONS = {"fp16": torch.float16, "bf16": torch.bfloat16, "fp32": torch.float32}
 
 
@@ -58,20 +62,39 @@ def check_compiler(device: torch.device) -> None:
 
 
 def free_memory(device: torch.device) -> float:
-    """Bytes that this process may still use on a device; infinite where the system does not say.
+    """Bytes that this process may still use on a device; infinite where the system does not say what a host has free.
 
-    On CUDA what PyTorch has cached and uses for nothing counts as free.
+    On CUDA and XPU what PyTorch has cached and uses for nothing counts as free.  Devices that cannot be asked (DirectML) count as
+    `UNKNOWN_MEMORY`.
     """
-    if device.type == "cuda":
-        cached = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-        return torch.cuda.mem_get_info(device)[0] + cached
+    if device.type in ("cuda", "xpu"):
+        backend = getattr(torch, device.type)
+        cached = backend.memory_reserved(device) - backend.memory_allocated(device)
+        return backend.mem_get_info(device)[0] + cached
     if device.type == "mps":
         return max(0.0, torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory())
+    if device.type not in HOST:
+        return UNKNOWN_MEMORY
     try:
         lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
     except OSError:
         return float("inf")
     return next((1024.0 * int(line.split()[1]) for line in lines if line.startswith("MemAvailable:")), float("inf"))
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an exception says that memory was not enough: CUDA and XPU have a class for it, the others say it in words."""
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+        return True
+    told = str(error).lower()
+    return isinstance(error, RuntimeError) and any(words in told for words in OUT_OF_MEMORY)
+
+
+def release_cache(device: torch.device) -> None:
+    """Give memory back that PyTorch keeps for later."""
+    gc.collect()
+    if device.type in ("cuda", "xpu", "mps"):
+        getattr(torch, device.type).empty_cache()
 
 
 def sustained_rate(device: torch.device, dtype: torch.dtype) -> float:

@@ -68,7 +68,7 @@ def _conditions():
 def _run(preset, unet, conditions, x):
     sigmas = karras_sigmas(preset.steps(STEPS))
     denoiser = SonicDenoiser(unet, conditions, together=False, keep_deep=preset.substeps > 1)
-    predict = PlannedPredictions(denoiser, plan_steps(sigmas, preset))
+    predict = PlannedPredictions(denoiser, plan_steps(sigmas, preset), len(conditions))
     return _timed(predict, x, sigmas, preset.guidance_floor, preset.substeps)[0]
 
 

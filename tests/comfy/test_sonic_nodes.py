@@ -114,7 +114,7 @@ def test_the_loader_passes_on_fp8_and_compile(execute, models_folder):
 
 def test_others_leave_the_device_before_and_sonic_after_the_work(prepare, pack, sonic, monkeypatch):
     done = []
-    monkeypatch.setattr(pack.part("nodes.host"), "make_room", lambda: done.append("others left"))
+    monkeypatch.setattr(pack.part("nodes.host"), "make_room", lambda wanted: done.append("others left"))
     monkeypatch.setattr(type(sonic), "rest", lambda self: done.append("sonic left"))
     prepare()
     assert done == ["others left", "sonic left"]
@@ -128,7 +128,7 @@ def test_a_failed_decode_does_not_lose_the_sampling(prepare, execute, sonic, mon
         broken.setattr(type(sonic.model.vae), "decode", lambda *args, **kwargs: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             execute("SonicLatentDecode", model=sonic, predata=predata, latent=latent)
-    monkeypatch.setattr(type(sonic), "sample", lambda *args, **kwargs: 1 / 0)
+    monkeypatch.setattr(type(sonic), "sample_in_steps", lambda *args, **kwargs: 1 / 0)
     assert len(execute("SonicLatentDecode", model=sonic, predata=predata, latent=latent).args[0]) == 5
 
 
@@ -159,7 +159,7 @@ def test_what_was_sampled_outlives_a_failure_and_is_not_sampled_again(generate_i
     assert len(list(folders.rglob("*.latents.safetensors"))) == 1
 
     with monkeypatch.context() as patch:
-        patch.setattr(type(sonic), "sample", broken)
+        patch.setattr(type(sonic), "sample_in_steps", broken)
         with pytest.raises(MemoryError):
             generate_it(clouds(), no_face="whole image", seed=1)
         path = generate_it(clouds(), no_face="whole image")

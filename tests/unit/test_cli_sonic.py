@@ -52,8 +52,8 @@ def generate(models, recording, tmp_path):
 @pytest.fixture
 def sampled(monkeypatch):
     """How often sampling ran."""
-    runs, sample = [], SonicEngine.sample
-    monkeypatch.setattr(SonicEngine, "sample", lambda *args: runs.append(1) or sample(*args))
+    runs, sample = [], SonicEngine.sample_in_steps
+    monkeypatch.setattr(SonicEngine, "sample_in_steps", lambda *args: runs.append(1) or sample(*args))
     return runs
 
 
@@ -188,7 +188,6 @@ def test_a_resumed_video_is_the_video(generate, tmp_path, monkeypatch):
         ("--preset", "fast"),
         ("--precision", "fp16"),
         ("--device", "cpu"),
-        ("--models-folder", "m"),
         ("--estimate",),
         ("--resume",),
         ("--reference",),

@@ -28,8 +28,8 @@ def engine(tmp_path_factory):
 @pytest.fixture
 def sampled(monkeypatch):
     """How often sampling ran."""
-    runs, sample = [], SonicEngine.sample
-    monkeypatch.setattr(SonicEngine, "sample", lambda *args: runs.append(1) or sample(*args))
+    runs, sample = [], SonicEngine.sample_in_steps
+    monkeypatch.setattr(SonicEngine, "sample_in_steps", lambda *args: runs.append(1) or sample(*args))
     return runs
 
 

@@ -7,6 +7,8 @@ import torch
 from sonic_samples import portrait, speech, write_models
 
 from sonic_core.audio.clip import AudioClip
+from sonic_core.audio.resampling import to_mono_16k
+from sonic_core.engines.sonic.audio_conditioning import condition_audio
 from sonic_core.engines.sonic.engine import SonicEngine
 from sonic_core.errors import AudioError, ModelMissingError, SettingsError, SonicError
 from sonic_core.job import Job
@@ -54,7 +56,7 @@ def test_a_clip_has_exactly_as_many_frames_as_its_audio_lasts(engine, conditioni
 def test_any_length_gives_its_own_number_of_frames(engine, seconds):
     audio = speech(seconds)
     conditioning = engine.prepare(portrait(), audio, SETTINGS)
-    assert len(conditioning.features.tokens) == -(-round(audio.duration * 25) // 2)
+    assert len(conditioning.features.audio.tokens) == -(-round(audio.duration * 25) // 2)
     latents = engine.sample(conditioning, Settings(min_resolution=256, inference_steps=1, framing="face"))
     assert sum(1 for _ in engine.decode(conditioning, latents)) == max(1, round(audio.duration * 25))
 
@@ -87,7 +89,12 @@ def test_steps_and_frames_are_reported_with_a_preview(engine, conditioning):
 
     latents = engine.sample(conditioning, SETTINGS, progress)
     list(engine.decode(conditioning, latents, progress))
-    assert ("sampling", 2, 2) in reports
+    assert [report[1:] for report in reports if report[0] == "sampling"] == [
+        (0, 6),
+        (3, 6),
+        (3, 6),
+        (6, 6),
+    ]  # UNet passes
     assert any(stage == "decoding" for stage, *_ in reports)
     assert len(pictures) == 2
     assert pictures[0].shape == (32, 32, 3)
@@ -104,7 +111,7 @@ def test_raising_from_progress_stops_sampling_between_windows(engine):
 
     with pytest.raises(KeyboardInterrupt):
         engine.sample(conditioning, SETTINGS, cancel)
-    assert calls == [0, 0]
+    assert calls == [0, 3]  # of two windows, before each
 
 
 @pytest.mark.parametrize("preset", ["balanced", "fast", "preview"])
@@ -122,11 +129,14 @@ def test_silence_gets_the_tokens_of_silence_and_speech_its_own(engine):
     rate = 16_000
     loud = speech(1.0).mono()
     samples = np.concatenate([loud, np.zeros(rate, np.float32), loud])[None]
-    features = engine.prepare(portrait(), AudioClip(samples, speech(1.0).rate, "pause"), SETTINGS).features
-    distance = (features.tokens - features.audio.silence).abs().amax(dim=(1, 2))
+    audio = AudioClip(samples, speech(1.0).rate, "pause")
+    features = engine.prepare(portrait(), audio, SETTINGS).features
+    tokens, silence = features.audio.tokens, features.audio.silence
+    heard = condition_audio(engine.model, to_mono_16k(audio), len(tokens), features.clip).tokens
+    distance = (tokens - silence).abs().amax(dim=(1, 2))
     middle = len(distance) // 2
     assert distance[middle] == 0
-    own = (features.tokens == features.audio.tokens).all(dim=2).all(dim=1)
+    own = (tokens == heard).all(dim=2).all(dim=1)
     assert own[: middle // 2].any()
     assert own[-middle // 2 :].any()
     assert (distance[own] > 0).all()
@@ -136,8 +146,10 @@ def test_reference_mode_works_as_the_published_code_does(models):
     engine = SonicEngine([models], device="cpu", reference=True)
     audio = speech(0.3)
     conditioning = engine.prepare(portrait(), audio, SETTINGS)
-    assert len(conditioning.features.tokens) == int(0.3 * 16000) // 640 // 2
-    assert torch.equal(conditioning.features.tokens, conditioning.features.audio.tokens)
+    assert len(conditioning.features.audio.tokens) == int(0.3 * 16000) // 640 // 2
+    audio, clip = conditioning.audio, conditioning.features.clip
+    tokens = conditioning.features.audio.tokens
+    assert torch.equal(tokens, condition_audio(engine.model, to_mono_16k(audio), len(tokens), clip, True).tokens)
     assert len(next(iter(engine.windows(9, 1)))) == 25
 
 
@@ -168,7 +180,7 @@ def test_a_wav2vec2_checkpoint_runs_from_picture_to_frames(tmp_path):
     conditioning = engine.prepare(portrait(), speech(0.2), SETTINGS)
     frames = frames_of(engine, conditioning, engine.sample(conditioning, SETTINGS))
     assert len(frames) == 5
-    assert torch.isfinite(conditioning.features.tokens).all()
+    assert torch.isfinite(conditioning.features.audio.tokens).all()
 
 
 def test_audio_shorter_than_a_key_frame_is_an_error(engine):
@@ -220,7 +232,7 @@ def test_numbers_that_overflow_stop_the_sampling_in_the_first_window(models):
     conditioning = engine.prepare(portrait(), speech(0.1), SETTINGS)
     with pytest.raises(SonicError, match="Choose precision bf16 or fp32"):
         engine.sample(conditioning, SETTINGS, lambda *report: seen.append(report))
-    assert seen == [("sampling", 0, 2)]
+    assert [report[:3] for report in seen] == [("sampling", 0, 6)]
 
 
 def test_a_video_is_as_long_as_its_recording(engine, tmp_path):

@@ -33,7 +33,7 @@ def test_differences_are_kept_per_frame_while_windows_move():
     plan = plan_steps(sigmas, Preset("p", "", picture_every=3, nothing_every=6))
     saved, full = (
         sample_euler(three_branch(predict, 2.0, 7.5), x, sigmas, windows)
-        for predict in (PlannedPredictions(Oracle(40), plan), Oracle(40))
+        for predict in (PlannedPredictions(Oracle(40), plan, 40), Oracle(40))
     )
     assert torch.allclose(saved, full, rtol=1e-4, atol=1e-3)
 
@@ -42,7 +42,9 @@ def test_the_plan_computes_each_branch_as_often_as_the_preset_says():
     sigmas = karras_sigmas(12)
     oracle = Oracle(10)
     plan = plan_steps(sigmas, Preset("p", "", picture_every=2, nothing_every=4))
-    sample_euler(three_branch(PlannedPredictions(oracle, plan), 2.0, 7.5), torch.zeros(10, 1), sigmas, OpenWindows(25))
+    sample_euler(
+        three_branch(PlannedPredictions(oracle, plan, 10), 2.0, 7.5), torch.zeros(10, 1), sigmas, OpenWindows(25)
+    )
     counts = [sum(branch in branches for _, branches in oracle.calls) for branch in (0, 1, 2)]
     assert counts == [3, 6, 12]
 
@@ -72,7 +74,7 @@ def test_shallow_steps_follow_a_full_one_in_the_same_window():
     sigmas = karras_sigmas(9)
     preset = PRESETS["preview"]
     oracle = Oracle(40)
-    predict = PlannedPredictions(oracle, plan_steps(sigmas, preset))
+    predict = PlannedPredictions(oracle, plan_steps(sigmas, preset), 40)
     denoise, levels = in_groups(three_branch(predict, 2.0, 7.5), sigmas, preset.substeps)
     sample_euler(denoise, torch.zeros(40, 1), levels, OpenWindows(25))
     kinds = [kind for _, kind in oracle.calls]
@@ -96,7 +98,8 @@ def test_kept_differences_are_nearer_to_the_exact_result_than_no_guidance():
     denoiser = SonicDenoiser(unet, conditions)
     exact, unguided = run(denoiser), run(denoiser, 1.0, 1.0)
     planned = {
-        name: run(PlannedPredictions(denoiser, plan_steps(sigmas, PRESETS[name]))) for name in ("exact", "balanced")
+        name: run(PlannedPredictions(denoiser, plan_steps(sigmas, PRESETS[name]), len(conditions)))
+        for name in ("exact", "balanced")
     }
     assert torch.allclose(planned["exact"], exact, atol=1e-3)
     assert (planned["balanced"] - exact).abs().mean() < 0.75 * (unguided - exact).abs().mean()

@@ -16,6 +16,7 @@ from ...audio.resampling import to_mono_16k
 from ...audio.silence import nonsilent_spans
 from ...errors import AudioError
 from ...hearing.encoders import encode
+from ...runtime.long_tensors import long_tensor
 from ...settings import Settings
 from .audio_encoder import RATE, WhisperStates, independent_chunks, overlapping_chunks
 from .audio_nets import motion_buckets
@@ -32,7 +33,7 @@ SAMPLES_PER_KEY_FRAME = 1280  # at 16 kHz
 
 @dataclass(frozen=True)
 class AudioConditions:
-    """tokens: [N, T, C].  silence: [1, T, C].  buckets: [N, 2] as the network says, before the user's amplitudes."""
+    """tokens: [N, T, C], on the CPU.  silence: [1, T, C].  buckets: [N, 2] as the network says, before the user's amplitudes."""
 
     tokens: Tensor
     silence: Tensor
@@ -59,19 +60,27 @@ def key_frame_count(audio: AudioClip, reference: bool = False) -> int:
 
 @torch.no_grad()
 def condition_audio(
-    model: SonicModel, wave: NDArray[np.float32], key_frames: int, clip: Tensor, independent: bool = False
+    model: SonicModel,
+    wave: NDArray[np.float32],
+    key_frames: int,
+    clip: Tensor,
+    independent: bool = False,
+    activity: Tensor | None = None,
 ) -> AudioConditions:
     """wave: [samples] at 16 kHz; clip: [1, C] CLIP embedding of the picture.
 
     independent: 30-s pieces that know nothing of each other, as in the published code, instead of overlapping ones.
+    activity: [N], see `speech_activity`: tokens become those of silence where nobody speaks; None = they stay as they are.
     """
     states = _states(model, wave, POSITIONS_PER_KEY_FRAME * key_frames, independent)
-    tokens, buckets = [], []
+    silence = model.audio_to_token(torch.zeros_like(token_windows(states, torch.zeros(1, dtype=torch.long))))
+    tokens = long_tensor((key_frames, *silence.shape[1:]))
+    buckets = []
     for frames in _batches(key_frames):
-        tokens.append(model.audio_to_token(token_windows(states, frames)))
+        heard = model.audio_to_token(token_windows(states, frames))
+        tokens[frames] = heard if activity is None else silence.lerp(heard, activity[frames, None, None])
         buckets.append(motion_buckets(model.audio_to_bucket(bucket_windows(states, frames), clip.float().cpu())))
-    nothing = torch.zeros_like(token_windows(states, torch.zeros(1, dtype=torch.long)))
-    return AudioConditions(torch.cat(tokens), model.audio_to_token(nothing), torch.cat(buckets))
+    return AudioConditions(tokens, silence, torch.cat(buckets))
 
 
 def speech_activity(audio: AudioClip, key_frames: int) -> Tensor:
@@ -82,11 +91,6 @@ def speech_activity(audio: AudioClip, key_frames: int) -> Tensor:
         distance = torch.maximum(start_ms / 1000 - times, times - end_ms / 1000).clamp(min=0)
         activity = torch.maximum(activity, 1 - distance / FADE)
     return activity.clamp(0, 1)
-
-
-def quiet_in_pauses(audio: AudioConditions, activity: Tensor) -> Tensor:
-    """Tokens that are those of silence where nobody speaks, [N, T, C]."""
-    return audio.silence.lerp(audio.tokens, activity[:, None, None])
 
 
 def _states(model: SonicModel, wave: NDArray[np.float32], positions: int, independent: bool) -> Tensor:

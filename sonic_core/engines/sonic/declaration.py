@@ -5,9 +5,10 @@ from __future__ import annotations
 from ...credit import Credit
 from ...models.manifest import SONIC_FILES
 from ...portrait.credit import FACE_NETWORKS
-from ..declaration import CHOSEN, DEVICE, EVERY_SETTING, FOLDERS, Declaration, FileChoice, Option
+from ..declaration import CHOSEN, DEVICE, EVERY_SETTING, FOLDERS, RESERVE, Declaration, FileChoice, Option
 from .presets import PRESETS
 
+IMAGE_GUIDANCE, AUDIO_GUIDANCE = 2.0, 7.5
 PRECISIONS = ("fp16", "bf16", "fp32")
 
 SONIC = Declaration(
@@ -57,11 +58,50 @@ SONIC = Declaration(
             rare=True,
         ),
         Option(
+            RESERVE,
+            "GiB of the device's memory to leave to others.",
+            default=0.0,
+            kind=float,
+            metavar="GIB",
+            offered=False,
+        ),
+        Option(
             "compile",
             "Compile the UNet first; pays on a GPU for clips of more than a minute.",
             default=False,
             kind=bool,
             rare=True,
+        ),
+        Option(
+            "circular_windows",
+            "Windows that join the clip's end to its start, as published; otherwise clips have two ends.",
+            default=False,
+            kind=bool,
+            offered=False,
+        ),
+        Option(
+            "image_guidance",
+            "How far predictions are pushed towards the picture; published: 2.",
+            default=IMAGE_GUIDANCE,
+            kind=float,
+            metavar="SCALE",
+            offered=False,
+        ),
+        Option(
+            "audio_guidance",
+            "How far predictions are pushed towards the sound; published: 7.5.",
+            default=AUDIO_GUIDANCE,
+            kind=float,
+            metavar="SCALE",
+            offered=False,
+        ),
+        Option(
+            "ip_audio_scale",
+            "Weight of the attention to sound beside that to the picture; published: 1.",
+            default=1.0,
+            kind=float,
+            metavar="SCALE",
+            offered=False,
         ),
     ),
     weights=SONIC_FILES,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -47,37 +48,47 @@ def starting_latents(reference_latent: Tensor, noise: Tensor, sigma: float) -> T
     return START_SCALE * reference_latent.float() + noise.float() * sigma
 
 
+class Predictor(Protocol):
+    """Predictions of the branches for one run; see `SonicDenoiser`."""
+
+    def __call__(self, x: Tensor, sigma: float, frames: NDArray[np.int64], branches: Sequence[int]) -> list[Tensor]: ...
+
+    def shallow(self, x: Tensor, sigma: float, frames: NDArray[np.int64]) -> Tensor: ...
+
+
 @dataclass(frozen=True)
 class SonicDenoiser:
     """Predictions of the three branches; the `Branches` of `diffusion.guidance` for one run.
 
     Branches: 0 knows nothing (no CLIP, no image latent, silence), 1 the picture (silence), 2 picture and sound.
     together: branches in one batch; otherwise one after the other, in a third of the memory.
-    keep_deep: remember the coarse features of branch 2, for `shallow` on the same window.
+    keep_deep: remember the coarse features of branch 2 in `deep`, for `shallow` on the same window.
     """
 
     unet: SonicUNet
     conditions: Conditions
     together: bool = True
     keep_deep: bool = False
-    _deep: list[Tensor] = field(default_factory=list)
+    deep: list[Tensor] = field(default_factory=list)
 
+    @torch.no_grad()
     def __call__(self, x: Tensor, sigma: float, frames: NDArray[np.int64], branches: Sequence[int]) -> list[Tensor]:
         """Denoised [W, 4, h, w] of each branch, float32.  x: [W, 4, h, w] at level sigma.  frames: [W] places in the clip."""
         if self.together:
             return self._predict(x, sigma, frames, branches)
         return [self._predict(x, sigma, frames, (branch,))[0] for branch in branches]
 
+    @torch.no_grad()
     def shallow(self, x: Tensor, sigma: float, frames: NDArray[np.int64]) -> Tensor:
         """Denoised [W, 4, h, w] of branch 2 by the outermost layers, after a full pass over the same window at a level nearby."""
         inputs = self._inputs(x, sigma, frames, (ALL,))
-        return self._denoised(self.unet.forward_shallow(*inputs, self._deep[0]), x, sigma)[0]
+        return self._denoised(self.unet.forward_shallow(*inputs, self.deep[0]), x, sigma)[0]
 
     def _predict(self, x: Tensor, sigma: float, frames: NDArray[np.int64], branches: Sequence[int]) -> list[Tensor]:
         keep: list[Tensor] | None = [] if self.keep_deep and ALL in branches else None
         v = self.unet(*self._inputs(x, sigma, frames, branches), keep)
         if keep:
-            self._deep[:] = [keep[0].chunk(len(branches))[list(branches).index(ALL)].clone()]
+            self.deep[:] = [keep[0].chunk(len(branches))[list(branches).index(ALL)].clone()]
         return self._denoised(v, x, sigma)
 
     def _inputs(

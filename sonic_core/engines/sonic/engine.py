@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,54 +16,63 @@ from torch import Tensor
 
 from ...audio.clip import AudioClip
 from ...audio.resampling import to_mono_16k
-from ...diffusion.guidance import Branches, Denoise, Scale, three_branch, within
+from ...diffusion.guidance import Branches, Scale, three_branch, within
 from ...diffusion.sampler import sample_euler
-from ...diffusion.schedule import Sigmas, karras_sigmas
-from ...diffusion.windows import Windows
-from ...errors import SonicError
+from ...diffusion.schedule import karras_sigmas
+from ...diffusion.windows import CircularWindows, Windows
 from ...frames import Frame, FrameStream
 from ...portrait.framing import shown_size
 from ...portrait.portrait import Portrait
 from ...progress import Progress, ignore
-from ...runtime.devices import check_compiler, compiles_8_bit_floats, free_memory
+from ...runtime.devices import check_compiler, compiles_8_bit_floats, free_memory, release_cache
+from ...runtime.long_tensors import long_tensor
 from ...settings import Settings
-from ..base import Conditioning, Engine, Latents
+from ..base import Conditioning, Engine, Latents, StepStore
 from ..declaration import CHOSEN, FOLDERS
 from . import picture
 from .audio_conditioning import (
     AudioConditions,
     condition_audio,
     key_frame_count,
-    quiet_in_pauses,
     speech_activity,
     usable_audio,
 )
-from .declaration import SONIC
-from .decoding import ChunkedDecoder, encode_picture
-from .denoiser import KEY_FPS, Conditions, SonicDenoiser, starting_latents
+from .declaration import AUDIO_GUIDANCE, IMAGE_GUIDANCE, SONIC
+from .decoding import ChunkedDecoder
+from .denoiser import KEY_FPS, Conditions, SonicDenoiser
 from .eight_bit import is_in_8_bits, module_bytes, store_in_8_bits
 from .estimating import ClipEstimate, Mode, estimate_clip, sizes_of, sizes_without_loading
+from .fitting import Fitting
 from .framing import frame
 from .interpolation import doubled
 from .loading import SonicModel, load_sonic
-from .planning import Estimate, MemoryPlan
+from .planning import ENCODE_BYTES, MARGIN, Estimate, MemoryPlan, window_passes
+from .portrait_encoding import encode_portrait
 from .presets import Preset
 from .previews import latent_preview
+from .sampling import EnduringDenoiser, KeptSteps, WindowByWindow, noisy_start
 from .savings import PlannedPredictions, in_groups, plan_steps
 from .unet import SonicUNet
 
 log = logging.getLogger(__name__)
 
-IMAGE_SCALE, AUDIO_SCALE = 2.0, 7.5
-MODE_OPTIONS = ("preset", "reference", "device", "precision", "fp8")  # those that `Mode.of` takes
-ENCODER_BYTES = 3 * 2**10  # per pixel of the picture that is encoded, in float32
+LATENT_PIXELS = 8  # rows and columns of the picture for one of the latents
+MODE_OPTIONS = (
+    "preset",
+    "reference",
+    "device",
+    "precision",
+    "fp8",
+    "reserve",
+    "circular_windows",
+)  # those that `Mode.of` takes
 
 
 @dataclass(frozen=True)
 class SonicFeatures:
     """What `prepare` leaves for `sample`; amplitudes and seed are applied there.
 
-    image: RGB uint8 at the working size.  reference: [4, h, w] its latent.  mask: [1, 1, H, W].  clip: [1, C].  tokens: [N, T, C].
+    image: RGB uint8 at the working size.  reference: [4, h, w] its latent.  mask: [1, 1, H, W].  clip: [1, C].
     """
 
     image: NDArray[np.uint8]
@@ -71,7 +80,6 @@ class SonicFeatures:
     mask: Tensor
     clip: Tensor
     audio: AudioConditions
-    tokens: Tensor
 
 
 class SonicEngine(Engine):
@@ -81,7 +89,9 @@ class SonicEngine(Engine):
     published code does, seams and all: independent 30-s audio, circular windows, decoding in plain chunks of 8, one amplitude for both
     dials.  device: by default CUDA, then MPS, then the CPU; precision: fp16, bf16 or fp32, by default fp16 on a GPU.
     compile: run the UNet's blocks through torch.compile; pays on clips of more than a minute.  fp8: keep the UNet's weights in 8 bits;
-    otherwise that is done where nothing else makes a clip fit.  model: networks loaded already.
+    otherwise that is done where nothing else makes a clip fit.  reserve: GiB of the device's memory that others are to have.
+    circular_windows: join the clip's end to its start.  image_guidance, audio_guidance, ip_audio_scale: of the published recipe.
+    model: networks loaded already.
     """
 
     declaration = SONIC
@@ -96,14 +106,20 @@ class SonicEngine(Engine):
         precision: str | None = None,
         compile: bool = False,
         fp8: bool = False,
+        reserve: float = 0.0,
+        circular_windows: bool = False,
+        image_guidance: float = IMAGE_GUIDANCE,
+        audio_guidance: float = AUDIO_GUIDANCE,
+        ip_audio_scale: float = 1.0,
         model: SonicModel | None = None,
     ):
-        self.mode = Mode.of(preset, reference, device, precision, fp8)
+        self.mode = Mode.of(preset, reference, device, precision, fp8, reserve, circular_windows)
+        self.image_guidance, self.audio_guidance, self.ip_audio_scale = image_guidance, audio_guidance, ip_audio_scale
         if compile:
             check_compiler(self.device)
         self.compile = compile
         self.model = model or load_sonic(folders, chosen, self.dtype)
-        self.sizes = sizes_of(self.model.unet, self.model.vae, self.model.clip)
+        self.sizes = sizes_of(self.model.unet, self.model.vae, self.model.clip, self.model.that_hear)
 
     @property
     def device(self) -> torch.device:
@@ -133,7 +149,13 @@ class SonicEngine(Engine):
     def identity(self) -> dict[str, object]:
         """What latents depend on besides picture, recording and settings: the networks and how they are used."""
         precision = "fp8" if self.mode.fp8 else str(self.dtype).removeprefix("torch.")
-        mode = {"preset": self.preset.name, "precision": precision, "reference": self.reference}
+        mode = {
+            "preset": self.preset.name,
+            "precision": precision,
+            "reference": self.reference,
+            "circular windows": isinstance(self.windows, CircularWindows),
+            "guidance": [self.image_guidance, self.audio_guidance, self.ip_audio_scale],
+        }
         return {**mode, "weights": dict(self.model.fingerprints)}
 
     def prepare(
@@ -152,23 +174,20 @@ class SonicEngine(Engine):
         framed = frame(portrait, settings, mask)
         self._make_room_for_encoders(framed.mask.size)
         progress("portrait", 0, 1)
-        clip = self._clip_embedding(framed.image)
-        reference = self._reference_latent(framed.image)
+        clip, reference = encode_portrait(self.model, framed.image, self.device, self.dtype)
         progress("portrait", 1, 1)
 
         progress("audio", 0, 1)
         key_frames = key_frame_count(audio, self.reference)
-        conditions = condition_audio(self.model, to_mono_16k(audio), key_frames, clip, self.reference)
-        tokens = conditions.tokens
-        if not self.reference:
-            tokens = quiet_in_pauses(conditions, speech_activity(audio, len(tokens)))
+        activity = None if self.reference else speech_activity(audio, key_frames)
+        conditions = condition_audio(self.model, to_mono_16k(audio), key_frames, clip, self.reference, activity)
         progress("audio", 1, 1)
         mask_tensor = picture.mask_tensor(framed.mask)
         return Conditioning(
             engine=self.name,
             portrait=framed.portrait,
             audio=audio,
-            features=SonicFeatures(framed.image, reference, mask_tensor, clip, conditions, tokens),
+            features=SonicFeatures(framed.image, reference, mask_tensor, clip, conditions),
             frame_count=audio.frame_count(self.fps),
             fps=self.fps,
             settings=settings,
@@ -176,53 +195,88 @@ class SonicEngine(Engine):
             notes=audio.notes + framed.notes + settings.notes + self._preset_note(settings),
         )
 
-    @torch.no_grad()
     def sample(self, conditioning: Conditioning, settings: Settings, progress: Progress = ignore) -> Latents:
-        features: SonicFeatures = conditioning.features
-        plan = self.plan(conditioning)
-        log.info("sonic: %s", self.estimate(conditioning, settings).described())
-        sigmas = karras_sigmas(self.preset.steps(settings.inference_steps))
-        denoiser = self._denoiser(features, settings, plan)
-        image_scale: Scale = IMAGE_SCALE
-        audio_scale: Scale = AUDIO_SCALE
-        predict: Branches = denoiser
-        if self.preset.name != "exact":
-            predict = PlannedPredictions(denoiser, plan_steps(sigmas, self.preset))
-            image_scale = within(IMAGE_SCALE, self.preset.guidance_floor, float("inf"))
-            audio_scale = within(AUDIO_SCALE, self.preset.guidance_floor, float("inf"))
-        denoise, levels = in_groups(three_branch(predict, image_scale, audio_scale), sigmas, self.preset.substeps)
+        return self._sampled(conditioning, settings, None, progress)
 
-        x = starting_latents(features.reference, self._noise(features, settings.seed), float(levels[0])).to(self.device)
-        denoise = _watched(denoise, levels, progress)
+    def sample_in_steps(
+        self, conditioning: Conditioning, settings: Settings, steps: StepStore, progress: Progress = ignore
+    ) -> Latents:
+        return self._sampled(conditioning, settings, steps, progress)
+
+    @torch.no_grad()
+    def _sampled(
+        self, conditioning: Conditioning, settings: Settings, steps: StepStore | None, progress: Progress
+    ) -> Latents:
+        features: SonicFeatures = conditioning.features
+        log.info("sonic: %s", self.estimate(conditioning, settings).described())
+        fitting = self._fitting(conditioning)
+        sigmas = karras_sigmas(self.preset.steps(settings.inference_steps))
+        length, size = len(features.audio.tokens), features.image.shape[:2]
+        denoiser = EnduringDenoiser(lambda plan: self._denoiser(features, settings, plan), fitting)
+        predict: Branches = denoiser
+        image_scale: Scale = self.image_guidance
+        audio_scale: Scale = self.audio_guidance
+        differences: dict[int, Tensor] = {}
+        if self.preset.name != "exact":
+            predict = PlannedPredictions(denoiser, plan_steps(sigmas, self.preset), length, differences)
+            image_scale = within(image_scale, self.preset.guidance_floor, float("inf"))
+            audio_scale = within(audio_scale, self.preset.guidance_floor, float("inf"))
+        denoise, levels = in_groups(three_branch(predict, image_scale, audio_scale), sigmas, self.preset.substeps)
+        costs = window_passes(sigmas, self.preset)
+        window_by_window = WindowByWindow(denoise, self.device, costs, self.windows, length, progress)
+
+        kept = KeptSteps(steps, differences)
+        first, x = kept.resumed() or (0, noisy_start(features.reference, length, size, settings.seed, float(levels[0])))
+        window_by_window.begin(first)
         try:
             with self.model.unet.room_for_every_shape():
-                samples = sample_euler(denoise, x, levels, self.windows, progress, latent_preview)
+                samples = sample_euler(
+                    window_by_window,
+                    x,
+                    levels,
+                    self.windows,
+                    window_by_window.after_step,
+                    latent_preview,
+                    first,
+                    kept.keep,
+                    long_tensor,
+                )
         finally:
             self.model.unet.unload_context()
-        return Latents(samples.cpu(), KEY_FPS, self.name)
+        return Latents(samples, KEY_FPS, self.name)
 
     def decode(self, conditioning: Conditioning, latents: Latents, progress: Progress = ignore) -> FrameStream:
         """Exactly `frame_count` frames, decoded while they are read; every pass over the stream decodes anew."""
-        plan = self.plan(conditioning)
-        overlap = 0 if self.reference else self.preset.decode_overlap
-        decoder = ChunkedDecoder(self.model.vae, 8 if self.reference else plan.decode_chunk, overlap)
         paste = conditioning.paste
         whole = (paste.image if paste else conditioning.portrait.image).shape
         height, width = conditioning.features.image.shape[:2] if self.reference and not paste else whole[:2]
+        overlap = 0 if self.reference else self.preset.decode_overlap
         ifnet = self.model.ifnet and self.model.ifnet.to(self.device)
 
         def render() -> Iterator[Frame]:
-            if plan.unload_unet:
-                self.model.unet.to("cpu")
-            self.model.vae.to(self.device)
-            key_frames = (
-                (picture_ * 0.5 + 0.5).clamp(0, 1) for picture_ in decoder(torch.as_tensor(latents.samples), progress)
-            )
+            fitting = self._fitting(conditioning)
+
+            def fit(decode: Callable[[int], Tensor]) -> Tensor:
+                def under(plan: MemoryPlan) -> Tensor:
+                    if plan.unload_unet:
+                        self.model.unet.to("cpu")
+                    self.model.vae.to(self.device)
+                    return decode(plan.decode_chunk)
+
+                return fitting.run("decoding", under)
+
+            decoder = ChunkedDecoder(self.model.vae, fitting.plan.decode_chunk, overlap, fit)
+            decoded = decoder(torch.as_tensor(latents.samples), progress)
+            key_frames = ((picture_ * 0.5 + 0.5).clamp(0, 1) for picture_ in decoded)
             drawn = doubled(key_frames, ifnet, conditioning.frame_count)
             frames = (_as_pixels(frame_, truncate=self.reference) for frame_ in drawn)
             yield from paste.stream(frames) if paste else (_resized(pixels, width, height) for pixels in frames)
 
         return FrameStream(conditioning.frame_count, width, height, self.fps, render)
+
+    def _fitting(self, conditioning: Conditioning) -> Fitting:
+        ways = self.mode.plans(self.sizes, tuple(conditioning.features.reference.shape[-2:]))
+        return Fitting(self.plan(conditioning), ways, self.device)
 
     def plan(self, conditioning: Conditioning) -> MemoryPlan:
         """How to fit this clip into the device's free memory."""
@@ -233,7 +287,7 @@ class SonicEngine(Engine):
         features: SonicFeatures = conditioning.features
         height, width = features.reference.shape[-2:]
         steps = settings.inference_steps
-        return self.mode.estimate(len(features.tokens), (height, width), steps, self.plan(conditioning))
+        return self.mode.estimate(len(features.audio.tokens), (height, width), steps, self.plan(conditioning))
 
     def expected_cost(
         self, portrait: Portrait, audio: AudioClip, settings: Settings, mask: NDArray[np.uint8] | None = None
@@ -253,25 +307,30 @@ class SonicEngine(Engine):
         """The files' headers say how large the networks are; where files are absent, the published ones count."""
         mode = Mode.of(**{name: value for name, value in options.items() if name in MODE_OPTIONS})
         sizes = sizes_without_loading(options.get(FOLDERS), options.get(CHOSEN), mode.dtype)
-        return estimate_clip(portrait, audio, settings, mask, mode, sizes, free_memory(mode.device))
+        return estimate_clip(portrait, audio, settings, mask, mode, sizes, free_memory(mode.device) - mode.reserve)
+
+    def memory_wanted(self, width: int, height: int) -> float:
+        """What the fastest plan needs."""
+        latent_size = (max(1, height // LATENT_PIXELS), max(1, width // LATENT_PIXELS))
+        return MARGIN * self.mode.plans(self.sizes, latent_size)[0].peak
 
     def rest(self) -> None:
         """Take the networks off the device, so that others can use its memory; the next clip brings them back."""
         for network in (self.model.unet, self.model.vae, self.model.clip, self.model.ifnet):
             if network is not None:
                 network.to("cpu")
-        if self.device.type == "cuda":
-            torch.cuda.empty_cache()
+        release_cache(self.device)
 
     def _denoiser(self, features: SonicFeatures, settings: Settings, plan: MemoryPlan) -> SonicDenoiser:
         unet = self._unet_for(plan)
         unet.chunk_feed_forward(plan.chunked)
+        unet.weigh_audio(self.ip_audio_scale)
         unet.to(self.device)
         amplitude = (settings.dynamic_scale,) * 2 if self.reference else (settings.motion_scale, settings.dynamic_scale)
         conditions = Conditions(
             image_latent=features.reference,
             clip=features.clip,
-            audio=features.tokens,
+            audio=features.audio.tokens,
             silence=features.audio.silence,
             buckets=features.audio.buckets * torch.tensor(amplitude),
             mask=features.mask,
@@ -295,59 +354,23 @@ class SonicEngine(Engine):
             unet.run_as_written()
         return unet
 
-    def _noise(self, features: SonicFeatures, seed: int) -> Tensor:
-        """[N, 4, h, w] as the published code draws it on a CPU: after noise for the picture, which it does not use."""
-        generator = torch.Generator().manual_seed(seed)
-        torch.randn(1, 3, *features.image.shape[:2], generator=generator)
-        return torch.randn(len(features.tokens), *features.reference.shape, generator=generator)
-
-    def _free(self) -> float:
-        """Bytes of the device that this engine may use, with what its own large networks hold there."""
-        held = sum(module_bytes(net) for net in (self.model.unet, self.model.vae) if _is_on(net, self.device))
-        return free_memory(self.device) + held
-
     def _make_room_for_encoders(self, pixels: int) -> None:
         """Take the UNet of an earlier clip off a device that cannot hold the encoders' work beside it."""
-        needed = self.sizes.clip + 2 * self.sizes.vae + ENCODER_BYTES * pixels
+        needed = self.sizes.clip + 2 * self.sizes.vae + ENCODE_BYTES * pixels
         if self.device.type != "cpu" and free_memory(self.device) < needed:
             self.model.unet.to("cpu")
 
-    @torch.no_grad()
-    def _clip_embedding(self, image: NDArray[np.uint8]) -> Tensor:
-        clip = self.model.clip.to(self.device)
-        embedding = clip(picture.clip_tensor(image).to(self.device, self.dtype)).image_embeds.float().cpu()
-        clip.to("cpu")
-        return embedding
-
-    def _reference_latent(self, image: NDArray[np.uint8]) -> Tensor:
-        """Encoded in float32, as half precision can overflow in this encoder."""
-        vae = torch.nn.Module.to(self.model.vae, self.device, torch.float32)
-        latent = encode_picture(vae, picture.reference_tensor(image)).cpu()
-        torch.nn.Module.to(vae, "cpu", self.dtype)
-        return latent
+    def _free(self) -> float:
+        """Bytes of the device that this engine may use, with what its own networks hold there."""
+        networks = (self.model.unet, self.model.vae, self.model.clip, *self.model.that_hear)
+        held = sum(module_bytes(net) for net in networks if _is_on(net, self.device))
+        return max(0.0, free_memory(self.device) + held - self.mode.reserve)
 
     def _preset_note(self, settings: Settings) -> tuple[str, ...]:
         steps = self.preset.steps(settings.inference_steps)
         if steps == settings.inference_steps:
             return ()
         return (f"Preset {self.preset.name} runs {steps} of the {settings.inference_steps} steps.",)
-
-
-def _watched(denoise: Denoise, levels: Sigmas, progress: Progress) -> Denoise:
-    """Stop the work between windows, as a step over a long clip takes minutes: when `progress` says so, or when numbers overflow."""
-    steps = {level: i for i, level in enumerate(levels.tolist())}
-
-    def denoise_watched(x: Tensor, sigma: float, frames: NDArray[np.int64]) -> Tensor:
-        progress("sampling", steps[sigma], len(steps) - 1)
-        denoised = denoise(x, sigma, frames)
-        if not denoised.isfinite().all():
-            raise SonicError(
-                "The UNet's numbers overflow, so that every frame would be black. Choose precision bf16 or fp32; where that does "
-                "not help, its weights are damaged: download them again."
-            )
-        return denoised
-
-    return denoise_watched
 
 
 def _is_on(module: torch.nn.Module, device: torch.device) -> bool:

@@ -24,7 +24,18 @@ from .audio_conditioning import key_frame_count, usable_audio
 from .eight_bit import bytes_in_8_bits, module_bytes
 from .framing import frame
 from .loading import networks_on_meta
-from .planning import Estimate, MemoryPlan, ModelSizes, choose_plan, estimate
+from .planning import (
+    AUDIO_BYTES,
+    DECODE_CHUNKS,
+    GIB,
+    Estimate,
+    MemoryPlan,
+    ModelSizes,
+    Place,
+    choose_plan,
+    estimate,
+    plans,
+)
 from .presets import Preset, preset_named
 
 WINDOW = 25
@@ -35,6 +46,7 @@ class Mode:
     """How the engine works, whatever the clip.
 
     reference: everything as the published code does it.  fp8: the UNet's weights in 8 bits in any case.
+    reserve: bytes of the device's memory that others are to have.  circular: windows join the clip's end to its start.
     """
 
     preset: Preset
@@ -42,6 +54,8 @@ class Mode:
     device: torch.device
     dtype: torch.dtype
     fp8: bool
+    reserve: float = 0.0
+    circular: bool = False
 
     @classmethod
     def of(
@@ -51,10 +65,20 @@ class Mode:
         device: str | None = None,
         precision: str | None = None,
         fp8: bool = False,
+        reserve: float = 0.0,
+        circular_windows: bool = False,
     ) -> Mode:
-        """Raises SettingsError for unknown names and for options that contradict each other."""
+        """reserve: in GiB.  Raises SettingsError for unknown names and for options that contradict each other."""
         where = usable_device(device)
-        mode = cls(preset_named(preset), reference, where, working_dtype(precision, where), fp8)
+        mode = cls(
+            preset_named(preset),
+            reference,
+            where,
+            working_dtype(precision, where),
+            fp8,
+            reserve * GIB,
+            circular_windows,
+        )
         if reference and preset != "exact":
             raise SettingsError(f"preset is {preset!r} and reference is asked for; reference is the preset exact.")
         if reference and fp8:
@@ -66,13 +90,23 @@ class Mode:
     @property
     def windows(self) -> Windows:
         """How a clip is shared out to the UNet."""
-        return CircularWindows(WINDOW) if self.reference else OpenWindows(WINDOW)
+        return CircularWindows(WINDOW) if self.reference or self.circular else OpenWindows(WINDOW)
+
+    @property
+    def place(self) -> Place:
+        """What the device allows; only on CUDA do branches gain from running together."""
+        small = True if self.fp8 else None if has_8_bit_floats(self.device) and not self.reference else False
+        chunks = (8,) if self.reference else DECODE_CHUNKS
+        kind = self.device.type
+        return Place(self.dtype.itemsize, kind == "cuda", small, kind == "cpu", chunks)
+
+    def plans(self, sizes: ModelSizes, latent_size: tuple[int, int]) -> list[MemoryPlan]:
+        """Every way to make a clip here, from the fastest to the one that needs least."""
+        return plans(sizes, latent_size, WINDOW, self.place)
 
     def plan(self, sizes: ModelSizes, latent_size: tuple[int, int], free: float) -> MemoryPlan:
-        """How to fit a clip into `free` bytes; only on CUDA do branches gain from running together."""
-        small = True if self.fp8 else None if has_8_bit_floats(self.device) and not self.reference else False
-        on_gpu = self.device.type == "cuda"
-        return choose_plan(free, sizes, latent_size, WINDOW, self.dtype.itemsize, on_gpu, small)
+        """How to fit a clip of any length into `free` bytes.  Raises SonicError where nothing fits."""
+        return choose_plan(free, sizes, latent_size, WINDOW, self.place)
 
     def estimate(self, key_frames: int, latent_size: tuple[int, int], steps: int, plan: MemoryPlan) -> Estimate:
         return estimate(key_frames, latent_size, steps, self.preset, self.windows, WINDOW, plan)
@@ -90,6 +124,12 @@ class ClipEstimate:
     @property
     def seconds(self) -> float:
         return self.work.seconds(self.rate)
+
+    @property
+    def stages(self) -> dict[str, float]:
+        """Seconds of each stage that reports progress."""
+        work = {"audio": self.work.encoding, "sampling": self.work.sampling, "encoding": self.work.decoding}
+        return {stage: flops / self.rate for stage, flops in work.items()}
 
     def described(self) -> str:
         return self.work.described(self.rate)
@@ -135,11 +175,13 @@ def sizes_without_loading(
     return sizes_of(*networks_on_meta(paths, dtype))
 
 
-def sizes_of(unet: nn.Module, vae: nn.Module, clip: nn.Module) -> ModelSizes:
+def sizes_of(unet: nn.Module, vae: nn.Module, clip: nn.Module, that_hear: Sequence[nn.Module] = ()) -> ModelSizes:
+    """that_hear: networks of the speech side; none = the published ones count."""
     return ModelSizes(
         module_bytes(unet),
         bytes_in_8_bits(unet),
         module_bytes(vae),
         module_bytes(clip),
         cast(Any, unet).config.block_out_channels[0],
+        sum(map(module_bytes, that_hear)) or AUDIO_BYTES,
     )

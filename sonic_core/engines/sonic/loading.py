@@ -54,6 +54,13 @@ class SonicModel:
     fingerprints: Mapping[str, str] = field(default_factory=dict)
     read_unet: Callable[[], SonicUNet] | None = None
 
+    @property
+    def that_hear(self) -> tuple[nn.Module, ...]:
+        """The networks of the speech side."""
+        return tuple(
+            net for net in (self.audio_to_token, self.audio_to_bucket, self.encoder) if isinstance(net, nn.Module)
+        )
+
 
 def load_sonic(
     folders: Sequence[Path] | None = None,

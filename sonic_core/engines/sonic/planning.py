@@ -6,11 +6,13 @@ FLOPs of convolutions, matrix products and attention, one multiply-add = 2): `te
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ...diffusion.schedule import karras_sigmas
+from ...diffusion.schedule import Sigmas, karras_sigmas
 from ...diffusion.windows import Windows
 from ...errors import SonicError
+from ...progress import time_in_words
 from .denoiser import ALL
 from .presets import Preset
 from .savings import plan_steps
@@ -19,16 +21,24 @@ GIB = 2**30
 ACTIVATION_BYTES = 18_500  # of a UNet pass, per branch, frame and latent position, in half precision at 320 channels
 CHUNKED_ACTIVATION_BYTES = 10_800  # the same with feed-forward layers run frame by frame
 DECODE_BYTES = 2_048  # of the VAE's decoder, per pixel of a chunk, in half precision
+ENCODE_BYTES = 3_072  # of the VAE's encoder, per pixel of the picture, in single precision
+AUDIO_BYTES = round(0.42 * GIB)  # of the published audio networks, which stay on the host in single precision
+PICTURE_SHARE = 0.5  # of decoding a frame: encoding the picture takes about that
+SPEECH_FLOPS = 5e9  # of hearing a key frame, about
 SHALLOW_SHARE = 0.214  # of a pass that runs the outermost layers only
 RESERVE = 0.6 * GIB  # CUDA context, convolution workspaces, fragmentation
+MARGIN = 1.08  # free memory over expected peak, for what counting does not see
 DECODE_CHUNKS = (8, 4, 2)
+MOST_SEQUENCES = (
+    65_535  # in one attention call: CUDA's grids end there, and temporal attention has one per branch and position
+)
 
 
 @dataclass(frozen=True)
 class ModelSizes:
-    """Bytes of the large networks, in the precision they work in.
+    """Bytes of the networks, in the precision they work in.
 
-    unet_in_8_bits: the UNet stored as `eight_bit` stores it.  channels: of the UNet's first level.
+    unet_in_8_bits: the UNet stored as `eight_bit` stores it.  channels: of the UNet's first level.  audio: of the networks that hear.
     """
 
     unet: int
@@ -36,13 +46,15 @@ class ModelSizes:
     vae: int
     clip: int
     channels: int
+    audio: int = AUDIO_BYTES
 
 
 @dataclass(frozen=True)
 class MemoryPlan:
     """together: guidance branches in one batch.  chunked: feed-forward layers frame by frame.  small_weights: UNet stored in 8 bits.
 
-    unload_unet: the UNet leaves the device before decoding.  decode_chunk: frames decoded at once.  peak: bytes expected on the device.
+    unload_unet: the UNet leaves the device before decoding.  decode_chunk: frames decoded at once.
+    encoding, sampling, decoding: bytes expected on the device in each stage.
     """
 
     together: bool
@@ -50,7 +62,14 @@ class MemoryPlan:
     small_weights: bool
     unload_unet: bool
     decode_chunk: int
-    peak: int
+    encoding: int = 0
+    sampling: int = 0
+    decoding: int = 0
+
+    @property
+    def peak(self) -> int:
+        """Bytes expected on the device at the worst moment."""
+        return max(self.encoding, self.sampling, self.decoding)
 
     def described(self) -> str:
         parts = [
@@ -63,66 +82,119 @@ class MemoryPlan:
         return f"{', '.join(filter(None, parts))}; about {self.peak / GIB:.1f} GiB"
 
 
-def choose_plan(
-    free: float,
-    sizes: ModelSizes,
-    latent_size: tuple[int, int],
-    window: int,
-    element: int,
-    may_batch: bool = True,
-    small_weights: bool | None = None,
-) -> MemoryPlan:
-    """The fastest plan whose expected peak fits into `free` bytes.
+@dataclass(frozen=True)
+class Place:
+    """What a device allows.  element: bytes per number, 2 for half precision.
 
-    latent_size: rows, columns.  element: bytes per number, 2 for half precision.
     may_batch: branches in one batch gain something; on a CPU they do not.  small_weights: True = the UNet is stored in 8 bits in any case,
-    False = it cannot be, None = where nothing else helps.
-    Raises SonicError naming what the smallest plan needs.
+    False = it cannot be, None = where nothing else helps.  on_host: networks lie in the same memory whether they work or not.
+    decode_chunks: numbers of frames that may be decoded at once, the fastest first.
     """
+
+    element: int
+    may_batch: bool = True
+    small_weights: bool | None = None
+    on_host: bool = False
+    decode_chunks: tuple[int, ...] = DECODE_CHUNKS
+
+
+def plans(sizes: ModelSizes, latent_size: tuple[int, int], window: int, place: Place) -> list[MemoryPlan]:
+    """Every way to make a clip, from the fastest to the one that needs least.  latent_size: rows, columns."""
     positions = latent_size[0] * latent_size[1]
-    unit = window * positions * element / 2 * sizes.channels / 320
-    pixel_chunk = 64 * positions * DECODE_BYTES * element / 2
-    smallest: MemoryPlan | None = None
-    for together, chunked, small in _ways(may_batch, small_weights):
+    unit = window * positions * place.element / 2 * sizes.channels / 320
+    pixel_chunk = 64 * positions * DECODE_BYTES * place.element / 2
+    idle = sizes.clip + sizes.vae + sizes.audio if place.on_host else 0
+    single_vae = sizes.vae * 4 // place.element
+    found = []
+    for together, chunked, small in _ways(place, positions):
         weights = sizes.unet_in_8_bits if small else sizes.unet
         per_unit = CHUNKED_ACTIVATION_BYTES if chunked else ACTIVATION_BYTES
-        sampling = weights + unit * per_unit * (3 if together else 1) + RESERVE
-        for unload, chunk in ((False, DECODE_CHUNKS[0]), *((True, chunk) for chunk in DECODE_CHUNKS)):
-            decoding = sizes.vae + chunk * pixel_chunk + RESERVE + (0 if unload else weights)
-            plan = MemoryPlan(together, chunked, small, unload, chunk, round(max(sampling, decoding)))
-            if plan.peak <= free:
-                return plan
-            smallest = plan if smallest is None or plan.peak < smallest.peak else smallest
-    assert smallest is not None  # there is always a way
-    raise SonicError(
+        sampling = weights + unit * per_unit * (3 if together else 1) + RESERVE + idle
+        encoding = max(sizes.clip, single_vae + ENCODE_BYTES * 64 * positions) + RESERVE
+        if place.on_host:
+            encoding = weights + idle + ENCODE_BYTES * 64 * positions + RESERVE
+            unloading = [(False, chunk) for chunk in place.decode_chunks]
+        else:
+            first = place.decode_chunks[0]
+            unloading = [(False, first), *((True, chunk) for chunk in place.decode_chunks)]
+        for unload, chunk in unloading:
+            decoding = chunk * pixel_chunk + RESERVE + (idle or sizes.vae) + (0 if unload else weights)
+            stages = (round(encoding), round(sampling), round(decoding))
+            found.append(MemoryPlan(together, chunked, small, unload, chunk, *stages))
+    return found
+
+
+def choose_plan(free: float, sizes: ModelSizes, latent_size: tuple[int, int], window: int, place: Place) -> MemoryPlan:
+    """The fastest plan whose expected peak fits into `free` bytes with a margin.  Raises SonicError naming what the smallest needs."""
+    ways = plans(sizes, latent_size, window, place)
+    chosen = next((plan for plan in ways if plan.peak * MARGIN <= free), None)
+    if chosen is not None:
+        return chosen
+    raise too_small(free, ways, latent_size)
+
+
+def too_small(free: float, ways: Sequence[MemoryPlan], latent_size: tuple[int, int]) -> SonicError:
+    """The error of a device that even the smallest of the plans does not fit into."""
+    least = min(plan.peak for plan in ways) * MARGIN
+    told = (
         f"{free / GIB:.1f} GiB of memory are free; the smallest plan for {8 * latent_size[1]}x{8 * latent_size[0]} needs "
-        f"{smallest.peak / GIB:.1f} GiB. Choose a smaller min_resolution, or free memory."
+        f"{least / GIB:.1f} GiB."
     )
+    if len({plan.decode_chunk for plan in ways}) == 1:
+        return SonicError(
+            f"{told} Leave reference out (it decodes 8 frames at once), choose a smaller min_resolution, or free memory."
+        )
+    return SonicError(f"{told} Choose a smaller min_resolution, or free memory.")
 
 
-def _ways(may_batch: bool, small_weights: bool | None) -> list[tuple[bool, bool, bool]]:
+def smaller(ways: Sequence[MemoryPlan], plan: MemoryPlan, stage: str) -> MemoryPlan | None:
+    """The next way that needs less in a stage ("sampling" or "decoding") than `plan`, which failed there; None = there is none.
+
+    What the other stage does is kept where it can be.
+    """
+    needed = getattr(plan, stage)
+    less = [way for way in ways if getattr(way, stage) < needed]
+    if stage == "decoding":  # the UNet has done its work: how it would do it again does not matter
+        less = [
+            way
+            for way in less
+            if (way.together, way.chunked, way.small_weights) == (plan.together, plan.chunked, plan.small_weights)
+        ]
+    return next(iter(less), None)
+
+
+def _ways(place: Place, positions: int) -> list[tuple[bool, bool, bool]]:
     """together, chunked, small: from the fastest to the one that needs least."""
-    small = small_weights is True
-    ways = [(True, False, small)] if may_batch else []
+    small = place.small_weights is True
+    ways = [(True, False, small)] if place.may_batch and 3 * positions <= MOST_SEQUENCES else []
     ways += [(False, False, small), (False, True, small)]
-    return ways if small_weights is not None else [*ways, (False, True, True)]
+    return ways if place.small_weights is not None else [*ways, (False, True, True)]
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a run will cost.  passes: UNet passes of one branch over one window.  flops: of sampling and decoding."""
+    """What a run will cost.  passes: UNet passes of one branch over one window.
+
+    sampling, decoding, encoding: FLOPs of the UNet, of the VAE's decoder, and of what looks at the picture and listens.
+    """
 
     key_frames: int
     steps: int
     passes: float
-    flops: float
+    sampling: float
+    decoding: float
+    encoding: float
     plan: MemoryPlan
+
+    @property
+    def flops(self) -> float:
+        return self.sampling + self.decoding + self.encoding
 
     def seconds(self, flops_per_second: float) -> float:
         return self.flops / flops_per_second
 
     def described(self, flops_per_second: float | None = None) -> str:
-        time = f", about {self.seconds(flops_per_second):,.0f} s" if flops_per_second else ""
+        time = f", about {time_in_words(self.seconds(flops_per_second))}" if flops_per_second else ""
         return (
             f"{self.key_frames} key frames, {self.steps} steps, {self.passes:,.0f} UNet passes, "
             f"{self.flops / 1e12:,.0f} TFLOP{time}; {self.plan.described()}"
@@ -141,13 +213,21 @@ def estimate(
     """Count the work of a clip at full model size."""
     sigmas = karras_sigmas(preset.steps(steps))
     positions = latent_size[0] * latent_size[1]
-    passes = 0.0
-    for i, (sigma, step) in enumerate(plan_steps(sigmas, preset).items()):
-        branches = step.fresh if sigma > preset.guidance_floor else {ALL}
-        cost = SHALLOW_SHARE if step.shallow else len(branches)
-        passes += cost * sum(1 for _ in windows(key_frames, i // preset.substeps))
-    flops = passes * pass_flops(min(window, key_frames), positions) + key_frames * decode_flops(positions)
-    return Estimate(key_frames, len(sigmas) - 1, passes, flops, plan)
+    costs = window_passes(sigmas, preset)
+    passes = sum(cost * sum(1 for _ in windows(key_frames, i)) for i, cost in enumerate(costs))
+    sampling = passes * pass_flops(min(window, key_frames), positions)
+    decoding = key_frames * decode_flops(positions)
+    encoding = PICTURE_SHARE * decode_flops(positions) + key_frames * SPEECH_FLOPS
+    return Estimate(key_frames, len(sigmas) - 1, passes, sampling, decoding, encoding, plan)
+
+
+def window_passes(sigmas: Sigmas, preset: Preset) -> list[float]:
+    """UNet passes of one branch that a window takes at each of the sampler's steps.  sigmas: [S + 1] of all steps, groups not yet made."""
+    costs = [
+        SHALLOW_SHARE if step.shallow else float(len(step.fresh if sigma > preset.guidance_floor else {ALL}))
+        for sigma, step in plan_steps(sigmas, preset).items()
+    ]
+    return [sum(costs[i : i + preset.substeps]) for i in range(0, len(costs), preset.substeps)]
 
 
 def pass_flops(frames: int, positions: int) -> float:

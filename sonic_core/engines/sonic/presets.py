@@ -33,7 +33,9 @@ class Preset:
 PRESETS = {
     preset.name: preset
     for preset in (
-        Preset("exact", "the published mathematics, every branch at every step"),
+        Preset(
+            "exact", "every branch at every step, as published but for the windows, which do not join the clip's ends"
+        ),
         Preset(
             "balanced",
             "guidance differences computed at every 3rd and 6th step, none below sigma 0.2",

@@ -13,7 +13,8 @@ from torch import Tensor
 
 from ...diffusion.guidance import Denoise
 from ...diffusion.schedule import Sigmas
-from .denoiser import ALL, NOTHING, PICTURE, SonicDenoiser
+from ...runtime.long_tensors import long_tensor
+from .denoiser import ALL, NOTHING, PICTURE, Predictor
 from .presets import Preset
 
 
@@ -43,12 +44,14 @@ def plan_steps(sigmas: Sigmas, preset: Preset) -> dict[float, StepPlan]:
 class PlannedPredictions:
     """`Branches` that follow a plan: what is not computed follows from the branch above it and their last known difference.
 
-    Differences are kept per frame of the clip, as windows move, in half precision; they are those of v, so they scale with the noise level.
+    length: key frames of the clip.  Differences are kept for each of them, as windows move, in half precision on the CPU; they are those
+    of v, so they scale with the noise level.
     """
 
-    denoiser: SonicDenoiser
+    denoiser: Predictor
     plan: dict[float, StepPlan]
-    _differences: dict[int, Tensor] = field(default_factory=dict)
+    length: int
+    differences: dict[int, Tensor] = field(default_factory=dict)
 
     def __call__(self, x: Tensor, sigma: float, frames: NDArray[np.int64], branches: tuple[int, ...]) -> list[Tensor]:
         step, scale = self.plan[sigma], sigma / math.sqrt(sigma**2 + 1)
@@ -61,14 +64,13 @@ class PlannedPredictions:
             if branch in known:
                 self._keep(branch, frames, (known[branch + 1] - known[branch]) / scale)
             elif branch >= min(branches):
-                known[branch] = known[branch + 1] - self._differences[branch][frames].float() * scale
+                known[branch] = known[branch + 1] - self.differences[branch][frames].to(x) * scale
         return [known[branch] for branch in branches]
 
     def _keep(self, branch: int, frames: NDArray[np.int64], difference: Tensor) -> None:
-        if branch not in self._differences:
-            length = len(self.denoiser.conditions)
-            self._differences[branch] = difference.new_zeros(length, *difference.shape[1:], dtype=torch.float16)
-        self._differences[branch][frames] = difference.half()
+        if branch not in self.differences:
+            self.differences[branch] = long_tensor((self.length, *difference.shape[1:]), torch.float16)
+        self.differences[branch][frames] = difference.half().cpu()
 
 
 def in_groups(denoise: Denoise, sigmas: Sigmas, size: int) -> tuple[Denoise, Sigmas]:

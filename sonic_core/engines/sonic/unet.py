@@ -97,6 +97,11 @@ class SonicUNet(UNetSpatioTemporalConditionModel):
             if hasattr(module, "set_chunk_feed_forward"):
                 module.set_chunk_feed_forward(1 if on else None, dim=0)
 
+    def weigh_audio(self, scale: float) -> None:
+        """Weight of the attention to sound beside that to the picture, 1 = as trained."""
+        for _, processor in audio_attentions(self):
+            processor.scale = scale
+
     def unload_context(self) -> None:
         """Let go of what the last pass attended to."""
         for _, processor in audio_attentions(self):
