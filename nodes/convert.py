@@ -229,8 +229,12 @@ def latents_from(latent: Mapping[str, Any], engine: Engine) -> Latents:
 
 
 def check_model(model: Any) -> None:
-    """SettingsError for what another pack gave through a socket without a type."""
-    if not isinstance(model, Engine):
+    """SettingsError for what another pack gave through a socket without a type.
+
+    Engines are known by the name of their base: one that was registered from outside has imported a `sonic_core` of its own.
+    """
+    bases = {f"{kind.__module__}.{kind.__qualname__}" for kind in type(model).__mro__}
+    if not any(base.endswith("sonic_core.engines.base.Engine") for base in bases):
         raise SettingsError(
             f"The model input is a {type(model).__name__} of another node pack. Connect a Sonic Model Loader."
         )

@@ -18,7 +18,8 @@ def told(text: str) -> str:
     """The text in the editor's language; options of the command line under the names of their widgets."""
     words = translated(text, host.language())
     words = re.sub(r"(\w+) \(--[a-z][a-z-]*\)", r"\1", words)
-    return re.sub(r"--([a-z][a-z-]*)", lambda option: option[1].replace("-", "_"), words)
+    # What stands between backticks is typed in a terminal.
+    return re.sub(r"(`[^`]*`)|--([a-z][a-z-]*)", lambda said: said[1] or said[2].replace("-", "_"), words)
 
 
 def told_errors(execute: Execute) -> Execute:

@@ -134,7 +134,7 @@ def spoken():
     """The bundled picture speaking the bundled sentence: (what is rendered of a motion, the motion, what is heard)."""
     engine, audio = load_engine("lite"), load_audio(SPEECH)
     conditioning = engine.prepare(load_portrait(PORTRAIT), audio, Settings(min_resolution=256, seed=3))
-    motion = engine.sample(conditioning, conditioning.settings).samples.numpy()
+    motion = np.asarray(engine.sample(conditioning, conditioning.settings).samples)
     articulation = conditioning.features.heard.articulation
     opening = opening_of(articulation, audio.duration)
     speech = HeardSpeech(opening, loudness(audio, len(opening)), closures_in(articulation))

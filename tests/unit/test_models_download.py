@@ -137,10 +137,19 @@ def test_an_interrupted_download_goes_on_where_it_stopped(monkeypatch, tmp_path)
         if done:
             raise KeyboardInterrupt
 
-    with hub(monkeypatch, files) as served:
+    def in_two_parts(handler, content, start):
+        handler.send_start(content, start)
+        middle = start or len(content) - 1_000_000
+        handler.wfile.write(content[start:middle])
+        if not start:
+            served.over.wait(60)  # for the interruption
+        handler.wfile.write(content[middle:])
+
+    with hub(monkeypatch, files, send=in_two_parts) as served:
         (item,) = only("unet", tmp_path, known(files))
         with pytest.raises(KeyboardInterrupt):
             fetch(item, interrupt)
+        served.over.set()
         assert not item.target.exists()
         kept = next(item.target.parent.glob(".unet.pth.*.part")).stat().st_size
         assert 0 < kept < len(LARGE)
