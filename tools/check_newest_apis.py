@@ -180,6 +180,12 @@ class Wheel:
 def uses_in(path: Path, text: str) -> Iterator[Use]:
     """Every name of the watched libraries in a file of ours, with the keywords of its calls."""
     tree, known = ast.parse(text), {}
+    imported = {
+        alias.asname or alias.name.partition(".")[0]
+        for node in ast.walk(tree)
+        if isinstance(node, (ast.Import, ast.ImportFrom))
+        for alias in node.names
+    }
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
@@ -203,6 +209,8 @@ def uses_in(path: Path, text: str) -> Iterator[Use]:
         if name := _dotted(called, known):
             yield Use(name, keywords, place)
         elif keywords and isinstance(called, ast.Attribute) and called.attr in methods:
+            if isinstance(called.value, ast.Name) and called.value.id in imported:
+                continue  # a function of another library: Pillow's Image.open is no method of PyAV's
             yield Use(methods[called.attr], keywords, place)
 
 

@@ -76,3 +76,9 @@ def test_without_a_registry_it_says_so_and_passes(tool, monkeypatch, capsys):
     monkeypatch.setattr(tool, "download", lambda folder: "Connection refused")
     assert tool.main() == 0
     assert "cannot be reached" in capsys.readouterr().out
+
+
+def test_functions_of_other_libraries_are_no_methods_of_pyav(tool):
+    text = "import av\nfrom PIL import Image\nImage.open('a', formats=['PNG'])\nencoder.open(strict=False)\n"
+    places = {use.place for use in tool.uses_in(Path("a.py"), text) if use.keywords}
+    assert places == {"a.py:4"}
