@@ -184,8 +184,7 @@ def _without_effect(engine: Engine, settings: Settings) -> tuple[str, ...]:
     names = engine.declaration.without_effect(changed)
     if not names:
         return ()
-    do = "do" if len(names) > 1 else "does"
-    return (f"{', '.join(names)} {do} nothing in the {engine.name} engine; leave it out or choose another engine.",)
+    return (f"Without effect in the {engine.name} engine: {', '.join(names)}. Leave it out, or choose another engine.",)
 
 
 def _threads_for(engine: Engine, between: Between[Frame] | None) -> AbstractContextManager[None]:

@@ -14,6 +14,7 @@ from sonic_core.errors import AudioError, ModelMissingError, SettingsError, Soni
 from sonic_core.job import Job
 from sonic_core.pipeline import Loaded, generate
 from sonic_core.settings import Settings
+from sonic_core.words.catalogue import translated
 
 SETTINGS = Settings(min_resolution=256, inference_steps=2, framing="face")
 
@@ -242,3 +243,15 @@ def test_a_video_is_as_long_as_its_recording(engine, tmp_path):
         frames = sum(1 for _ in video.decode(video=0))
     assert frames == made.frames == round(0.37 * 25)
     assert abs(made.duration - audio.duration) <= 0.5 / 25
+
+
+def test_settings_that_do_nothing_here_are_told(engine, tmp_path):
+    def made(name, **changed):
+        settings = Settings(min_resolution=256, inference_steps=2, framing="face", **changed)
+        job = Job(None, None, tmp_path / name, settings, "sonic")
+        return generate(job, Loaded(engine, portrait(), speech(0.1))).warnings
+
+    (told,) = made("a.mp4", emotion="happy", loopable=True)
+    assert told == "Without effect in the sonic engine: emotion, loopable. Leave it out, or choose another engine."
+    assert translated(told, "zh").startswith("在 sonic 引擎中不起作用：")
+    assert made("b.mp4") == ()
