@@ -9,7 +9,8 @@ from renderer_samples import closeup
 
 from sonic_core.engines.lite.renderer.geometry import pixel_grid
 from sonic_core.engines.lite.renderer.head import head_frame
-from sonic_core.engines.lite.renderer.mouth_fields import MouthLayer, mouth_fields
+from sonic_core.engines.lite.renderer.mouth_coordinates import MouthLayer
+from sonic_core.engines.lite.renderer.mouth_fields import mouth_fields
 from sonic_core.engines.lite.renderer.mouth_layers import mouth_box
 from sonic_core.engines.lite.renderer.mouth_shape import MouthShape, mouth_shape
 from sonic_core.engines.lite.renderer.photo_interior import cut_interior

@@ -17,16 +17,55 @@ from .mouth_shape import MouthShape
 from .palette import Palette
 from .photo_interior import PhotoInterior
 
+# All by eye.  Lengths are mouth units (about 0.4 IOD), lights are shares, unless another unit is said.
+# Light in pairs: what there is at a lip, under the upper or over the lower one, and what is added on the way to full light, with its depth.
 REST_PICTURE = 0.30  # mouth coefficient over which the untouched resting pixels give way to the speaking cut-out
-
 FLESH = np.array([0.30, -0.06, -0.26], np.float32)  # light in the mouth's shade has passed through or come off flesh
-TEETH_DRAWN_UP = 0.15  # mouth units by which fully rounded lips come down over drawn teeth, by eye: oo shows none
+BACK = 0.10  # IOD behind the lips: where teeth and tongue turn with the head
+ROUNDING = 1.3  # times pucker: lips count as fully rounded a little before it is 1
+
+# The dark behind, with a rim of wet flesh at the lower lip.
+DARK_DEPTH = 0.22  # from the lips to the deepest
+RIM_LIGHT, DEPTH_SHADE = 1.8, 1.1  # times the cavity's colour; less in the depth
+MUCOSA, MUCOSA_DEPTH = 0.10, 0.10  # of its colour; length over which it fades
+
+# Upper teeth stand back from the lips: dark under the upper lip, in the corridor to the corners, and behind rounded lips.
+CORRIDOR, CORRIDOR_LENGTH = (0.12, 0.88), 0.62  # half widths of the mouth from its corners to full light
+UNDER_LIP, UNDER_LIP_DEPTH = (0.48, 0.52), 0.13
+PUCKER_SHADE = 0.55
+CARTOON_LIGHT = 0.55, 0.45  # of flat paint
+MOUSTACHE_SHADE = 0.5
+UPPER_BELOW, CARTOON_UPPER_BELOW = 0.115, 0.085  # from the pictured lip's edge down to the biting edge
+DRAWN_UP = 0.15  # by which fully rounded lips come down over drawn teeth: oo shows none
+
+# The tongue.
+TONGUE_BELOW, TONGUE_RAISED = 0.10, 0.30  # from the lower lip down to its top; a raised tip goes up
+TONGUE_JAW, TIP_JAW = 0.60, 0.25  # of the jaw's drop that it follows; less with its tip up
+TONGUE_PUCKER_SHADE = 0.6
+TONGUE_UNDER, TONGUE_UNDER_DEPTH = (0.30, 0.70), 0.75
+TONGUE_OVER, TONGUE_OVER_DEPTH = (0.55, 0.45), 0.16
+
+# Lower teeth.
+LOWER_BELOW = 0.01  # from the lower lip down to their biting edge
+LOWER_UNDER, LOWER_UNDER_DEPTH = (0.35, 0.65), 0.45
+LOWER_OVER, LOWER_OVER_DEPTH = (0.45, 0.55), 0.10
+
+# The picture's own inside.
 LIP_OVER_TEETH = 0.85  # of the pictured opening's height, when the lips are fully rounded
+ROUNDED_SHADE = 0.45  # of them on what they come down over
+PHOTO_FADE = 0.05  # IOD of opening beyond the pictured one over which drawn teeth take over
+JAW_CLOSES = 0.5  # of the pictured opening, by which lower teeth rise when the lips close: a mouth is closed by the jaw
 
 
 def speaking(strength: float) -> float:
     """0 at rest, 1 in speech.  strength: largest mouth coefficient."""
     return float(smoothstep(strength / REST_PICTURE))
+
+
+def _lit(light: tuple[float, float], share: NDArray) -> NDArray:
+    """Light that rises from its first number, at share 0, by its second, at share 1."""
+    at_lip, added = light
+    return at_lip + added * smoothstep(share)
 
 
 @dataclass(frozen=True)
@@ -58,50 +97,47 @@ class Cavity:
         """
         palette, unit = self.palette, self.interior.unit
         under_upper, over_lower = np.clip(-above, 0, None), np.clip(below, 0, None)
-        depth = smoothstep(np.minimum(under_upper, over_lower) / (0.22 * unit))
-        canvas = palette.cavity * (1.8 - 1.1 * depth)[..., None]
-        canvas = canvas + 0.10 * palette.mucosa * np.exp(-over_lower / (0.10 * unit))[..., None]
+        depth = smoothstep(np.minimum(under_upper, over_lower) / (DARK_DEPTH * unit))
+        canvas = palette.cavity * (RIM_LIGHT - DEPTH_SHADE * depth)[..., None]
+        canvas = canvas + MUCOSA * palette.mucosa * np.exp(-over_lower / (MUCOSA_DEPTH * unit))[..., None]
 
-        # Teeth stand back from the lips: dark under the upper lip, in the corridor to the corners, and behind rounded lips.
-        corridor = 0.12 + 0.88 * smoothstep(from_corner / (0.62 * self.mouth.half_width))
-        teeth_light = (0.48 + 0.52 * smoothstep(under_upper / (0.13 * unit))) * corridor * (1 - 0.55 * pose.pucker)
+        corridor = _lit(CORRIDOR, from_corner / (CORRIDOR_LENGTH * self.mouth.half_width))
+        teeth_light = (
+            _lit(UNDER_LIP, under_upper / (UNDER_LIP_DEPTH * unit)) * corridor * (1 - PUCKER_SHADE * pose.pucker)
+        )
         if palette.cartoon:  # flat paint
-            teeth_light = 0.55 + 0.45 * teeth_light
-        teeth_light = teeth_light * (1 - 0.5 * self.moustache)
+            teeth_light = CARTOON_LIGHT[0] + CARTOON_LIGHT[1] * teeth_light
+        teeth_light = teeth_light * (1 - MOUSTACHE_SHADE * self.moustache)
 
         # Rounded lips come down over the teeth: to the eye the same as teeth drawn back behind both.
-        hidden = TEETH_DRAWN_UP * float(smoothstep(1.3 * pose.pucker)) * unit
+        hidden = DRAWN_UP * float(smoothstep(ROUNDING * pose.pucker)) * unit
         middle = len(self.mouth.a) // 2
         upper_lip = self.mouth.upper[middle]
         lower_lip = self.mouth.lower[middle]
         # The tongue rests behind the lower lip, which has come up in a mouth that the picture shows open.
         raised = REST_LOWER_SHARE * max(pose.rest, pose.close, pose.fv) * self.mouth.gap[middle]
-        tongue = lower_lip - raised + 0.10 * unit
+        tongue = lower_lip - raised + TONGUE_BELOW * unit
         interior, tip = self.interior, pose.tongue
         canvas = self._over(
             canvas,
             interior.tongue,
-            self._placed(pose, box, tongue - 0.30 * tip * unit, 0.60 - 0.25 * tip),
-            (1 - 0.6 * pose.pucker)
-            * (0.30 + 0.70 * smoothstep(under_upper / (0.75 * unit)))
-            * (0.55 + 0.45 * smoothstep(over_lower / (0.16 * unit))),
+            self._placed(pose, box, tongue - TONGUE_RAISED * tip * unit, TONGUE_JAW - TIP_JAW * tip),
+            (1 - TONGUE_PUCKER_SHADE * pose.pucker)
+            * _lit(TONGUE_UNDER, under_upper / (TONGUE_UNDER_DEPTH * unit))
+            * _lit(TONGUE_OVER, over_lower / (TONGUE_OVER_DEPTH * unit)),
         )
         if interior.lower_teeth is not None and (self.photo is None or self.photo.jaw is None):
             canvas = self._over(
                 canvas,
                 interior.lower_teeth,
-                self._placed(pose, box, lower_lip + 0.01 * unit + hidden, 1.0),
-                (0.35 + 0.65 * smoothstep(under_upper / (0.45 * unit)))
-                * (0.45 + 0.55 * smoothstep(over_lower / (0.10 * unit)))
+                self._placed(pose, box, lower_lip + LOWER_BELOW * unit + hidden, 1.0),
+                _lit(LOWER_UNDER, under_upper / (LOWER_UNDER_DEPTH * unit))
+                * _lit(LOWER_OVER, over_lower / (LOWER_OVER_DEPTH * unit))
                 * corridor,
             )
         if self.photo is None or not self.photo.replaces_teeth:
-            canvas = self._over(
-                canvas,
-                interior.upper_teeth,
-                self._placed(pose, box, upper_lip + (0.085 if palette.cartoon else 0.115) * unit - hidden, 0.0),
-                teeth_light,
-            )
+            edge = upper_lip + (CARTOON_UPPER_BELOW if palette.cartoon else UPPER_BELOW) * unit - hidden
+            canvas = self._over(canvas, interior.upper_teeth, self._placed(pose, box, edge, 0.0), teeth_light)
         if self.photo is not None:
             canvas = self._over_photo(canvas, pose, box, widest, strength)
         return canvas
@@ -114,7 +150,7 @@ class Cavity:
         """Affine map sprite px -> box px for a sprite whose origin sits at mouth-frame b and follows a share of the jaw."""
         head, interior = self.head, self.interior
         x, y = self.mouth.frame.to_image((self.mouth.a[0] + self.mouth.a[-1]) / 2, b)
-        z = (head.eye_center + (head.lip_depth + 0.10 * head.iod) * head.back)[2]
+        z = (head.eye_center + (head.lip_depth + BACK * head.iod) * head.back)[2]
         origin = np.array([x, y, z]) + jaw_share * pose.jaw * JAW_GAP * head.iod * (head.down + JAW_FORWARD * head.back)
         scale = interior.unit / interior.density
         points = head.moved(pose, np.stack([origin, origin + head.right * scale, origin + head.down * scale]))[:, :2]
@@ -129,11 +165,11 @@ class Cavity:
         x, y = self.mouth.frame.to_image(
             (self.mouth.a[0] + self.mouth.a[-1]) / 2, self.mouth.upper[len(self.mouth.a) // 2]
         )
-        z = (head.eye_center + (head.lip_depth + 0.10 * head.iod) * head.back)[2]
+        z = (head.eye_center + (head.lip_depth + BACK * head.iod) * head.back)[2]
         origin = np.array([x, y, z])
         active = speaking(strength)
         # Rounded lips come down over the teeth: to the eye the same as teeth drawn up behind the lip.
-        rounded = float(smoothstep(1.3 * pose.pucker)) * active
+        rounded = float(smoothstep(ROUNDING * pose.pucker)) * active
         lift = LIP_OVER_TEETH * rounded * float(self.mouth.gap.max()) * head.down
         points = head.moved(pose, origin - lift + np.eye(4, 3, -1)[:3])[:, :2]
         matrix = np.stack([points[1] - points[0], points[2] - points[0]], 1)
@@ -144,11 +180,11 @@ class Cavity:
             sprite.astype(np.float32), np.c_[matrix, offset], (width, height), flags=cv2.INTER_LINEAR
         )
         if not photo.replaces_teeth:
-            layer = layer * (1 - smoothstep((widest - self.mouth.gap.max()) / (0.05 * self.mouth.iod)))
+            layer = layer * (1 - smoothstep((widest - self.mouth.gap.max()) / (PHOTO_FADE * self.mouth.iod)))
         # ... and shade them; what light is left comes through flesh.
-        light = (1 - 0.45 * rounded) ** (1 - self._flesh)
+        light = (1 - ROUNDED_SHADE * rounded) ** (1 - self._flesh)
         if photo.jaw is not None and active > 0:
-            raised = 0.5 * max(pose.rest, pose.close) * self.mouth.gap.max()  # a mouth is closed by the jaw
+            raised = JAW_CLOSES * max(pose.rest, pose.close) * self.mouth.gap.max()
             drop = (pose.jaw * JAW_GAP * head.iod * (head.down + JAW_FORWARD * head.back) - raised * head.down + lift)[
                 :2
             ]

@@ -16,6 +16,57 @@ from .skin_fill import LidSkin
 from .source import SourcePicture
 from .spectacles import Spectacles
 
+# All by eye.  Lengths are IOD, sides are half widths of the eye from its middle, unless another unit is said.
+# An easing stands beside the place from which, or up to which, it goes.
+UNDER_BROW = 0.12  # share of the way from the brow to the lid: from there down skin is drawn over the eye
+LEAST_SKIN, LEAST_SKIN_HEIGHT = 0.10, 0.35  # of skin above the lid: IOD, and of the eye's height
+# of the eye's width, IOD below its lower lid, px: what is drawn anew
+VIEW_SIDE, VIEW_BELOW, VIEW_MARGIN = 0.72, 0.12, 4
+# between the rim of glasses and clean skin: at least, and enough for a lid of its own
+LEAST_ROOM, AMPLE_ROOM = 0.02, 0.15
+
+# How a lid closes.
+LID_END, LID_END_EASE = 1.3, 0.4  # side at which its motion has ended
+# of the opening: what the lower lid covers; side from the corners
+LOWER_RISE, CARTOON_LOWER_RISE, RISE_EASE = 0.13, 0.05, 0.4
+OVERLAP, OVERLAP_EASE = 0.010, 0.3  # beyond the lower lid; side from the corners
+SETTLED = 0.40  # of the eye's height below the lower lid, where its skin is at rest
+LASHES_GO, LASHES_GO_EASE = 0.15, 0.45  # closure: a drawn lash line takes over from the lashes of the picture
+
+# Skin of the lid where the picture's is stretched too far, and lashes painted over.
+SMEARED = 1.15  # stretch from which bare skin begins to replace it
+SMEARED_BELOW = 0.5  # share of the lid over which it does so, from the top
+# over clean skin: lashes are painted over up to here, and at the outer corner
+STROKES_ABOVE, STROKES_FAR_ABOVE = 0.015, 0.13
+STROKES_FAR, STROKES_FAR_EASE = 0.7, 0.3  # side from which the latter
+STROKES_EDGE, STROKES_LEAST_EDGE = 0.03, 1  # IOD and px: soft upper end
+STROKES_SIDE, STROKES_SIDE_EASE = 0.75, 0.2  # side from which lashes are painted over at all
+BARE_LIGHT, BARE_SHADE = 1.04, 0.12  # of bare skin at the top, less at the edge
+FILLED, FILLED_BARE = 0.55, 0.30  # share of the smooth fill over streaks of the lid's own skin, more behind glasses
+
+# The closed lid's edge and light.
+EDGE, LEAST_EDGE = 0.004, 0.5  # IOD and px, soft
+COVER_END, COVER_END_EASE = (1.55, 1.18), (0.18, 0.34)  # side at which a lid ends, outer and inner
+BULGE_LIGHT = 0.07  # the eyeball under the lid lifts it to the light: share added
+BULGE_AT, BULGE_HEIGHT = 0.27, 0.35  # of the lid above its edge; of the eye's height
+BULGE_EASE = 0.6  # side from the corners
+# share, eye heights and px: shadow on the eyeball below the lid
+BALL_SHADE, BALL_SHADE_HEIGHT, LEAST_SHADE = 0.38, 0.14, 0.5
+
+# The drawn lash line.
+LINE, LINE_MORE, LEAST_LINE = 0.008, 0.007, 0.3  # thickness at the corners, more in the middle, and px
+LINE_EASE = 0.5  # side from the corners
+LINE_ABOVE = 0.3  # thicknesses by which it lies over the edge
+FRINGE, FRINGE_LENGTH = 0.38, 1.6  # opacity and thicknesses of the lashes below
+LINE_END, LINE_END_EASE = (1.12, 1.02), 0.22  # side at which it ends, outer and inner
+
+# Drawn eyes.
+STROKE_LIGHT, STROKE_EASE = 0.85, 0.35  # share of the bare skin's luminance from which, darker, a pixel is drawn lash
+FLAT_EASE = 0.12  # closure over which flat skin covers the eye
+FLAT_EDGE = 2  # px, soft
+SHUT, SHUT_EASE = 0.88, 0.12  # closure from which the whole segmented eye is covered
+NO_BALL = 0.98  # closure from which no eyeball is left to lie in shadow
+
 
 @dataclass(frozen=True)
 class _EyeView:
@@ -90,13 +141,16 @@ class Eyelids:
     def _skin_top(self, eye: EyeShape) -> float:
         """b under the brow from which skin is drawn down."""
         lid = eye.upper.min()
-        return min(eye.brow + 0.12 * (lid - eye.brow), lid - max(0.35 * eye.height, 0.10 * self.iod))
+        return min(
+            eye.brow + UNDER_BROW * (lid - eye.brow), lid - max(LEAST_SKIN_HEIGHT * eye.height, LEAST_SKIN * self.iod)
+        )
 
     def _view(self, eye: EyeShape, glasses: Spectacles | None, positions: NDArray[np.float32]) -> _EyeView | None:
         height, width = positions.shape[:2]
         column, row = np.clip(eye.frame.origin, 1, [width - 2, height - 2]).astype(int)
         shift = np.array([column, row]) - positions[row, column]  # local motion of the eye, near enough constant
-        reach, top, bottom = 0.72 * eye.width + 4, self._skin_top(eye) - 4, eye.lower.max() + 0.12 * self.iod + 4
+        reach, top = VIEW_SIDE * eye.width + VIEW_MARGIN, self._skin_top(eye) - VIEW_MARGIN
+        bottom = eye.lower.max() + VIEW_BELOW * self.iod + VIEW_MARGIN
         corners = np.array([eye.frame.to_image(s * reach, b) for s in (-1, 1) for b in (top, bottom)]) + shift
         x0, y0, x1, y1 = box = clipped_box(corners, 0, width, height)
         if x1 - x0 < 3 or y1 - y0 < 3:
@@ -112,25 +166,25 @@ class Eyelids:
         if glasses is not None:
             clean = lids[..., 0] - np.float32(eye.skip)
             room = clean - glasses.rim_at(a)
-            skin_top = np.maximum(skin_top, clean - np.maximum(room, 0.02 * self.iod))
-            bare = 1 - smoothstep(room / (0.15 * self.iod))
+            skin_top = np.maximum(skin_top, clean - np.maximum(room, LEAST_ROOM * self.iod))
+            bare = 1 - smoothstep(room / (AMPLE_ROOM * self.iod))
         return _EyeView(box, inside, b, lids[..., 0], lids[..., 1], 2 * sample / (count - 1) - 1, skin_top, bare)
 
     def _lid(self, eye: EyeShape, view: _EyeView, amount: float, rise: float) -> tuple[_Lid, NDArray[np.float32]]:
         """The lid, and the map of the eyeball with its rising lower lid.  rise: share of the opening by which that one rises."""
         iod, side, b = self.iod, view.side, view.b
-        lateral = smoothstep((1.3 - side) / 0.4)
-        closing = view.lower - rise * (view.lower - view.upper) * smoothstep((1 - side) / 0.4)
-        travel = (closing - view.upper + 0.010 * iod * smoothstep((1 - side) / 0.3)) * amount
+        lateral = smoothstep((LID_END - side) / LID_END_EASE)
+        closing = view.lower - rise * (view.lower - view.upper) * smoothstep((1 - side) / RISE_EASE)
+        travel = (closing - view.upper + OVERLAP * iod * smoothstep((1 - side) / OVERLAP_EASE)) * amount
         edge = view.upper + travel
 
-        lower_now, settled = view.lower + (closing - view.lower) * amount, view.lower + 0.40 * eye.height
+        lower_now, settled = view.lower + (closing - view.lower) * amount, view.lower + SETTLED * eye.height
         squeezed = view.lower + (b - lower_now) * (settled - view.lower) / np.maximum(settled - lower_now, 1e-3)
         below = (b > lower_now) & (b < settled)
         lower_b = np.where(below, squeezed, np.where(b >= settled, b, np.minimum(b, view.lower)))
         eyeball = self._shifted(view, (lower_b - b) * lateral, eye)
 
-        taken_over = float(smoothstep((amount - 0.15) / 0.45))
+        taken_over = float(smoothstep((amount - LASHES_GO) / LASHES_GO_EASE))
         lash = eye.lash * (1 - taken_over)
         skin_end = edge - lash
         source_end = view.upper - lash - eye.skip * taken_over
@@ -151,31 +205,32 @@ class Eyelids:
     ) -> NDArray[np.float32]:
         """Skin of the lid stretched down; towards full closure a drawn lash line and bare skin take over."""
         iod, side, b = self.iod, view.side, view.b
-        lid, eyeball = self._lid(eye, view, amount, rise=0.13)
-        top, lateral = view.skin_top, smoothstep((1.3 - side) / 0.4)
+        lid, eyeball = self._lid(eye, view, amount, rise=LOWER_RISE)
+        top, lateral = view.skin_top, smoothstep((LID_END - side) / LID_END_EASE)
         outer = view.across * eye.outward > 0
         moved = self._shifted(view, (lid.source_b - b) * lateral, eye)
         skin = to_linear(self.source.sample(moved))
 
         # Skin stretched far shows smears: blend in the bare-skin fill, and paint over lashes beyond the outer corner.
-        smeared = lid.taken_over * np.maximum(smoothstep(lid.stretch - 1.15), view.bare) * lateral
-        smeared *= np.maximum(smoothstep((b - top) / (0.5 * np.maximum(lid.skin_end - top, 1e-3))), view.bare)
-        beyond = eye.skip + 0.015 * iod + 0.13 * iod * smoothstep((side - 0.7) / 0.3) * outer
+        smeared = lid.taken_over * np.maximum(smoothstep(lid.stretch - SMEARED), view.bare) * lateral
+        smeared *= np.maximum(smoothstep((b - top) / (SMEARED_BELOW * np.maximum(lid.skin_end - top, 1e-3))), view.bare)
+        far = smoothstep((side - STROKES_FAR) / STROKES_FAR_EASE) * outer
+        beyond = eye.skip + STROKES_ABOVE * iod + STROKES_FAR_ABOVE * iod * far
         strokes = remap(self.skin.lashes, view.positions).astype(np.float32) / 255
-        strokes *= lid.taken_over * np.clip((b - view.upper + beyond) / (0.03 * iod + 1), 0, 1)
-        strokes *= smoothstep((side - 0.75) / 0.2)
+        strokes *= lid.taken_over * np.clip((b - view.upper + beyond) / (STROKES_EDGE * iod + STROKES_LEAST_EDGE), 0, 1)
+        strokes *= smoothstep((side - STROKES_SIDE) / STROKES_SIDE_EASE)
         painted = np.maximum(smeared, strokes)[..., None]
         if painted.any():
             down_lid = np.clip((b - top) / np.maximum(lid.edge - top, 1), 0, 1)
-            bare = to_linear(remap(self.skin.fill, view.positions)) * (1.04 - 0.12 * down_lid**3)[..., None]
+            bare = to_linear(remap(self.skin.fill, view.positions)) * (BARE_LIGHT - BARE_SHADE * down_lid**3)[..., None]
             streaks = to_linear(remap(self.skin.streaked, moved))
-            filled = np.asarray(0.55 + 0.30 * view.bare)[..., None]
+            filled = np.asarray(FILLED + FILLED_BARE * view.bare)[..., None]
             skin += (streaks + (bare - streaks) * filled - skin) * painted
 
-        cover = np.clip((lid.edge - b) / (0.5 + 0.004 * iod) + 0.5, 0, 1)
-        cover *= smoothstep((np.where(outer, 1.55, 1.18) - side) / np.where(outer, 0.18, 0.34))
-        bulge = np.exp(-(((b - lid.skin_end + 0.27 * (lid.skin_end - top)) / (0.35 * eye.height + 1)) ** 2))
-        skin *= (1 + 0.07 * amount * bulge * smoothstep((1 - side) / 0.6))[..., None]
+        cover = np.clip((lid.edge - b) / (LEAST_EDGE + EDGE * iod) + 0.5, 0, 1)
+        cover *= smoothstep((np.where(outer, *COVER_END) - side) / np.where(outer, *COVER_END_EASE))
+        bulge = np.exp(-(((b - lid.skin_end + BULGE_AT * (lid.skin_end - top)) / (BULGE_HEIGHT * eye.height + 1)) ** 2))
+        skin *= (1 + BULGE_LIGHT * amount * bulge * smoothstep((1 - side) / BULGE_EASE))[..., None]
         ball = to_linear(self.source.sample(eyeball)) * self._lid_shadow(eye, view, lid, amount)[..., None]
         result = ball * (1 - cover)[..., None] + skin * cover[..., None]
         line = self._lash_line(eye, view, lid, outer)[..., None]
@@ -183,36 +238,37 @@ class Eyelids:
 
     def _lash_line(self, eye: EyeShape, view: _EyeView, lid: _Lid, outer: NDArray) -> NDArray:
         """Opacity of the drawn lash line: soft, thicker away from the corners, with a fringe below."""
-        thickness = (0.008 + 0.007 * smoothstep((1 - view.side) / 0.5)) * self.iod + 0.3
-        below = view.b - lid.edge + 0.3 * thickness
-        fringe = 0.38 * np.exp(-np.clip(below, 0, None) / (1.6 * thickness)) * (below > 0)
+        thickness = (LINE + LINE_MORE * smoothstep((1 - view.side) / LINE_EASE)) * self.iod + LEAST_LINE
+        below = view.b - lid.edge + LINE_ABOVE * thickness
+        fringe = FRINGE * np.exp(-np.clip(below, 0, None) / (FRINGE_LENGTH * thickness)) * (below > 0)
         line = np.maximum(np.exp(-((below / thickness) ** 2)), fringe)
-        ends = smoothstep((np.where(outer, 1.12, 1.02) - view.side) / 0.22)
+        ends = smoothstep((np.where(outer, *LINE_END) - view.side) / LINE_END_EASE)
         return line * lid.taken_over * ends * eye.lash_strength
 
     def _lid_shadow(self, eye: EyeShape, view: _EyeView, lid: _Lid, amount: float) -> NDArray:
         """Light on the eyeball under the lid."""
         below = view.b - lid.edge
         on_ball = (below > -1) & (view.b < view.lower + 1) & (view.side < 1)
-        return 1 - 0.38 * amount * np.exp(-np.clip(below, 0, None) / (0.14 * eye.height + 0.5)) * on_ball
+        fade = BALL_SHADE_HEIGHT * eye.height + LEAST_SHADE
+        return 1 - BALL_SHADE * amount * np.exp(-np.clip(below, 0, None) / fade) * on_ball
 
     def _cartoon_lid(
         self, eye: EyeShape, mask: NDArray[np.uint8], view: _EyeView, amount: float
     ) -> NDArray[np.float32]:
         """Flat skin behind, the drawn lash band moved rigidly with the edge, all inside the segmented eye."""
         b = view.b
-        lid, eyeball = self._lid(eye, view, amount, rise=0.05)
-        lateral = smoothstep((1.3 - view.side) / 0.4)
+        lid, eyeball = self._lid(eye, view, amount, rise=CARTOON_LOWER_RISE)
+        lateral = smoothstep((LID_END - view.side) / LID_END_EASE)
         band = np.where(b >= lid.edge - eye.skip, view.upper - lid.edge, 0)
         skin = to_linear(self.source.sample(self._shifted(view, band * lateral, eye)))
         bare = to_linear(remap(self.skin.fill, view.positions))
         # Only the dark strokes of the band belong to the lashes; where these are thin it holds eyeball too.
-        stroke = smoothstep((0.85 - luminance(skin) / np.maximum(luminance(bare), 1e-3)) / 0.35)
-        flat = np.clip((lid.edge - eye.skip - b) / 2 + 0.5, 0, 1) * smoothstep(amount / 0.12)
+        stroke = smoothstep((STROKE_LIGHT - luminance(skin) / np.maximum(luminance(bare), 1e-3)) / STROKE_EASE)
+        flat = np.clip((lid.edge - eye.skip - b) / FLAT_EDGE + 0.5, 0, 1) * smoothstep(amount / FLAT_EASE)
         flat = np.maximum.reduce([flat, np.clip(b - lid.edge + 0.5, 0, 1), 1 - stroke])[..., None]
         skin += (bare - skin) * flat
         drawn = remap(mask, view.positions).astype(np.float32) / 255
-        cover = np.maximum(np.clip(lid.edge - b + 0.5, 0, 1), smoothstep((amount - 0.88) / 0.12)) * drawn
-        shade = self._lid_shadow(eye, view, lid, amount) if amount < 0.98 else np.ones_like(b)
+        cover = np.maximum(np.clip(lid.edge - b + 0.5, 0, 1), smoothstep((amount - SHUT) / SHUT_EASE)) * drawn
+        shade = self._lid_shadow(eye, view, lid, amount) if amount < NO_BALL else np.ones_like(b)
         ball = to_linear(self.source.sample(eyeball)) * shade[..., None]
         return ball * (1 - cover)[..., None] + skin * cover[..., None]

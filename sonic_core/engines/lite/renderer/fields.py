@@ -20,7 +20,8 @@ from .eyes import EyeShape
 from .face_fields import brow_fields, edge_taper, gaze_fields, head_weight
 from .grid import Grid
 from .head import HeadFrame
-from .mouth_fields import ROUND_FIELDS, MouthLayer, mouth_fields
+from .mouth_coordinates import MouthLayer
+from .mouth_fields import ROUND_FIELDS, mouth_fields
 from .mouth_shape import MouthShape
 
 FIELDS = (

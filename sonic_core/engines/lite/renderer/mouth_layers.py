@@ -19,8 +19,29 @@ from .relaxed_skin import SkinChange
 from .source import SourcePicture
 from .warp import Warp
 
-WEB_OF_ROUNDED = 0.30  # half widths of the mouth at either end where fully rounded lips meet
+# All by eye.
 CROSSFADE = 0.05  # largest mouth coefficient over which the plain warp gives way, so that the neutral frame is the picture itself
+WHOLLY_OPEN = 2.5  # widths of the contact by which lips must part to count as open, and one px
+EDGE_SOFTENS = 0.010  # IOD by which the edge of open lips is softer than one px
+SEEN = 0.004  # opacity below which nothing between the lips is painted
+
+# Skin that webs the corners.
+WEB_OF_ROUNDED = 0.30  # half widths of the mouth at either end where fully rounded lips meet
+WEB_ROUNDING = 2.0  # times pucker: rounded lips have met when it is half
+WEB_EASE, WEB_BEGIN = 0.07, 0.10  # of the widest opening, from its end: to free; of that, where it begins
+WEB_OPENING = 3  # contacts of opening from which a corner has a web
+WEB_LIGHT = 0.36  # of the light of either lip's edge
+
+# The turned-in, wet part of each lip lies in the shadow of the cavity.
+SHADE_REACH, LEAST_SHADE_REACH = 0.035, 0.5  # IOD and px over which it fades
+UPPER_SHADE, LOWER_SHADE = 0.30, 0.22  # share of light taken at the edge
+# Lips that meet need the line that a picture of open ones does not have: share of light taken, shade reaches above and below.
+SEAM_SHADE, SEAM_ABOVE, SEAM_BELOW = 0.5, 0.25, 0.6
+
+# What is drawn anew and looked at: half widths of the mouth round the lips, and px.
+BOX_MARGIN, BOX_MARGIN_PX = 0.10, 4
+AROUND = 1.1  # half widths that are looked at round the lips; shares of it to the sides, above and below:
+SIDES, ABOVE, BELOW = 0.6, 1.3, 1.5
 
 
 @dataclass(frozen=True)
@@ -77,39 +98,37 @@ class MouthLayers:
         opened = self._opened(a, gap, strength)
         # A picture with parted lips has the rim of teeth or darkness at both edges: it must not show on closed lips either.
         cut = np.maximum(opened, speaking(strength) * mouth.rim(a)) if mouth.shows_inside else opened
-        softness = 1 + 0.010 * mouth.iod * opened
+        softness = 1 + EDGE_SOFTENS * mouth.iod * opened
         upper_cover = np.clip((above - cut_upper * cut) / softness + 0.5, 0, 1)
         lower_cover = np.clip((-below - cut_lower * cut) / softness + 1.5 - opened, 0, 1)
         widest = max(float(gap.max()), 0.0)
         to_end = np.minimum(a - mouth.a[0], mouth.a[-1] - a)
         met = WEB_OF_ROUNDED * pose.pucker * mouth.half_width  # px from the ends where rounded lips meet
-        webbed = np.maximum(opened, smoothstep(2 * pose.pucker))
-        free = 1 - webbed * (
-            1 - smoothstep((to_end - met) / (0.07 * widest + 1e-3) - 0.10)
-        )  # 0 where skin webs the corner
+        webbed = np.maximum(opened, smoothstep(WEB_ROUNDING * pose.pucker))
+        inner = smoothstep((to_end - met) / (WEB_EASE * widest + 1e-3) - WEB_BEGIN)
+        free = 1 - webbed * (1 - inner)  # 0 where skin webs the corner
 
         upper_lip, lower_lip = (to_linear(skin.applied(self.source.sample(m), m)) for m in (upper_map, lower_map))
         inside: NDArray | float = 0.0
         uncovered = (1 - upper_cover) * (1 - lower_cover)
-        if (uncovered * free).max() > 0.004:
+        if (uncovered * free).max() > SEEN:
             inside = np.zeros((*above.shape, 3), np.float32)
             seen = _extent(uncovered > 0)
             part = (x0 + seen[1].start, y0 + seen[0].start, x0 + seen[1].stop, y0 + seen[0].stop)
             inside[seen] = self.cavity.paint(pose, part, above[seen], below[seen], widest, to_end[seen], strength)
-        if widest > 3 * (cut_upper + cut_lower) and (free < 1).any():
+        if widest > WEB_OPENING * (cut_upper + cut_lower) and (free < 1).any():
             web = self._corner_web(upper_map, lower_map, above, below, skin)
             inside = inside * free[..., None] + web * (1 - free)[..., None]
 
-        # The turned-in, wet part of each lip lies in the shadow of the cavity.
-        reach = 0.035 * mouth.iod + 0.5
-        upper_lip *= (1 - 0.30 * opened * np.exp(-np.clip(above - cut_upper, 0, None) / reach))[..., None]
-        lower_lip *= (1 - 0.22 * opened * np.exp(-np.clip(-below - cut_lower, 0, None) / reach))[..., None]
-        if mouth.shows_inside:  # lips that meet need the line that the picture does not have
+        reach = SHADE_REACH * mouth.iod + LEAST_SHADE_REACH
+        upper_lip *= (1 - UPPER_SHADE * opened * np.exp(-np.clip(above - cut_upper, 0, None) / reach))[..., None]
+        lower_lip *= (1 - LOWER_SHADE * opened * np.exp(-np.clip(-below - cut_lower, 0, None) / reach))[..., None]
+        if mouth.shows_inside:
             contact = np.exp(
-                -((np.minimum(above - cut_upper, 0) / (0.6 * reach)) ** 2)
-                - (np.maximum(above - cut_upper, 0) / (0.25 * reach))
+                -((np.minimum(above - cut_upper, 0) / (SEAM_BELOW * reach)) ** 2)
+                - (np.maximum(above - cut_upper, 0) / (SEAM_ABOVE * reach))
             )
-            lower_lip *= (1 - 0.5 * (cut - opened) * contact)[..., None]
+            lower_lip *= (1 - SEAM_SHADE * (cut - opened) * contact)[..., None]
         upper_cover, lower_cover = upper_cover[..., None], lower_cover[..., None]
         result = upper_cover * upper_lip + (1 - upper_cover) * (lower_cover * lower_lip + (1 - lower_cover) * inside)
         if blend < 1:
@@ -118,7 +137,7 @@ class MouthLayers:
 
     def _opened(self, a: NDArray, gap: NDArray, strength: float) -> NDArray:
         """0 where the lips are as pictured or touch, 1 where they have parted."""
-        scale = 2.5 * sum(self.mouth.contact) + 1
+        scale = WHOLLY_OPEN * sum(self.mouth.contact) + 1
         if not self.mouth.shows_inside:
             return smoothstep(gap / scale)
         active = speaking(strength)
@@ -136,7 +155,9 @@ class MouthLayers:
                 x, y = mouth.frame.to_image(mouth.a[::8], curve[::8])
                 nodes = np.stack(grid.node_of(x, y), -1) - layer.origin
                 points.append(np.stack([x, y], 1) + remap(forward, nodes[None].astype(np.float32))[0])
-        return clipped_box(np.concatenate(points), 0.10 * mouth.half_width + 4, grid.width, grid.height)
+        return clipped_box(
+            np.concatenate(points), BOX_MARGIN * mouth.half_width + BOX_MARGIN_PX, grid.width, grid.height
+        )
 
     def _corner_web(
         self, upper_map: NDArray, lower_map: NDArray, above: NDArray, below: NDArray, skin: SkinChange
@@ -150,7 +171,7 @@ class MouthLayers:
             to_linear(skin.applied(remap(self.source.image, edge), edge))
             for edge in (from_upper.astype(np.float32), from_lower.astype(np.float32))
         )
-        return np.float32(0.36) * sum(edges)
+        return np.float32(WEB_LIGHT) * sum(edges)
 
 
 def _extent(mask: NDArray[np.bool_]) -> tuple[slice, slice]:
@@ -161,12 +182,12 @@ def _extent(mask: NDArray[np.bool_]) -> tuple[slice, slice]:
 
 def mouth_box(mouth: MouthShape) -> tuple[int, int, int, int]:
     """Source box x0, y0, x1, y1 that holds everything near the lips; may reach outside the picture."""
-    pad = 1.1 * mouth.half_width
+    pad = AROUND * mouth.half_width
     corners = np.array(
         [
             mouth.frame.to_image(a, b)
-            for a in (mouth.a[0] - 0.6 * pad, mouth.a[-1] + 0.6 * pad)
-            for b in (-1.3 * pad, 1.5 * pad)
+            for a in (mouth.a[0] - SIDES * pad, mouth.a[-1] + SIDES * pad)
+            for b in (-ABOVE * pad, BELOW * pad)
         ]
     )
     x0, y0 = np.floor(corners.min(0)).astype(int)

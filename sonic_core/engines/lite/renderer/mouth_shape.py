@@ -17,9 +17,35 @@ from .local_frame import LocalFrame
 
 SAMPLES = 161  # along each lip curve
 
+# By eye unless a measurement is named; lengths in IOD.  What a picture's lips tell about the face.
+RELAXED_WIDTH, SMILE_WIDENS = 0.40, 0.12  # half width of a relaxed mouth, and what a broad smile adds
+RELAXED_LIFT, SMILE_LIFTS = 0.02, 0.08  # of the corners, likewise
+SMILE_SHARES = 0.5, 0.5  # what width and lift each count for
+RIM_EASE = 0.02  # opening up to which the rim of parted lips fades in
+
+# Beyond the corners the curves lean to the ears.
+LEAST_TO_EAR = 0.3
+LEAN = -0.5, 0.1  # range of the slope
+LEAN_EASE = 0.25  # from the corner, over which the curve takes it
+
+# The curves.
+# mesh gap over which its inner corners end the tear; their share in the ends of a closed mouth
+OPEN_MOUTH, CLOSED_INNER = 0.07, 0.45
+LIP_FOLLOWS = 0.6  # of the seam's shift from the mesh, by a closed mouth's outer borders
+LEAST_LIP = 0.05  # height of a closed lip in the middle
+OPEN_CONTACT = 0.006  # added to the contact of an open mouth
+CORNERS_MEET = 0.08  # half widths over which both edges meet at the corners
+OUTER_SMOOTHING, LEAST_VERMILION = 3.0, 0.01  # samples, sigma; least height of an outer border over its edge
+
+# The rectified strip in which the lip line is looked for.
+LEAST_LIPS, STRIP_HEIGHT = 0.12, 1.2  # least height of both lips; of that height, above and below
+FINE_UP_TO = 160  # px of mouth below which the strip has two rows per px
+STRIP_MARGIN = 0.1  # of picture round it
+BLUR, LEAST_BLUR, LEAST_PATCH_BLUR = 0.012, 0.45, 0.5  # sigma, and px: of the strip, of a patch of skin
+
 # Cries: the mesh's lower lip then lies inside the mouth, its chin on the lower lip.
-SURE_GAP = 0.14  # IOD; up to this opening the mesh has always followed (smiles reach it)
-BELOW_LIP, BELOW_CHIN, RED_STEP = 0.08, 0.15, 0.03  # IOD: from below its lip to below its chin, and how finely
+SURE_GAP = 0.14  # up to this opening the mesh has always followed (smiles reach it)
+BELOW_LIP, BELOW_CHIN, RED_STEP = 0.08, 0.15, 0.03  # from below its lip to below its chin, and how finely
 RED_LIP = 8.0  # of Lab's a above the cheeks'; cries measured 14 and 18, mouths that the mesh had followed up to 3 above that gap
 REDDER_BELOW = 3.0  # ... and above what lies directly below its lip, where a full lip may go on
 
@@ -71,9 +97,10 @@ class MouthShape:
     @property
     def smile(self) -> float:
         """0 = relaxed, 1 = a broad smile: a wide mouth with lifted corners."""
-        wide = (self.half_width / self.iod - 0.40) / 0.12
-        lifted = (self.corner_lift - 0.02) / 0.08
-        return float(np.clip(0.5 * np.clip(wide, 0, 1) + 0.5 * np.clip(lifted, 0, 1), 0, 1))
+        wide = (self.half_width / self.iod - RELAXED_WIDTH) / SMILE_WIDENS
+        lifted = (self.corner_lift - RELAXED_LIFT) / SMILE_LIFTS
+        of_width, of_lift = SMILE_SHARES
+        return float(np.clip(of_width * np.clip(wide, 0, 1) + of_lift * np.clip(lifted, 0, 1), 0, 1))
 
     def relative(self, a: NDArray) -> NDArray:
         """a as a share of that side's half width: -1 at the image-left end, +1 at the right one."""
@@ -85,7 +112,7 @@ class MouthShape:
 
     def rim(self, a: NDArray) -> NDArray:
         """1 where the picture's lips are apart, so that their edges show a rim of what lies between them; 0 where they touch."""
-        return smoothstep(self.at(self.gap, a) / max(0.02 * self.iod, sum(self.contact)))
+        return smoothstep(self.at(self.gap, a) / max(RIM_EASE * self.iod, sum(self.contact)))
 
     def extended(self, curve: NDArray, a: NDArray) -> NDArray:
         """A lip curve at positions a, continued beyond the corners by a line that leans to the ears."""
@@ -95,8 +122,8 @@ class MouthShape:
             (np.clip(a - self.a[-1], 0, None), curve[-1], self.ear_a[1] - self.a[-1]),
         )
         for distance, end, room in sides:
-            slope = np.clip((self.ear_b - end) / max(room, 0.3 * self.iod), -0.5, 0.1)
-            value = value + slope * distance * distance / (distance + 0.25 * self.iod)
+            slope = np.clip((self.ear_b - end) / max(room, LEAST_TO_EAR * self.iod), *LEAN)
+            value = value + slope * distance * distance / (distance + LEAN_EASE * self.iod)
         return value
 
 
@@ -110,7 +137,7 @@ def mouth_shape(image: NDArray[np.uint8], points: NDArray[np.floating], head: He
 
     inner_upper, inner_lower = curve_points(lm.INNER_UPPER_LIP), curve_points(lm.INNER_LOWER_LIP)
     # The tear ends at the inner corners of an open mouth; on closed lips the seam is visible farther out.
-    inner_share = 1.0 if (inner_lower[:, 1] - inner_upper[:, 1]).max() > 0.07 * iod else 0.45
+    inner_share = 1.0 if (inner_lower[:, 1] - inner_upper[:, 1]).max() > OPEN_MOUTH * iod else CLOSED_INNER
     corners = curve_points((lm.MOUTH_CORNER_RIGHT, lm.MOUTH_CORNER_LEFT))
     ends = inner_share * inner_upper[[0, -1], 0] + (1 - inner_share) * corners[:, 0]
     a = np.linspace(ends[0], ends[1], SAMPLES)
@@ -128,14 +155,14 @@ def mouth_shape(image: NDArray[np.uint8], points: NDArray[np.floating], head: He
         line = open_lip_edges(strip, upper, lower, outer_upper, outer_lower)
     else:
         line = closed_lip_line(strip, outer_upper, outer_lower)
-        seam, room = (line.upper + line.lower) / 2, 0.05 * iod * (1 - position**2)
-        outer_upper = np.minimum(outer_upper + 0.6 * line.shift, seam - room)
-        outer_lower = np.maximum(outer_lower + 0.6 * line.shift, seam + room)
+        seam, room = (line.upper + line.lower) / 2, LEAST_LIP * iod * (1 - position**2)
+        outer_upper = np.minimum(outer_upper + LIP_FOLLOWS * line.shift, seam - room)
+        outer_lower = np.maximum(outer_lower + LIP_FOLLOWS * line.shift, seam + room)
     shows_inside = wide_open or line.parted
-    above, below = (w + 0.006 * iod * wide_open for w in contact_widths(strip, line.upper, line.lower))
+    above, below = (w + OPEN_CONTACT * iod * wide_open for w in contact_widths(strip, line.upper, line.lower))
 
     middle = (line.upper + line.lower) / 2
-    meeting = smoothstep((1 - np.abs(position)) / 0.08)  # both edges meet at the corners
+    meeting = smoothstep((1 - np.abs(position)) / CORNERS_MEET)  # both edges meet at the corners
     upper, lower = middle + (line.upper - middle) * meeting, middle + (line.lower - middle) * meeting
 
     def b_of(index: int) -> float:
@@ -150,8 +177,8 @@ def mouth_shape(image: NDArray[np.uint8], points: NDArray[np.floating], head: He
         a=a,
         upper=upper,
         lower=lower,
-        outer_upper=np.minimum(smooth_curve(outer_upper, 3), upper - 0.01 * iod),
-        outer_lower=np.maximum(smooth_curve(outer_lower, 3), lower + 0.01 * iod),
+        outer_upper=np.minimum(smooth_curve(outer_upper, OUTER_SMOOTHING), upper - LEAST_VERMILION * iod),
+        outer_lower=np.maximum(smooth_curve(outer_lower, OUTER_SMOOTHING), lower + LEAST_VERMILION * iod),
         contact=(above, below),
         shows_inside=shows_inside,
         wide_open=wide_open,
@@ -178,7 +205,7 @@ def _lip_below(
     def redness(x: NDArray, y: NDArray) -> NDArray:
         x0, y0 = max(int(x.min()) - 4, 0), max(int(y.min()) - 4, 0)
         patch = image[y0 : max(int(y.max()) + 4, y0 + 1), x0 : max(int(x.max()) + 4, x0 + 1)]
-        return sample_linear(to_lab(patch, blur=max(0.012 * iod, 0.5)), x - x0, y - y0)[..., 1]
+        return sample_linear(to_lab(patch, blur=max(BLUR * iod, LEAST_PATCH_BLUR)), x - x0, y - y0)[..., 1]
 
     b = np.arange(lip + BELOW_LIP * iod, max(chin + BELOW_CHIN * iod, lip + 2 * BELOW_LIP * iod), RED_STEP * iod)
     below = np.median(redness(*frame.to_image(a[None, len(a) // 3 : -(len(a) // 3)], b[:, None])), axis=1)
@@ -198,12 +225,12 @@ def _mouth_frame(p: NDArray, head: HeadFrame) -> LocalFrame:
 def _lip_strip(
     image: NDArray[np.uint8], frame: LocalFrame, a: NDArray, mid: NDArray, lip_height: float, iod: float
 ) -> LipStrip:
-    lip_height = max(lip_height, 0.12 * iod)
-    per_px = 2 if a[-1] - a[0] < 160 else 1
-    offsets = np.arange(-1.2 * lip_height, 1.2 * lip_height, 1 / per_px)
+    lip_height = max(lip_height, LEAST_LIPS * iod)
+    per_px = 2 if a[-1] - a[0] < FINE_UP_TO else 1
+    offsets = np.arange(-STRIP_HEIGHT * lip_height, STRIP_HEIGHT * lip_height, 1 / per_px)
     x, y = frame.to_image(a[None, :], offsets[:, None] + mid[None, :])
-    margin = int(0.1 * iod) + 4
+    margin = int(STRIP_MARGIN * iod) + 4
     x0, y0 = np.maximum([int(x.min()) - margin, int(y.min()) - margin], 0)
     x1, y1 = int(max(x.max(), 0)) + margin, int(max(y.max(), 0)) + margin
-    lab = to_lab(image[y0:y1, x0:x1], blur=max(0.012 * iod, 0.45))
+    lab = to_lab(image[y0:y1, x0:x1], blur=max(BLUR * iod, LEAST_BLUR))
     return LipStrip(sample_linear(lab, x - x0, y - y0), offsets, mid, per_px, iod)
