@@ -105,6 +105,8 @@ def describe(done: ClipAlignment) -> list[str]:
 
 def in_words(report: SyncReport) -> str:
     """The offset for a person: which side is late and by how much, and how sure that is."""
+    if report.too_short:
+        return f"too short to be sure of the offset (confidence {report.confidence:.2f})"
     if not report.trusted:
         return f"sound and mouth do not match well enough to say (confidence {report.confidence:.2f})"
     side = "late" if report.offset_ms > 0 else "early"

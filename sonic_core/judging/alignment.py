@@ -46,6 +46,10 @@ On filmed people trust without any of them was wrong: foreign speech, and mouths
 """
 MIN_SECONDS = 1.5
 MIN_FOUND = 0.5
+_LEAST_HEIGHT, _SHORTNESS = 0.15, 0.52
+"""A match this high is needed however long the clip is, and so much more, over the root of its seconds: chance shrinks with the length."""
+LONG_ENOUGH_S = 15.0
+"""What would be believed within such a length is told to be too short to be sure, not to match badly."""
 _SEGMENT_S, _SEGMENT_STEP_S = 6.0, 3.0
 
 
@@ -94,6 +98,16 @@ class SyncReport:
     def seconds(self) -> float:
         """Length of what was compared."""
         return len(self.times) / CURVE_RATE
+
+    @property
+    def seconds_needed(self) -> float:
+        """How long a clip has to be for so good a match to be believed, by as many witnesses; infinite where it never is."""
+        return seconds_to_trust(float(self.correlation.max()) - DOUBT * self.doubts)
+
+    @property
+    def too_short(self) -> bool:
+        """Not trusted for its length alone: the match would be good enough in a clip of LONG_ENOUGH_S."""
+        return not self.notes and self.seconds < self.seconds_needed <= LONG_ENOUGH_S
 
     def offset_at(self, seconds: float) -> float:
         """The offset in ms at a moment of the clip: everywhere the same, or on the line along which it grows."""
@@ -189,8 +203,13 @@ def confidence(height: float, seconds: float) -> float:
 
     0.5 lies where the best match with foreign speech lies in about 2 % of clips (measured on rendered clips of 4 to 13 s).
     """
-    surplus = height - (0.15 + 0.52 / np.sqrt(max(seconds, 0.5)))
+    surplus = height - (_LEAST_HEIGHT + _SHORTNESS / np.sqrt(max(seconds, 0.5)))
     return float(1 / (1 + np.exp(-np.clip(35.0 * surplus, -30, 30))))
+
+
+def seconds_to_trust(height: float) -> float:
+    """How long a clip has to be for a match of this height to be believed; infinite for one that is never."""
+    return float((_SHORTNESS / (height - _LEAST_HEIGHT)) ** 2) if height > _LEAST_HEIGHT else float("inf")
 
 
 def align(
@@ -256,6 +275,11 @@ def measure_again(
 
 
 def _doubt_in_words(report: SyncReport) -> str:
+    if report.too_short:
+        return (
+            f"{report.seconds:.1f} s are too short to be sure. Such a match is believed from {np.ceil(report.seconds_needed):.0f} s on: "
+            "measure a longer clip."
+        )
     if not report.doubts:
         return "Sound and mouth do not match well enough."
     who = ("", "One of two plain witnesses does not", "Neither of two plain witnesses does")[report.doubts]

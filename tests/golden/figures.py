@@ -19,7 +19,10 @@ from sonic_core.engines.base import Conditioning, Latents
 from sonic_core.engines.latents_file import load_latents, save_latents
 from sonic_core.errors import SettingsError
 from sonic_core.frames import FrameStream
-from sonic_core.judging.alignment import SyncReport, confidence, measure_offset, plan_correction
+from sonic_core.judging.alignment import SyncReport, compare, confidence, measure_offset, plan_correction
+from sonic_core.judging.clip_hearing import hear_clip
+from sonic_core.judging.face_tracker import MeshTracker
+from sonic_core.judging.mouth_track import track_mouth
 from sonic_core.judging.retiming import Correction, correct_audio
 from sonic_core.portrait.analysis import analyse
 from sonic_core.portrait.framing import frame_portrait
@@ -87,7 +90,11 @@ def alignment() -> Named:
     report = measure_offset(shown, clip.with_samples(late, "late"))
     foreign = measure_offset(shown, clip.with_samples(clip.samples[:, ::-1][:, : 4 * clip.rate], "backwards"))
     yield "offset, ms", Figure(round(report.offset_ms, 2), 4.0)
-    yield "confidence", Figure(round(report.confidence, 3), 0.05)
+    yield "confidence by the plain rule", Figure(round(report.confidence, 3), 0.05)
+    heard = compare(track_mouth(shown, MeshTracker()), hear_clip(clip, 4.0).opening, clip)
+    yield "offset as the lip reader hears it, ms", Figure(round(heard.offset_ms, 2), 4.0)
+    yield "confidence as the lip reader hears it", Figure(round(heard.confidence, 3), 0.05)
+    yield "height of the match as the lip reader hears it", Figure(round(float(heard.correlation.max()), 3), 0.02)
     yield "height of the match", Figure(round(float(report.correlation.max()), 3), 0.01)
     yield "height of the match with foreign speech", Figure(round(float(foreign.correlation.max()), 3), 0.02)
     yield "widest opening seen, of the eye distance", Figure(round(float(report.seen.max()), 4), 0.01)

@@ -1,5 +1,7 @@
 """Lip-sync alignment: sign, size, refusal, and lengths."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,7 @@ from sonic_core.audio.clip import AudioClip
 from sonic_core.curves import gaussian
 from sonic_core.errors import AudioError, SettingsError
 from sonic_core.frames import FrameStream
-from sonic_core.judging.alignment import align, compare, measure_offset, shift_audio, shift_frames
+from sonic_core.judging.alignment import align, compare, measure_offset, plan_correction, shift_audio, shift_frames
 from sonic_core.judging.mouth_track import MouthTrack
 from sonic_core.threads import one_thread
 
@@ -207,3 +209,19 @@ def test_an_offset_that_plain_witnesses_do_not_see_is_not_trusted():
     assert followed.trusted
     assert unheard.trusted
     assert not foreign.trusted
+
+
+@pytest.mark.parametrize(("height", "short"), [(0.4, True), (0.2, False)])
+def test_a_short_clip_is_told_to_be_short_and_not_out_of_sync(talk, height, short):
+    report = measured(talk, voice(talk))
+    lower = replace(
+        report,
+        correlation=report.correlation * (height / report.correlation.max()),
+        times=report.times[:300],
+        confidence=0.1,
+    )
+    correction, note = plan_correction(lower)
+    assert correction is None
+    assert lower.too_short == short
+    assert ("3.0 s are too short to be sure. Such a match is believed from 5 s on" in note) == short
+    assert ("do not match" in note) != short
