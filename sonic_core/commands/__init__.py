@@ -16,6 +16,7 @@ COMMANDS = (
     "report",
     "inspect",
     "doctor",
+    "bench",
     "download",
     "convert",
     "export",

@@ -29,6 +29,7 @@ STAGES = {
     "downloading": "Downloading",
     "converting": "Converting",
     "clips": "Making clips",
+    "benchmark": "Measuring",
 }
 UNITS = {
     "encoding": " frames",

@@ -14,15 +14,8 @@ NOT_TYPED = (CHOSEN, FOLDERS)  # the first is for programs, the second is --mode
 
 
 def add_engine(parser: argparse.ArgumentParser) -> None:
-    """Which engine, and how it works."""
-    group = parser.add_argument_group("engine")
-    engines = " or ".join(f"{engine.name} ({engine.summary})" for engine in declarations())
-    group.add_argument("--engine", default=DEFAULT_ENGINE, metavar="NAME", help=f"{engines}. Default {DEFAULT_ENGINE}.")
-    for name, owners in all_options().items():
-        if name not in NOT_TYPED:
-            _add_option(group, name, owners)
-    searching = [engine.name for engine in declarations() if engine.option(FOLDERS)]
-    add_models_folder(group, f"{', '.join(searching)}: searched first for its weights.")
+    """Which engine, how it works, and what long work needs."""
+    group = add_engine_choice(parser)
     counting = ", ".join(engine.name for engine in declarations() if not engine.cheap_trial)
     group.add_argument(
         "--estimate",
@@ -34,6 +27,19 @@ def add_engine(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help=f"{counting}: go on from the latents that an interrupted run left beside the output.",
     )
+
+
+def add_engine_choice(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
+    """Which engine, and how it works."""
+    group = parser.add_argument_group("engine")
+    engines = " or ".join(f"{engine.name} ({engine.summary})" for engine in declarations())
+    group.add_argument("--engine", default=DEFAULT_ENGINE, metavar="NAME", help=f"{engines}. Default {DEFAULT_ENGINE}.")
+    for name, owners in all_options().items():
+        if name not in NOT_TYPED:
+            _add_option(group, name, owners)
+    searching = [engine.name for engine in declarations() if engine.option(FOLDERS)]
+    add_models_folder(group, f"{', '.join(searching)}: searched first for its weights.")
+    return group
 
 
 def _add_option(group: argparse._ActionsContainer, name: str, owners: list[tuple[Declaration, Option]]) -> None:
@@ -87,6 +93,16 @@ def options_from(args: argparse.Namespace) -> dict[str, Any]:
     names = [name for name in all_options() if name not in NOT_TYPED]
     given = {name: value for name in names if (value := vars(args)[name]) not in (None, False)}
     return given | ({FOLDERS: searched_folders(args.models_folder)} if args.models_folder else {})
+
+
+def typed(args: argparse.Namespace) -> list[str]:
+    """The engine and its options as they would be typed, as far as they were given."""
+    given = ["--engine", args.engine]
+    for name in all_options():
+        value = None if name in NOT_TYPED else vars(args)[name]
+        if value not in (None, False):
+            given += [f"--{name.replace('_', '-')}", *([] if value is True else [str(value)])]
+    return given + (["--models-folder", str(args.models_folder)] if args.models_folder else [])
 
 
 def check_long_work(args: argparse.Namespace) -> None:

@@ -1,0 +1,1 @@
+"""How fast an engine is on this machine, beside what cannot be avoided; nothing here knows an engine by name."""
