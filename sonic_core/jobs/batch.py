@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from ..errors import OutputError, SonicError
-from .ledger import BEAT, DONE, FAILED, FINISHING, WAITING, WORKING, Ledger
+from .ledger import DONE, FAILED, FINISHING, WAITING, WORKING, Ledger
+from .owners import BEAT
 from .worker import Task
 
 POLL = 0.1  # s between two looks at the ledger, at least

@@ -18,13 +18,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .owners import is_dead
+from ..errors import OutputError
+from .owners import LEASE, Attention, is_dead
 from .places import put_in_place, remove
 from .store import Store, patient
 
 WORK = ".sonic-batch.work"
 """Folder of clips that are not complete yet, with a folder per owner."""
-BEAT = 5.0  # s between two reports of an owner
 WAITING, WORKING, FINISHING, DONE, FAILED = "waiting", "working", "finishing", "done", "failed"
 OF_RUN = "exists (select 1 from members where run = ? and members.output = clips.output)"
 
@@ -57,6 +57,10 @@ class Entry:
 class Ledger(Store):
     """The clips of an output folder."""
 
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self._attention = Attention()
+
     # -- planning
 
     @patient
@@ -69,7 +73,10 @@ class Ledger(Store):
             for clip in clips:
                 self.db.execute("insert or replace into members values (?,?,?)", (run, clip.output, clip.row))
                 if self.is_kept(clip):
-                    self.db.execute("update clips set row = ? where output = ?", (clip.row, clip.output))
+                    # The job, too: the same content may lie elsewhere by now, or be wanted on another device.
+                    self.db.execute(
+                        "update clips set row = ?, job = ? where output = ?", (clip.row, clip.job, clip.output)
+                    )
                 else:
                     self.db.execute(
                         "insert or replace into clips (output, row, key, job, state, attempts, changed) values (?,?,?,?,?,0,?)",
@@ -111,9 +118,7 @@ class Ledger(Store):
         """A new owner of claims: this process."""
         owner = f"{os.getpid()}-{secrets.token_hex(6)}"
         with self.writing():
-            self.db.execute(
-                "insert into owners values (?,?,?,?)", (owner, socket.gethostname(), os.getpid(), time.time())
-            )
+            self._note_owner(owner)
         return owner
 
     def work_folder(self, owner: str) -> Path:
@@ -139,6 +144,7 @@ class Ledger(Store):
             ).fetchone()
             if found is None:
                 return None
+            self._note_owner(owner)  # again, if it was taken for dead: else nobody would miss it
             self.db.execute(
                 "update clips set state = ?, owner = ?, attempts = attempts + 1, changed = ? where output = ?",
                 (WORKING, owner, time.time(), found[0]),
@@ -178,7 +184,10 @@ class Ledger(Store):
 
     @patient
     def give_back(self, owner: str) -> None:
-        """What an owner that stops on purpose had claimed waits again, as if it had not been tried."""
+        """What an owner that stops on purpose had claimed waits again, as if it had not been tried; what was complete gets its name."""
+        half = "select output from clips where owner = ? and state = ?"
+        for (output,) in self.db.execute(half, (owner, FINISHING)).fetchall():
+            self._finish_for(owner, output)
         remove(self.work_folder(owner))
         with self.writing():
             self.db.execute(
@@ -193,7 +202,14 @@ class Ledger(Store):
 
         Returns the outputs whose owner had died while working on them.
         """
-        dead = [owner for owner, host, pid, beat in self.db.execute("select * from owners") if is_dead(host, pid, beat)]
+        silence = self._attention.silence_counts()
+        dead = [
+            owner
+            for owner, host, pid, beat in self.db.execute("select * from owners")
+            if is_dead(host, pid, beat if silence else time.time())
+        ]
+        unknown = "select distinct owner from clips where state in (?, ?) and owner not in (select id from owners)"
+        dead += [owner for (owner,) in self.db.execute(unknown, (WORKING, FINISHING))]
         lost: list[str] = []
         for owner in dead:
             taken = self.db.execute("select output, state, attempts from clips where owner = ?", (owner,)).fetchall()
@@ -232,10 +248,15 @@ class Ledger(Store):
         return [output for (output,) in found]
 
     def counts(self, run: str) -> dict[str, int]:
-        """Clips of a run by state."""
+        """Clips of a run by state.  Raises OutputError when another batch has taken the run for dead."""
         found = dict(
             self.db.execute(f"select state, count(*) from clips where {OF_RUN} group by state", (run,)).fetchall()
         )
+        if not found and self.db.execute("select 1 from owners where id = ?", (run,)).fetchone() is None:
+            raise OutputError(
+                f"Another batch on this folder took this one for dead, as it was not heard of for {LEASE:.0f} s (did this machine sleep?). "
+                "Run the same command again: it goes on from here."
+            )
         return {state: found.get(state, 0) for state in (WAITING, WORKING, FINISHING, DONE, FAILED)}
 
     def _entries(self, where: str, values: tuple[Any, ...]) -> Iterator[Entry]:
@@ -270,10 +291,20 @@ class Ledger(Store):
         """The rename that a dead owner may have done or not."""
         target = self.folder / output
         complete = self.work_folder(owner) / target.name
+        placed = True
         if complete.exists():
-            with suppress(FileNotFoundError):  # a second batch recovers at this moment too
+            try:
                 put_in_place(complete, target)
-        self._done(output, owner, DONE if target.exists() else WAITING)
+            except FileNotFoundError:  # a second batch recovers at this moment too
+                pass
+            except OSError:  # Windows: a player has the earlier file open
+                placed = False
+        self._done(output, owner, DONE if placed and target.exists() else WAITING)
+
+    def _note_owner(self, owner: str) -> None:
+        self.db.execute(
+            "insert or ignore into owners values (?,?,?,?)", (owner, socket.gethostname(), os.getpid(), time.time())
+        )
 
     def _forget(self, owner: str) -> None:
         self.db.execute("delete from owners where id = ?", (owner,))

@@ -7,8 +7,25 @@ import socket
 import sys
 import time
 
+BEAT = 5.0  # s between two reports of an owner
 LEASE = 60.0
 """Seconds after which an owner that was not heard of has lost its clip."""
+
+
+class Attention:
+    """Notices that this process has slept, its whole machine perhaps: then no other could be heard of either."""
+
+    def __init__(self) -> None:
+        self._looked = time.time()
+        self._woke = float("-inf")
+
+    def silence_counts(self) -> bool:
+        """To be asked before every search for dead owners: whether one is dead that is not heard of."""
+        now, before = time.time(), self._looked
+        self._looked = now
+        if abs(now - before) > LEASE / 2:
+            self._woke = time.monotonic()
+        return time.monotonic() - self._woke > 2 * BEAT
 
 
 def is_dead(host: str, pid: int, beat: float) -> bool:

@@ -19,8 +19,9 @@ from typing import Any
 from ..errors import OutputError
 from ..job_json import job_from_values
 from ..threads import SHARE
-from .ledger import BEAT, Entry, Ledger
+from .ledger import Entry, Ledger
 from .making import FAILURES, FINAL, Bench, Maker, reason_of
+from .owners import BEAT
 from .places import is_full, remove
 from .store import WAIT_FOR_ROOM
 

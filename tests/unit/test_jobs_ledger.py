@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
@@ -116,6 +117,74 @@ def test_what_is_given_back_was_not_tried(ledger):
     ledger.give_back(owner)
     assert (ledger.entry("0.mp4").state, ledger.entry("0.mp4").attempts) == (WAITING, 0)
     assert ledger.counts(run)[FINISHING] == 0
+
+
+def test_a_clip_that_still_waits_is_made_from_where_its_files_lie_now(ledger):
+    run, owner = ledger.enlist(), ledger.enlist()
+    for job in ('{"picture": "old.png"}', '{"picture": "moved.png"}'):
+        ledger.plan(run, [Planned("0.mp4", 0, "same content", job)])
+    assert ledger.claim(run, owner).job == '{"picture": "moved.png"}'
+
+
+def test_what_is_given_back_in_the_middle_of_finishing_is_finished(ledger):
+    run, owner = planned(ledger, 1), ledger.enlist()
+    clip = ledger.claim(run, owner)
+    made(ledger, owner, "0.mp4")
+    assert ledger._finishing(clip, owner, {}, 1.0)  # then Ctrl-C
+    ledger.give_back(owner)
+    assert ledger.entry("0.mp4").state == DONE
+    assert (ledger.folder / "0.mp4").read_bytes() == b"video"
+
+
+def test_a_complete_file_that_cannot_get_its_name_is_made_again(ledger, monkeypatch):
+    run, owner = planned(ledger, 1), ledger.enlist()
+    clip = ledger.claim(run, owner)
+    made(ledger, owner, "0.mp4")
+    (ledger.folder / "0.mp4").write_bytes(b"earlier")
+    assert ledger._finishing(clip, owner, {}, 1.0)
+    die(ledger, owner)
+
+    def in_use(complete, target):
+        raise PermissionError(13, "a player has it open")
+
+    monkeypatch.setattr("sonic_core.jobs.ledger.put_in_place", in_use)
+    ledger.recover(tries=2)
+    assert ledger.entry("0.mp4").state == WAITING
+
+
+def test_after_a_sleep_of_the_machine_nobody_is_taken_for_dead(ledger, monkeypatch):
+    now = time.time()
+    run, worker = planned(ledger, 2), ledger.enlist()
+    ledger.claim(run, worker)
+    monkeypatch.setattr(time, "time", lambda: now + 3600)
+    assert ledger.recover(tries=2) == []
+    assert ledger.counts(run) == {WAITING: 1, WORKING: 1, FINISHING: 0, DONE: 0, FAILED: 0}
+    ledger._attention._woke -= 3600  # they had the time to be heard of
+    assert ledger.recover(tries=2) == ["0.mp4"]
+
+
+def test_a_run_that_was_taken_for_dead_does_not_end_as_if_it_were_done(ledger):
+    run = planned(ledger, 1)
+    die(ledger, run)
+    ledger.recover(tries=2)
+    with pytest.raises(OutputError, match="Run the same command again"):
+        ledger.counts(run)
+
+
+def test_an_owner_that_was_taken_for_dead_is_missed_again_with_its_next_clip(ledger):
+    run, owner = planned(ledger, 1), ledger.enlist()
+    die(ledger, owner)
+    ledger.recover(tries=2)
+    assert ledger.claim(run, owner)
+    die(ledger, owner)
+    assert ledger.recover(tries=2) == ["0.mp4"]
+
+
+def test_a_clip_whose_owner_nobody_knows_waits_again(ledger):
+    run, owner = planned(ledger, 1), ledger.enlist()
+    ledger.claim(run, owner)
+    ledger.db.execute("delete from owners where id = ?", (owner,))
+    assert ledger.recover(tries=2) == ["0.mp4"]
 
 
 def test_a_file_that_is_no_ledger_is_told(tmp_path):
