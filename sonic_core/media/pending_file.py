@@ -73,9 +73,8 @@ class PendingFile:
                     # Windows: a player has the old file open. Hours of work must not be lost for that.
                     logger.warning("%s is in use and was kept; the new file gets a numbered name.", self.path)
             for name in _names(self.path):
-                # An empty file under the new name holds it against a second writer until the result replaces it.
-                if _reserve(name):
-                    return self.temporary.replace(name)
+                if _given(self.temporary, name):
+                    return name
         raise AssertionError("names never end")
 
     def discard(self) -> None:
@@ -112,10 +111,19 @@ def _names(path: Path) -> Iterator[Path]:
         yield path.with_name(f"{path.stem}_{number}{path.suffix}")
 
 
-def _reserve(path: Path) -> bool:
-    """Create `path` empty; False when it exists already."""
+def _given(temporary: Path, name: Path) -> bool:
+    """Give the file a name that is free; False when it is taken already, also by a second writer at this moment."""
     try:
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+        os.link(temporary, name)
     except FileExistsError:
         return False
+    except OSError:
+        # A disk without second names: an empty file holds the name until the result replaces it.
+        try:
+            os.close(os.open(name, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+        except FileExistsError:
+            return False
+        temporary.replace(name)
+        return True
+    temporary.unlink()
     return True

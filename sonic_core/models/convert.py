@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 
 from safetensors import SafetensorError
 from safetensors.torch import save_file
 
 from ..errors import OutputError
+from ..media.pending_file import PendingFile
 from ..progress import Progress, ignore
 from .locate import locate, models_folders
 from .manifest import ModelFile
@@ -27,18 +26,16 @@ def convert_file(source: Path, target: Path, half: bool = False) -> Path:
     """
     weights = read_weights(source)
     tensors = {k: (v.half() if half and v.is_floating_point() else v).clone().contiguous() for k, v in weights.items()}
-    pending = target.with_name(f".{target.name}.{os.getpid()}.part")
+    pending = PendingFile(target, overwrite=True)
     try:
-        save_file(tensors, pending, metadata={"format": "pt"})
-        os.replace(pending, target)
+        save_file(tensors, pending.temporary, metadata={"format": "pt"})
+        return pending.publish()
     except (OSError, SafetensorError) as error:
         raise OutputError(
             f"{target} cannot be written ({error}); free space there or choose another folder."
         ) from error
     finally:
-        with suppress(OSError):
-            pending.unlink()
-    return target
+        pending.discard()
 
 
 def convert_found(

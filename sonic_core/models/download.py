@@ -29,6 +29,7 @@ from huggingface_hub.utils import (
 
 from ..errors import ModelMissingError, OutputError, SonicError
 from ..progress import Progress, ignore
+from .alone import alone_with
 from .locate import locate
 from .manifest import ModelFile, RemoteFile
 
@@ -78,6 +79,7 @@ def missing_downloads(files: Sequence[ModelFile], folders: Sequence[Path], into:
 def fetch(download: Download, progress: Progress = ignore) -> Fetched:
     """Fetch a file; what an interrupted run has fetched is kept in a `.part` file beside it and continued.
 
+    A run that finds another one at work on the same file waits for it, and goes on where that one stops.
     `progress` counts megabytes.  The server is huggingface.co or what HF_ENDPOINT names; a token is found as huggingface_hub does.
     Raises ModelMissingError when the server cannot be reached, refuses, or has another file than the manifest names,
     OutputError when writing fails.
@@ -94,24 +96,40 @@ def fetch(download: Download, progress: Progress = ignore) -> Fetched:
         _check_stays_private(url, announced.location)
         target.parent.mkdir(parents=True, exist_ok=True)
         part = target.with_name(f".{target.name}.{announced.etag[:16]}.part")
-        _check_space(target, announced.size - (part.stat().st_size if part.exists() else 0))
         url = _url(download, announced.commit_hash)
-        with _own_bars():
-            _fetch_rest(url, part, announced.size, progress)
-        sha256 = _sha256(part)
-        if sha256 != remote.sha256:
-            part.unlink()
-            raise ModelMissingError(f"{url} arrived damaged and was removed; run the download again.")
-        os.replace(part, target)
-        _remove_others(target)
+        total = -(-announced.size // MEGABYTE)
+        with alone_with(part, lambda: progress("downloading", _megabytes(part), total)):
+            if target.exists() and _sha256(target) == remote.sha256:  # another run fetched it meanwhile
+                part.unlink(missing_ok=True)
+            else:
+                _check_space(target, announced.size - part.stat().st_size)
+                with _own_bars():
+                    _fetch_rest(url, part, announced.size, progress)
+                if _sha256(part) != remote.sha256:
+                    part.unlink()
+                    raise ModelMissingError(f"{url} arrived damaged and was removed; run the download again.")
+                os.replace(part, target)
+            _remove_others(target)
     except NETWORK_ERRORS as error:
         raise _explained(error, download) from error
-    return Fetched(source.repository, remote.path, announced.commit_hash, announced.size, sha256)
+    return Fetched(source.repository, remote.path, announced.commit_hash, announced.size, remote.sha256)
 
 
 def write_record(folder: Path, fetched: dict[str, Fetched]) -> Path:
     """Add what was fetched, by place under the models folder, to the record there; a record that cannot be read is begun anew."""
     path = folder / RECORD
+    try:
+        lock = folder / f".{RECORD}.lock"
+        with alone_with(lock):
+            try:
+                return _write_record(path, fetched)
+            finally:
+                lock.unlink(missing_ok=True)
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written ({error}); free space there or choose another folder.") from error
+
+
+def _write_record(path: Path, fetched: dict[str, Fetched]) -> Path:
     try:
         entries = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
@@ -119,12 +137,9 @@ def write_record(folder: Path, fetched: dict[str, Fetched]) -> Path:
     if not isinstance(entries, dict):
         entries = {}
     entries.update({place: asdict(item) for place, item in fetched.items()})
-    pending = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        pending.write_text(json.dumps(entries, indent=2) + "\n", encoding="utf-8")
-        os.replace(pending, path)
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written ({error}); free space there or choose another folder.") from error
+    pending = path.with_name(f".{path.name}.part")
+    pending.write_text(json.dumps(entries, indent=2) + "\n", encoding="utf-8")
+    os.replace(pending, path)
     return path
 
 
@@ -251,6 +266,14 @@ def _check_space(target: Path, needed: int) -> None:
         raise OutputError(
             f"{target} needs {needed / 1e9:.2f} GB and {target.parent} has {free / 1e9:.2f} GB free; free space or choose another folder."
         )
+
+
+def _megabytes(path: Path) -> int:
+    """What another run has fetched; 0 where it has just finished."""
+    try:
+        return path.stat().st_size // MEGABYTE
+    except FileNotFoundError:
+        return 0
 
 
 def _sha256(path: Path) -> str:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +21,8 @@ from hub_server import Hub, serving
 
 from sonic_core.errors import ModelMissingError
 from sonic_core.models import download, manifest
-from sonic_core.models.download import fetch, missing_downloads
+from sonic_core.models.alone import alone_with
+from sonic_core.models.download import Fetched, fetch, missing_downloads, write_record
 
 NAME = "LeonJoe13/Sonic/Sonic/unet.pth"
 CONTENT = os.urandom(24_000_000)
@@ -284,3 +287,55 @@ def test_no_thread_is_left(monkeypatch, tmp_path):
     with hub(monkeypatch, None):
         fetch(unet(tmp_path))
     assert "download" not in [thread.name for thread in threading.enumerate()]
+
+
+def test_two_downloads_of_one_file_fetch_it_once(monkeypatch, tmp_path):
+    """The second one waits for the first, whose server sends the rest only then."""
+    second_waits = threading.Event()
+
+    def send(handler, content, start):
+        handler.send_start(content, start)
+        handler.wfile.write(content[start : start + BLOCK])
+        handler.wfile.flush()
+        assert second_waits.wait(60)
+        handler.wfile.write(content[start + BLOCK :])
+
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DOWNLOAD_TIMEOUT", 60)
+    with hub(monkeypatch, send) as served, ThreadPoolExecutor(2) as pool:
+        item = unet(tmp_path)
+        first = pool.submit(fetch, item)
+        while not (item.target.parent.is_dir() and any(part.stat().st_size for part in parts(item))):
+            assert not first.done(), first.result()
+            time.sleep(0.02)
+        second = pool.submit(fetch, item, lambda *told: second_waits.set())
+        assert first.result() == second.result()
+    assert item.target.read_bytes() == CONTENT
+    assert list(item.target.parent.iterdir()) == [item.target]
+    bodies = [path for method, path, _ in served.requests if method == "GET" and path.startswith("/storage/")]
+    assert len(bodies) == 1
+
+
+def test_a_download_that_waits_can_be_cancelled_and_takes_over_when_the_first_gives_up(monkeypatch, tmp_path):
+    with hub(monkeypatch, None):
+        item = unet(tmp_path)
+        item.target.parent.mkdir(parents=True)
+        part = item.target.with_name(f".{item.target.name}.{item.remote.sha256[:16]}.part")
+
+        def stop(*told):
+            raise KeyboardInterrupt
+
+        with alone_with(part), pytest.raises(KeyboardInterrupt):
+            fetch(item, stop)
+        part.write_bytes(CONTENT[:BLOCK])
+        fetch(item)
+    assert item.target.read_bytes() == CONTENT
+
+
+def test_records_written_at_once_hold_everything(tmp_path):
+    def written(i):
+        return write_record(tmp_path, {f"part{i}": Fetched("a/b", f"{i}", "c" * 40, i, "0" * 64)})
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(written, range(24)))
+    assert len(json.loads((tmp_path / "downloads.json").read_text())) == 24
+    assert [path.name for path in tmp_path.iterdir()] == ["downloads.json"]
