@@ -7,6 +7,7 @@ prints: numbers, strings, lists and dicts of them.
 COMMANDS = (
     "demo",
     "generate",
+    "live",
     "batch",
     "queue",
     "motion",

@@ -64,7 +64,7 @@ def _help(option: Option) -> str:
     return option.sentence if option.kind is bool or not default else f"{option.sentence} Default {default}."
 
 
-def add_options_of(parser: argparse.ArgumentParser, engine: Declaration) -> None:
+def add_options_of(parser: argparse._ActionsContainer, engine: Declaration) -> None:
     """The options of one engine, for a command that uses no other."""
     for option in engine.options:
         if option.name not in NOT_TYPED:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -13,11 +12,9 @@ from av.container import OutputContainer
 from numpy.typing import NDArray
 
 from ..frames import Frame, FrameStream
-from .audio_track import SOUND_CODECS, EncodedAudio
 from .encoding import Encoding
-from .muxing import MP4
+from .growing import GrowingTracks
 from .pending_file import plain_output_errors
-from .picture_track import PictureTrack
 from .provenance import GENERATOR
 
 FRAGMENT_SECONDS = 0.2
@@ -37,21 +34,6 @@ class _Sink:
         return len(data)
 
 
-class _Arrived:
-    """Blocks of sound that came and were not yet encoded; goes on after it was empty, which an ended generator does not."""
-
-    def __init__(self) -> None:
-        self.blocks: deque[NDArray[np.float32]] = deque()
-
-    def __iter__(self) -> Iterator[NDArray[np.float32]]:
-        return self
-
-    def __next__(self) -> NDArray[np.float32]:
-        if not self.blocks:
-            raise StopIteration
-        return self.blocks.popleft()
-
-
 class FragmentedVideo:
     """An mp4 that is written as its frames and its sound come.  Raises OutputError where the pipe's reader is gone.
 
@@ -67,7 +49,6 @@ class FragmentedVideo:
         encoding: Encoding,
         metadata: Mapping[str, str],
     ) -> None:
-        codec, audio_codec = MP4.chosen(encoding)
         options = {
             # delay_moov: the head waits for the first sound, whose priming it has to hide.
             "movflags": "use_metadata_tags+empty_moov+default_base_moof+delay_moov+frag_keyframe",
@@ -76,31 +57,21 @@ class FragmentedVideo:
         }
         self._container = cast(OutputContainer, av.open(_Sink(pipe), "w", format="mp4", options=options))
         self._container.metadata.update({"generator": GENERATOR, **metadata})
-        self._picture = PictureTrack(self._container, frames, encoding, codec)
-        own = dict(self._picture.stream.options)
-        waitless = {"tune": "zerolatency"} if codec == "h264" else {}
-        self._picture.stream.options = {**own, **waitless, "g": str(round(SECONDS_BETWEEN_KEYS * frames.fps))}
-        self._arrived = _Arrived()
-        self._sound = EncodedAudio(
-            self._container, self._arrived, channels, rate, encoding.audio_bitrate, SOUND_CODECS[audio_codec]
-        )
+        self._tracks = GrowingTracks(self._container, frames, channels, rate, encoding, STANDARD_OUTPUT)
+        picture = self._tracks.picture.stream
+        waitless = {"tune": "zerolatency"} if self._tracks.codec == "h264" else {}
+        picture.options = {**dict(picture.options), **waitless, "g": str(round(SECONDS_BETWEEN_KEYS * frames.fps))}
 
     def add_sound(self, samples: NDArray[np.float32]) -> None:
         """`[channels, n]` that follow what was added before."""
-        self._arrived.blocks.append(samples)
-        with plain_output_errors(STANDARD_OUTPUT):
-            for packet in self._sound.packets_until(float("inf")):
-                self._container.mux(packet)
+        self._tracks.add_sound(samples)
 
     def add_frame(self, frame: Frame) -> None:
         """The next frame."""
-        with plain_output_errors(STANDARD_OUTPUT):
-            self._container.mux(self._picture.encode(frame))
+        self._tracks.add_frame(frame)
 
     def finish(self) -> None:
         """What the encoders hold back, and the end of the file."""
+        self._tracks.finish()
         with plain_output_errors(STANDARD_OUTPUT):
-            self._container.mux(self._picture.remaining())
-            for packet in self._sound.remaining():
-                self._container.mux(packet)
             self._container.close()

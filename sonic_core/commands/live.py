@@ -1,0 +1,139 @@
+"""`live`: a page on this machine where a portrait speaks what a microphone hears or a file holds."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..engines.registry import DEFAULT_ENGINE, declaration, declarations
+from .engine_options import add_options_of, options_of
+from .options import add_encoding, add_labels, add_settings, encoding_from, labels_from, settings_from
+
+if TYPE_CHECKING:
+    from ..job import Job
+    from .console import Console
+
+HELP = "serve a page where a portrait speaks while you do"
+PORT = 8765
+RECORDED = "live.mp4"
+LIVE_RESOLUTION = 512
+OF_CLIPS = ("duration", "length_policy", "inference_steps", "loopable")
+"""Settings that have no meaning while the sound arrives."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--image", required=True, type=Path, metavar="FILE", help="The picture: png, jpg, webp, ...")
+    group = parser.add_argument_group("server")
+    group.add_argument(
+        "--host",
+        default="127.0.0.1",
+        metavar="ADDRESS",
+        help="Where it listens. Default 127.0.0.1: this machine alone; others reach any other address, with a token.",
+    )
+    group.add_argument("--port", type=int, default=PORT, metavar="N", help=f"0 = any that is free. Default {PORT}.")
+    group.add_argument(
+        "--token",
+        default="",
+        metavar="TEXT",
+        help="Whoever comes has to know it, 16 characters or more. Default: a new one where others can reach the server.",
+    )
+    group.add_argument(
+        "--allowed-host",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="A further name of this server, as of the proxy in front of it; may be given several times.",
+    )
+    group.add_argument("--sessions", type=int, default=3, metavar="N", help="People at the same time. Default 3.")
+    group.add_argument(
+        "--ice-server",
+        action="append",
+        nargs="+",
+        default=[],
+        metavar="WORD",
+        help="URL [NAME PASSWORD] of a STUN or TURN server, for networks with firewalls. Default: none is asked.",
+    )
+    group.add_argument(
+        "--record-to",
+        type=Path,
+        default=Path(),
+        metavar="FOLDER",
+        help=f"Where recordings go, as {RECORDED}, live_1.mp4, ... Default: the current folder.",
+    )
+    group.add_argument("--no-recording", action="store_true", help="Nobody can record.")
+    engines = parser.add_argument_group("engine")
+    streaming = ", ".join(engine.name for engine in declarations() if engine.streams)
+    engines.add_argument(
+        "--engine",
+        default=DEFAULT_ENGINE,
+        metavar="NAME",
+        help=f"One that streams: {streaming}. Default {DEFAULT_ENGINE}.",
+    )
+    add_options_of(engines, declaration(DEFAULT_ENGINE))
+    add_settings(parser, OF_CLIPS)
+    add_encoding(parser)
+    add_labels(parser)
+
+
+def run(args: argparse.Namespace, console: Console) -> dict[str, Any]:
+    import asyncio
+
+    from ..live.door import Door, check_names, is_loopback, new_token
+
+    token = args.token or ("" if is_loopback(args.host) else new_token())
+    door = Door(args.host, token, check_names(args.allowed_host))
+    job = job_from(args)
+    from ..live.server import IceServer, LiveServer, serve
+
+    ice_servers = [IceServer(*words[:3]) for words in args.ice_server]
+    from ..engines.registry import load_engine
+    from ..live.recorder import Recording
+    from ..pipeline import portrait_for
+    from .generate import describe_portrait
+
+    portrait, _ = portrait_for(job, console)
+    for line in describe_portrait(portrait):
+        console.say(line)
+    stage = load_engine(job.engine, **job.options).stage(portrait, job.settings)
+    for note in stage.notes:
+        console.say(f"Note:    {note}")
+    server = LiveServer(stage, job.settings, Recording(job, portrait.digest), door, args.sessions, ice_servers)
+
+    def ready(address: str) -> None:
+        console.say(f"Open {address} in a browser; Ctrl-C ends it.")
+
+    try:
+        asyncio.run(serve(server, args.port, ready))
+    except KeyboardInterrupt:
+        console.say("Stopped.")
+    return {"engine": job.engine, "recordings": sorted(str(path) for path in server.recorded)}
+
+
+def job_from(args: argparse.Namespace) -> Job:
+    """What sessions play and record.  Raises SettingsError for what a job refuses and engines that do not stream."""
+    from ..errors import SettingsError
+    from ..job import Job
+    from ..media.writer import check_output
+
+    engine = declaration(args.engine)
+    if not engine.streams:
+        raise SettingsError(f"The {engine.name} engine needs the whole recording; choose one that streams.")
+    settings = settings_from(args)
+    if not settings.min_resolution:
+        settings = replace(settings, min_resolution=LIVE_RESOLUTION)
+    job = Job(
+        args.image,
+        None,
+        None if args.no_recording else args.record_to / RECORDED,
+        settings,
+        engine.name,
+        options_of(args, engine),
+        encoding=encoding_from(args),
+        labels=labels_from(args),
+        overwrite=args.overwrite,
+    )
+    if job.output is not None:
+        check_output(job.output, job.encoding)
+    return job
