@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import av
 import numpy as np
@@ -8,8 +9,10 @@ from sonic_samples import portrait, speech, write_models
 
 from sonic_core.audio.clip import AudioClip
 from sonic_core.audio.resampling import to_mono_16k
+from sonic_core.engines.sonic.attention import audio_attentions
 from sonic_core.engines.sonic.audio_conditioning import condition_audio
 from sonic_core.engines.sonic.engine import SonicEngine
+from sonic_core.engines.sonic.unet import SonicUNet
 from sonic_core.errors import AudioError, ModelMissingError, SettingsError, SonicError
 from sonic_core.job import Job
 from sonic_core.pipeline import Loaded, generate
@@ -124,6 +127,26 @@ def test_presets_run_and_say_how_many_steps(models, conditioning, preset):
     notes = engine.prepare(portrait(), speech(0.1), asked).notes
     steps = {"balanced": None, "fast": 16, "preview": 9}[preset]
     assert any(f"runs {steps} of the 25 steps" in note for note in notes) == (steps is not None)
+
+
+@pytest.mark.parametrize("compiles", [True, False])
+def test_the_first_clip_has_room_for_every_shape_that_is_compiled(models, conditioning, monkeypatch, compiles):
+    def room(unet, compiled):
+        raise InterruptedError(compiled)
+
+    monkeypatch.setattr(SonicUNet, "room_for_every_shape", room)
+    with pytest.raises(InterruptedError, match=str(compiles)):
+        SonicEngine([models], device="cpu", compile=compiles).sample(conditioning, SETTINGS)
+
+
+def test_the_audio_scale_of_a_checkpoint_is_what_the_user_scales(models, tmp_path):
+    shutil.copytree(models, tmp_path / "models")
+    config = tmp_path / "models" / "sonic" / "config.json"
+    config.write_text(json.dumps({"unet": {**json.loads(config.read_text())["unet"], "audio_scale": 0.5}}))
+    unet = SonicEngine([tmp_path / "models"], device="cpu").model.unet
+    for asked, scale in ((1.0, 0.5), (3.0, 1.5)):
+        unet.weigh_audio(asked)
+        assert {processor.scale for _, processor in audio_attentions(unet)} == {scale}
 
 
 def test_silence_gets_the_tokens_of_silence_and_speech_its_own(engine):

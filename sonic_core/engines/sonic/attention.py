@@ -77,7 +77,7 @@ def mask_on_grid(mask: Tensor, positions: int) -> Tensor:
 class AudioCrossAttention(nn.Module, ABC):
     """Processor of one attn2: attention to CLIP plus `scale` times attention to the audio tokens.
 
-    `load` before every pass; the parameters' names are those of the published checkpoint.
+    `load` before every pass; the parameters' names are those of the published checkpoint.  trained_scale: what its config says.
     """
 
     to_k_ip: nn.ModuleList
@@ -86,7 +86,8 @@ class AudioCrossAttention(nn.Module, ABC):
     def __init__(self, attn: Any, scale: float, level: int):
         super().__init__()
         width, context_width = attn.to_k.out_features, attn.to_k.in_features
-        self.scale, self.level = scale, level
+        self.scale = self.trained_scale = scale
+        self.level = level
         self.to_k_ip = nn.ModuleList([nn.Linear(context_width, width, bias=False)])
         self.to_v_ip = nn.ModuleList([nn.Linear(context_width, width, bias=False)])
         self.unload()

@@ -229,7 +229,7 @@ class SonicEngine(Engine):
         first, x = kept.resumed() or (0, noisy_start(features.reference, length, size, settings.seed, float(levels[0])))
         window_by_window.begin(first)
         try:
-            with self.model.unet.room_for_every_shape():
+            with self.model.unet.room_for_every_shape(self.compile):  # compiled with the first pass
                 samples = sample_euler(
                     window_by_window,
                     x,

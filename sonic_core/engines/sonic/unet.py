@@ -100,7 +100,7 @@ class SonicUNet(UNetSpatioTemporalConditionModel):
     def weigh_audio(self, scale: float) -> None:
         """Weight of the attention to sound beside that to the picture, 1 = as trained."""
         for _, processor in audio_attentions(self):
-            processor.scale = scale
+            processor.scale = scale * processor.trained_scale
 
     def unload_context(self) -> None:
         """Let go of what the last pass attended to."""
@@ -120,9 +120,12 @@ class SonicUNet(UNetSpatioTemporalConditionModel):
             module._compiled_call_impl = None
         self._compiled = False
 
-    def room_for_every_shape(self) -> AbstractContextManager[object]:
-        """To be entered around passes: a compiled block is compiled anew for each of its shapes, and PyTorch gives up after eight."""
-        if not self._compiled:
+    def room_for_every_shape(self, compiled: bool = True) -> AbstractContextManager[object]:
+        """To be entered around passes: a compiled block is compiled anew for each of its shapes, and PyTorch gives up after eight.
+
+        compiled: whether the blocks are, or will be while the passes run.
+        """
+        if not compiled:
             return nullcontext()
         config = torch._dynamo.config
         limit = "recompile_limit" if hasattr(config, "recompile_limit") else "cache_size_limit"
