@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from ..errors import OutputError, SonicError
+from ..threads import SHARE
 from .ledger import DONE, FAILED, FINISHING, WAITING, WORKING, Ledger
 from .owners import BEAT
 from .worker import Task
@@ -29,6 +30,7 @@ FRUITLESS = 3
 """Workers that may die in a row without a clip being claimed, before the batch gives up."""
 TRIAL_SECONDS = 2.0
 LAST_WORDS = 600  # characters of a dead worker's stderr
+SHARE_VARIABLES = (SHARE, "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
 @dataclass(frozen=True)
@@ -151,14 +153,18 @@ class Team:
 
 
 def start_process(told: Mapping[str, Any], **streams: Any) -> subprocess.Popen[bytes]:
-    """A worker process that has been told its task; it stops when its stdin is closed, and hears no Ctrl-C."""
+    """A worker process that has been told its task; it stops when its stdin is closed, and hears no Ctrl-C.
+
+    Its share of the cores is said before it starts: NumPy's libraries ask once, when they are loaded.
+    """
     root = str(Path(__file__).parents[2])
     path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
+    share = dict.fromkeys(SHARE_VARIABLES, str(told.get("threads", 1)))
     process = subprocess.Popen(
         [sys.executable, "-m", "sonic_core.jobs.worker"],
         stdin=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": path},
-        start_new_session=True,
+        env={**os.environ, **share, "PYTHONPATH": path},
+        **_apart(),
         **streams,
     )
     assert process.stdin is not None
@@ -166,6 +172,13 @@ def start_process(told: Mapping[str, Any], **streams: Any) -> subprocess.Popen[b
         process.stdin.write(json.dumps(told).encode() + b"\n")
         process.stdin.flush()
     return process
+
+
+def _apart() -> dict[str, Any]:
+    """How a process is started that does not get the terminal's Ctrl-C."""
+    if sys.platform == "win32":
+        return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
+    return {"start_new_session": True}
 
 
 def measured_trial(job: str, crew: Crew, seconds: float = TRIAL_SECONDS) -> tuple[float, float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import unicodedata
 
@@ -12,6 +13,8 @@ from .ledger import Ledger
 VIDEOS = (".mp4", ".webm", ".mov", ".gif", ".png")
 FORBIDDEN = '<>:"|?*\\'  # what Windows and shared folders cannot hold, and the backslash
 LONGEST = 250  # bytes of a name
+RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
+"""Windows writes what is called so to a device."""
 
 
 class OutputNames:
@@ -37,6 +40,11 @@ class OutputNames:
             raise OutputError(f"the output {text!r} has signs that file names cannot have: {FORBIDDEN}")
         if parts[0].startswith(".sonic-batch") or any(len(part.encode()) > LONGEST for part in parts):
             raise OutputError(f"the output {text} cannot be used as a name. Choose a shorter or another one.")
+        if any(RESERVED.fullmatch(part) or part.endswith((" ", ".")) for part in parts):
+            raise OutputError(
+                f"the output {text} cannot be used as a name on Windows: con, nul, com1 and their like are devices, and no name ends "
+                "with a space or a dot. Choose another one."
+            )
         if not self._stays_inside("/".join(parts[:-1])):
             raise OutputError(f"the output {text} leads out of the output folder by a link. Give another name.")
         return inside, kind

@@ -6,6 +6,7 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,9 @@ from ..errors import SettingsError, SonicError
 NAMES = ("picture", "recording")
 """Values of a job that may be URLs."""
 KEPT = "sonic-portrait-files"
-"""Folder for temporary files where they are kept, under the names of their content's address."""
+"""Folder of this user's, beside temporary files, where they are kept under the names of their content's address."""
+MARKS = ("size", "ETag", "Content-MD5", "Digest", "Last-Modified")
+"""What a file system may tell of a file that changes with it."""
 
 
 def is_url(text: str) -> bool:
@@ -25,7 +28,7 @@ def version_of(url: str, error: type[SonicError]) -> str:
     """What changes when the file behind a URL does: a digest of its size, date and tag.  Raises `error` when it is not there."""
     filesystem, path = _opened(url)
     try:
-        return hashlib.sha256(f"{url} {filesystem.ukey(path)}".encode()).hexdigest()
+        return _mark(filesystem, path, url)
     except (OSError, ValueError) as problem:
         raise error(
             f"{url} cannot be read ({problem or type(problem).__name__}). Check address and rights."
@@ -41,20 +44,31 @@ def local(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def fetched(url: str) -> Path:
-    """The file behind a URL, here: read again only when it has changed."""
+    """The file behind a URL, here: read again only when it has changed.  Raises OSError where it cannot be fetched."""
     filesystem, path = _opened(url)
     if "file" in filesystem.protocol:
         return Path(path)
-    name = hashlib.sha256(f"{url} {filesystem.ukey(path)}".encode()).hexdigest()[:32]
-    folder = Path(tempfile.gettempdir()) / KEPT
-    folder.mkdir(parents=True, exist_ok=True)
-    target = folder / f"{name}{Path(path).suffix.lower()}"
+    folder = Path(tempfile.gettempdir()) / (f"{KEPT}-{os.getuid()}" if hasattr(os, "getuid") else KEPT)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    target = folder / f"{_mark(filesystem, path, url)[:32]}{Path(path).suffix.lower()}"
     if not target.exists():
         handle, temporary = tempfile.mkstemp(dir=folder)
         os.close(handle)
-        filesystem.get_file(path, temporary)
-        os.replace(temporary, target)
+        try:
+            filesystem.get_file(path, temporary)
+            os.replace(temporary, target)
+        except Exception as problem:  # each file system has kinds of its own
+            raise OSError(f"{url} cannot be fetched ({problem or type(problem).__name__})") from problem
+        finally:
+            with suppress(OSError):
+                os.unlink(temporary)
     return target
+
+
+def _mark(filesystem: Any, path: str, url: str) -> str:
+    """Digest of what is told of a file; `ukey` alone does not ask a web server, not even whether the file is there."""
+    told = filesystem.info(path)
+    return hashlib.sha256(f"{url} {filesystem.ukey(path)} {[told.get(name) for name in MARKS]}".encode()).hexdigest()
 
 
 def _opened(url: str) -> tuple[Any, str]:

@@ -187,9 +187,10 @@ def _safe(value: Any) -> Any:
 def _page(ledger: Ledger, run: str, limits: Limits, rejected: int, order: list[str]) -> Iterator[str]:
     counts = ledger.counts(run)
     rest = len(order) - counts[DONE] - counts[FAILED]
+    name = escape(ledger.folder.resolve().name)
     yield (
         '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-        f"<title>{escape(ledger.folder.name)}</title><style>{STYLE}</style><h1>{escape(ledger.folder.name)}</h1>"
+        f"<title>{name}</title><style>{STYLE}</style><h1>{name}</h1>"
         f'<p class="sum">{len(order)} clips: {counts[DONE]} done ({rejected} rejected), {counts[FAILED]} failed, {rest} not made · '
         f"{len(order)} 个视频：完成 {counts[DONE]}（不合格 {rejected}），失败 {counts[FAILED]}，未做 {rest}</p><table><thead><tr>"
     )
@@ -209,7 +210,7 @@ def _row(clip: Entry, limits: Limits) -> str:
     picture = ""
     if clip.state == DONE and clip.figures.get("thumbnail"):
         image = f'<img alt="" src="data:image/jpeg;base64,{clip.figures["thumbnail"]}">'
-        playable = Path(output).suffix in (".mp4", ".webm")
+        playable = Path(output).suffix.lower() in (".mp4", ".webm")
         picture = f'<button data-src="{escape(quote(output))}" title="play">{image}</button>' if playable else image
     style = {FAILED: "failed", REJECTED: "rejected", UNFINISHED: "unmade"}.get(state, "done")
     said = " | ".join(filter(None, (error, broken, warned)))

@@ -33,7 +33,7 @@ from .table import Row
 OWN = ("image", "audio", "output", "seed")
 """What each row may have of its own without being another pattern."""
 MOST_PATTERNS = 256
-SEEDS = range(2**64)
+SEEDS, MOST_DIGITS = range(2**64), 20
 NOT_IN_KEY = ("picture", "recording", "output", "overwrite")
 # Measured on the sample at 256 and 512 px, crf 18: 0.04 to 0.07 bits per pixel and frame in an mp4, 15 in a PNG sequence, 6 in a GIF;
 # of a cut-out 9.6 in ProRes 4444.
@@ -166,7 +166,7 @@ class RowChecker:
                     return None
                 values[name] = given if short == "output" else self._path(given)
         if (seed := row.get("seed")) is not None:
-            if isinstance(seed, str) and seed.isdecimal():
+            if isinstance(seed, str) and seed.isdecimal() and len(seed) <= MOST_DIGITS:
                 seed = int(seed)
             if type(seed) is not int or seed not in SEEDS:
                 return None

@@ -41,9 +41,13 @@ def patient(method: Callable[P, R]) -> Callable[P, R]:
             try:
                 return method(*args, **kwargs)
             except sqlite3.OperationalError as error:
-                if "full" not in str(error) or time.monotonic() > end:
+                full = "full" in str(error)
+                if not full or time.monotonic() > end:
+                    cure = (
+                        "Free some space" if full else "Look whether its folder can be written and nobody else holds it"
+                    )
                     raise OutputError(
-                        f"The ledger cannot be written: {error}. Free some space and run the same again."
+                        f"The ledger cannot be written: {error}. {cure}, and run the same again."
                     ) from error
                 time.sleep(1.0)
 

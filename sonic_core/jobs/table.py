@@ -186,6 +186,11 @@ def _files(place: Path, suffixes: tuple[str, ...], kind: str) -> list[Path]:
 
 def _by_name(pictures: list[Path], recordings: list[Path]) -> Iterator[tuple[Path, Path]]:
     by_stem = {picture.stem: picture for picture in pictures}
+    spoken = {path.stem for path in recordings}
+    if twice := [path for path in pictures if path.stem in spoken and by_stem[path.stem] != path]:
+        raise SettingsError(
+            f"{twice[0].name} and {by_stem[twice[0].stem].name} bear the same name; a recording takes one picture. Rename one of them."
+        )
     if without := [path.name for path in recordings if path.stem not in by_stem]:
         shown = ", ".join(without[:5]) + (f" and {len(without) - 5} more" if len(without) > 5 else "")
         raise SettingsError(

@@ -18,11 +18,11 @@ from typing import Any
 
 from ..errors import OutputError
 from ..job_json import job_from_values
-from ..threads import SHARE
 from .ledger import Entry, Ledger
 from .making import FAILURES, FINAL, Bench, Maker, reason_of
 from .owners import BEAT
 from .places import is_full, remove
+from .remote_files import local
 from .store import WAIT_FOR_ROOM
 
 IDLE = 0.2  # s between two looks for a waiting clip
@@ -105,7 +105,7 @@ def trial(values: Mapping[str, Any], folder: Path, seconds: float) -> dict[str, 
     """Make the first seconds of a clip in `folder` and say what a second of video costs: {"seconds", "bytes"} per second of it."""
     from ..pipeline import generate
 
-    job = job_from_values(values)
+    job = job_from_values(local(values))
     bench = Bench()
     loaded = bench.load(job)
     length = min(seconds, loaded.audio.duration)
@@ -131,11 +131,9 @@ def main() -> None:
     prepare_process()
     told = json.loads(_line())
     threads = told.get("threads", 1)
-    for name in (SHARE, "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-        os.environ[name] = str(threads)
     import cv2
 
-    cv2.setNumThreads(threads)  # torch, where it is used, reads the environment
+    cv2.setNumThreads(threads)  # the others read the environment that batch.py has made
     if "trial" in told:
         print(json.dumps(trial(told["trial"], Path(told["folder"]), told["seconds"])))  # noqa: T201 - the answer
         return

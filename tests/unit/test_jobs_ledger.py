@@ -9,6 +9,7 @@ import pytest
 
 from sonic_core.errors import OutputError
 from sonic_core.jobs import store
+from sonic_core.jobs.batch import start_process
 from sonic_core.jobs.ledger import DONE, FAILED, FINISHING, WAITING, WORKING, Ledger, Planned
 
 
@@ -191,3 +192,18 @@ def test_a_file_that_is_no_ledger_is_told(tmp_path):
     (tmp_path / store.NAME).write_bytes(b"no database at all, only text that is long enough" * 20)
     with pytest.raises(OutputError, match="cannot be used"):
         Ledger(tmp_path)
+
+
+def test_what_is_not_the_disks_fault_is_told_otherwise(ledger):
+    ledger.db.execute("pragma query_only = 1")
+    with pytest.raises(OutputError, match="nobody else holds it"):
+        ledger.enlist()
+
+
+def test_a_worker_is_told_its_share_of_the_cores_before_it_starts(monkeypatch):
+    def popen(command, env, **options):
+        raise InterruptedError(env["OPENBLAS_NUM_THREADS"])
+
+    monkeypatch.setattr(subprocess, "Popen", popen)
+    with pytest.raises(InterruptedError, match="3"):
+        start_process({"threads": 3})

@@ -101,6 +101,18 @@ def test_a_file_of_somebody_else_is_not_replaced_unasked(ledger):
     plan_of(ledger, {**GOOD, "output": "a.mp4"}, overwrite=True).raise_problems()
 
 
+@pytest.mark.parametrize("name", ["con.mp4", "day 1/NUL.x.mp4", "day 1 /a.mp4", "day./a.mp4"])
+def test_names_that_windows_cannot_hold_are_told(ledger, name):
+    with pytest.raises(SettingsError, match="cannot be used as a name on Windows"):
+        plan_of(ledger, {**GOOD, "output": name}).raise_problems()
+
+
+def test_a_seed_of_thousands_of_digits_is_told_in_any_row(ledger):
+    rows = [{**GOOD, "output": f"{i}.mp4", "seed": seed} for i, seed in enumerate(("1", "1" * 5000))]
+    with pytest.raises(SettingsError, match="row 3: seed is"):
+        plan_of(ledger, *rows).raise_problems()
+
+
 def test_clips_that_the_disk_cannot_hold_are_told(ledger):
     rows = [{**GOOD, "output": f"{i}.mp4", "duration": 36000, "length_policy": "pad"} for i in range(1000)]
     with pytest.raises(SettingsError, match="GB free"):

@@ -71,3 +71,10 @@ def test_folders_pair_by_name_or_all_with_all(tmp_path):
     (recordings / "c.wav").touch()
     with pytest.raises(SettingsError, match=r"No picture bears the name of c\.wav"):
         list(pair_folders(pictures, recordings))
+
+
+def test_two_pictures_of_one_name_are_told_where_a_recording_wants_one(tmp_path):
+    pictures = files(tmp_path / "p", "a.png", "b.jpg", "b.png")
+    assert [row.values["image"][-5:] for row in pair_folders(pictures, files(tmp_path / "q", "a.wav"))] == ["a.png"]
+    with pytest.raises(SettingsError, match=r"b\.jpg and b\.png bear the same name"):
+        list(pair_folders(pictures, files(tmp_path / "r", "b.wav")))
