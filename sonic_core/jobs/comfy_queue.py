@@ -121,7 +121,8 @@ class ComfyQueue:
         if clip is None:
             return False
         if not await self._adopted(clip):
-            await self._queue(free[0], clip)
+            async with self.one_at_a_time:  # until the server has it nobody may look for it there
+                await self._queue(free[0], clip)
         return True
 
     async def _length(self, site: Site) -> float:

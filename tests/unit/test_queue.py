@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import json
 import os
@@ -11,6 +12,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -19,7 +21,9 @@ from fake_comfyui import DEFINITIONS, FakeComfyUI
 from sonic_core.cli import main
 from sonic_core.errors import SettingsError
 from sonic_core.frames import FrameStream
+from sonic_core.jobs.comfy_queue import ComfyQueue
 from sonic_core.jobs.comfy_workflow import Workflow
+from sonic_core.jobs.ledger import Ledger, Planned
 from sonic_core.media.probe import probe
 from sonic_core.media.writer import write_video
 from sonic_core.samples import PORTRAIT, SPEECH
@@ -322,3 +326,36 @@ def test_a_batch_that_was_killed_finds_the_prompts_that_it_had_queued(tmp_path, 
     assert queue(tmp_path, comfy, capsys=capsys)[1]["done"] == 3
     assert len(comfy.executed) == 3
     assert len(list((tmp_path / "out").glob("*.mp4"))) == 3
+
+
+def test_a_prompt_that_is_on_its_way_is_not_taken_for_forgotten(tmp_path):
+    class Server:
+        url, sent = "http://x", 0
+
+        async def queued(self):
+            return [], []
+
+        async def history(self, identity):
+            return None
+
+        async def submit(self, prompt, identity):
+            Server.sent += 1
+            looking.append(asyncio.create_task(queue._settle(site)))
+            for _ in range(9):
+                await asyncio.sleep(0)
+            looking[0].cancel()
+
+    async def whole():
+        nonlocal queue, site
+        queue = ComfyQueue(ledger, run, [Server()], None, tries=2, stop_after=0)
+        (site,) = queue.sites
+        site.up = True
+        assert await queue._hand_out()
+
+    ledger, looking, queue, site = Ledger(tmp_path), [], None, None
+    run = ledger.enlist()
+    ledger.plan(run, [Planned("a.mp4", 0, "k", '{"values": [], "files": []}')])
+    with mock.patch("sonic_core.jobs.comfy_queue.prompt_of", return_value={}):
+        asyncio.run(whole())
+    ledger.close()
+    assert Server.sent == 1
