@@ -253,9 +253,8 @@ def _sampled(
         save_latents(latents, kept.path, origin)
     except OutputError as error:  # the clip may still fit where its latents do not
         log.warning("What was sampled is not kept, a failure from here on would lose it: %s", error)
-        return latents, None
-    finally:
-        steps.remove()
+        kept = None
+    steps.remove()  # not where saving was interrupted: they are all that is left then
     return latents, kept
 
 

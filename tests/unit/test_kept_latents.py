@@ -112,6 +112,20 @@ def test_a_failure_before_the_first_frame_tells_where_the_latents_are(engine, sa
     assert not kept.path.exists()
 
 
+def test_steps_outlive_an_interruption_while_the_latents_are_saved(engine, tmp_path, monkeypatch):
+    def interrupted(*args):
+        raise KeyboardInterrupt
+
+    kept = named(engine, tmp_path)
+    with monkeypatch.context() as broken:
+        broken.setattr("sonic_core.pipeline.save_latents", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            make(engine, tmp_path, kept)
+    assert kept.steps.exists()
+    make(engine, tmp_path, kept)
+    assert not kept.steps.exists()
+
+
 def test_another_seed_and_another_release_begin_anew(engine, tmp_path, monkeypatch):
     kept = named(engine, tmp_path)
     other = kept_in(tmp_path, engine, portrait(), AUDIO, replace(SETTINGS, seed=1))
