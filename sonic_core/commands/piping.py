@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import SettingsError
@@ -41,12 +42,14 @@ def speak_through_pipes(args: argparse.Namespace, console: Console) -> dict[str,
     from ..engines.registry import load_engine
     from ..live.pipe import Look, speak_through
     from ..pipeline import portrait_for
+    from ..transparency import ground_for, laid_over
 
     portrait, _ = portrait_for(job, console)
-    stage = load_engine(job.engine, **job.options).stage(portrait, settings)
-    for note in stage.notes:
-        console.say(f"Note:    {note}")
+    ground = ground_for(portrait, job.background, job.declaration, Path("standard output"), job.encoding)
     tags = job.provenance(Origin(portrait.digest)).tags()
+    stage = load_engine(job.engine, **job.options).stage(laid_over(portrait, ground.behind), settings)
+    for note in (*ground.notes, *stage.notes):
+        console.say(f"Note:    {note}")
     look = Look(job.encoding, tags, labels.visible)
     frames = speak_through(stage, settings, sys.stdin.buffer, sys.stdout.buffer, look)
     return {"frames": frames, "engine": job.engine}

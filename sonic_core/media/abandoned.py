@@ -16,7 +16,7 @@ except ImportError:  # Windows, which deletes no open file anyway
 
 OLD = 24 * 3600.0
 """s since the last change."""
-_OURS = re.compile(r"\.sonic-[0-9a-f]{12}\.tmp(\.\w+)?")
+_OURS = re.compile(r"\.sonic-[0-9a-f]{12}\.tmp(\.signed)?(\.\w+)?")
 
 
 class Hold:

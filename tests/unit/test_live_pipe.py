@@ -5,6 +5,7 @@ import os
 import threading
 import wave
 from contextlib import suppress
+from types import SimpleNamespace
 
 import av
 import numpy as np
@@ -171,3 +172,11 @@ def test_a_reader_that_leaves_is_an_error_in_words():
 def test_what_a_pipe_cannot_do_is_wrong_usage(options, words, capfd):
     assert cli.main(["generate", "--image", str(PORTRAIT), *options]) == cli.USAGE
     assert words in capfd.readouterr().err
+
+
+def test_a_background_is_for_pictures_with_transparent_parts(monkeypatch, capfd):
+    opaque = SimpleNamespace(alpha=None, name="me.jpg", digest="")
+    monkeypatch.setattr("sonic_core.pipeline.portrait_for", lambda *_: (opaque, None))
+    options = ["--image", str(PORTRAIT), "--audio", "-", "--output", "-", "--background", "#00ff00"]
+    assert cli.main(["generate", *options]) == cli.USAGE
+    assert "me.jpg has no transparent parts" in capfd.readouterr().err
