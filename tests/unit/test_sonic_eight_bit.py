@@ -169,7 +169,7 @@ def test_where_8_bits_cannot_be_compiled_the_clip_is_made_without_compiling(mode
     monkeypatch.setattr(
         nn.Module, "compile", lambda self, **options: compile_module(self, **{**options, "backend": "eager"})
     )
-    monkeypatch.setattr("sonic_core.engines.sonic.engine.compiles_8_bit_floats", lambda device: False)
+    monkeypatch.setattr("sonic_core.engines.sonic.unet_storage.compiles_8_bit_floats", lambda device: False)
     engine = SonicEngine([models], device="cpu", compile=True)
     plan_small(False)
     samples_of(engine)

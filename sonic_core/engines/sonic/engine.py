@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -16,70 +14,38 @@ from torch import Tensor
 
 from ...audio.clip import AudioClip
 from ...audio.resampling import to_mono_16k
-from ...diffusion.guidance import Branches, Scale, three_branch, within
-from ...diffusion.sampler import sample_euler
-from ...diffusion.schedule import karras_sigmas
 from ...diffusion.windows import CircularWindows, Windows
 from ...frames import Frame, FrameStream
 from ...portrait.framing import shown_size
 from ...portrait.portrait import Portrait
 from ...progress import Progress, ignore
-from ...runtime.devices import check_compiler, compiles_8_bit_floats, free_memory, release_cache
-from ...runtime.long_tensors import long_tensor
+from ...runtime.devices import check_compiler, free_memory, release_cache
 from ...settings import Settings
 from ..base import Conditioning, Engine, Latents, StepStore
 from ..declaration import CHOSEN, FOLDERS
 from . import picture
-from .audio_conditioning import (
-    AudioConditions,
-    condition_audio,
-    key_frame_count,
-    speech_activity,
-    usable_audio,
-)
+from .audio_conditioning import condition_audio, key_frame_count, speech_activity, usable_audio
+from .clip_sampling import ClipSampling, SonicFeatures
 from .declaration import AUDIO_GUIDANCE, IMAGE_GUIDANCE, SONIC
 from .decoding import ChunkedDecoder
-from .denoiser import KEY_FPS, Conditions, SonicDenoiser
-from .eight_bit import is_in_8_bits, module_bytes, store_in_8_bits
+from .denoiser import KEY_FPS
+from .eight_bit import module_bytes
 from .estimating import ClipEstimate, Mode, estimate_clip, sizes_of, sizes_without_loading
 from .fitting import Fitting
 from .framing import frame
 from .interpolation import doubled
 from .loading import SonicModel, load_sonic
-from .planning import ENCODE_BYTES, MARGIN, Estimate, MemoryPlan, window_passes
+from .planning import ENCODE_BYTES, MARGIN, Estimate, MemoryPlan
 from .portrait_encoding import encode_portrait
 from .presets import Preset
-from .previews import latent_preview
-from .sampling import EnduringDenoiser, KeptSteps, WindowByWindow, noisy_start
-from .savings import PlannedPredictions, in_groups, plan_steps
 from .unet import SonicUNet
+from .unet_storage import as_planned
 
 log = logging.getLogger(__name__)
 
 LATENT_PIXELS = 8  # rows and columns of the picture for one of the latents
-MODE_OPTIONS = (
-    "preset",
-    "reference",
-    "device",
-    "precision",
-    "fp8",
-    "reserve",
-    "circular_windows",
-)  # those that `Mode.of` takes
-
-
-@dataclass(frozen=True)
-class SonicFeatures:
-    """What `prepare` leaves for `sample`; amplitudes and seed are applied there.
-
-    image: RGB uint8 at the working size.  reference: [4, h, w] its latent.  mask: [1, 1, H, W].  clip: [1, C].
-    """
-
-    image: NDArray[np.uint8]
-    reference: Tensor
-    mask: Tensor
-    clip: Tensor
-    audio: AudioConditions
+# Those that `Mode.of` takes.
+MODE_OPTIONS = ("preset", "reference", "device", "precision", "fp8", "reserve", "circular_windows")
 
 
 class SonicEngine(Engine):
@@ -203,44 +169,16 @@ class SonicEngine(Engine):
     ) -> Latents:
         return self._sampled(conditioning, settings, steps, progress)
 
-    @torch.no_grad()
     def _sampled(
         self, conditioning: Conditioning, settings: Settings, steps: StepStore | None, progress: Progress
     ) -> Latents:
-        features: SonicFeatures = conditioning.features
         log.info("sonic: %s", self.estimate(conditioning, settings).described())
         fitting = self._fitting(conditioning)
-        sigmas = karras_sigmas(self.preset.steps(settings.inference_steps))
-        length, size = len(features.audio.tokens), features.image.shape[:2]
-        denoiser = EnduringDenoiser(lambda plan: self._denoiser(features, settings, plan), fitting)
-        predict: Branches = denoiser
-        image_scale: Scale = self.image_guidance
-        audio_scale: Scale = self.audio_guidance
-        differences: dict[int, Tensor] = {}
-        if self.preset.name != "exact":
-            predict = PlannedPredictions(denoiser, plan_steps(sigmas, self.preset), length, differences)
-            image_scale = within(image_scale, self.preset.guidance_floor, float("inf"))
-            audio_scale = within(audio_scale, self.preset.guidance_floor, float("inf"))
-        denoise, levels = in_groups(three_branch(predict, image_scale, audio_scale), sigmas, self.preset.substeps)
-        costs = window_passes(sigmas, self.preset)
-        window_by_window = WindowByWindow(denoise, self.device, costs, self.windows, length, progress)
-
-        kept = KeptSteps(steps, differences)
-        first, x = kept.resumed() or (0, noisy_start(features.reference, length, size, settings.seed, float(levels[0])))
-        window_by_window.begin(first)
+        guidance = self.image_guidance, self.audio_guidance
+        clip = ClipSampling(conditioning.features, settings, self.mode, guidance, self._unet_for)
         try:
             with self.model.unet.room_for_every_shape(self.compile):  # compiled with the first pass
-                samples = sample_euler(
-                    window_by_window,
-                    x,
-                    levels,
-                    self.windows,
-                    window_by_window.after_step,
-                    latent_preview,
-                    first,
-                    kept.keep,
-                    long_tensor,
-                )
+                samples = clip.run(fitting, steps, progress)
         finally:
             self.model.unet.unload_context()
         return Latents(samples, KEY_FPS, self.name)
@@ -269,8 +207,10 @@ class SonicEngine(Engine):
             decoded = decoder(torch.as_tensor(latents.samples), progress)
             key_frames = ((picture_ * 0.5 + 0.5).clamp(0, 1) for picture_ in decoded)
             drawn = doubled(key_frames, ifnet, conditioning.frame_count)
-            frames = (_as_pixels(frame_, truncate=self.reference) for frame_ in drawn)
-            yield from paste.stream(frames) if paste else (_resized(pixels, width, height) for pixels in frames)
+            frames = (picture.as_pixels(frame_, truncate=self.reference) for frame_ in drawn)
+            yield from (
+                paste.stream(frames) if paste else (picture.brought_to(pixels, width, height) for pixels in frames)
+            )
 
         return FrameStream(conditioning.frame_count, width, height, self.fps, render)
 
@@ -321,37 +261,13 @@ class SonicEngine(Engine):
                 network.to("cpu")
         release_cache(self.device)
 
-    def _denoiser(self, features: SonicFeatures, settings: Settings, plan: MemoryPlan) -> SonicDenoiser:
-        unet = self._unet_for(plan)
+    def _unet_for(self, plan: MemoryPlan) -> SonicUNet:
+        """The UNet on the device, as planned."""
+        self.model = as_planned(self.model, plan.small_weights, self.compile, self.device)
+        unet = self.model.unet
         unet.chunk_feed_forward(plan.chunked)
         unet.weigh_audio(self.ip_audio_scale)
         unet.to(self.device)
-        amplitude = (settings.dynamic_scale,) * 2 if self.reference else (settings.motion_scale, settings.dynamic_scale)
-        conditions = Conditions(
-            image_latent=features.reference,
-            clip=features.clip,
-            audio=features.audio.tokens,
-            silence=features.audio.silence,
-            buckets=features.audio.buckets * torch.tensor(amplitude),
-            mask=features.mask,
-        )
-        return SonicDenoiser(unet, conditions, together=plan.together, keep_deep=self.preset.substeps > 1)
-
-    def _unet_for(self, plan: MemoryPlan) -> SonicUNet:
-        """The UNet with its weights as planned, whatever an earlier clip had them stored in; compiled where that is wanted and possible."""
-        if plan.small_weights:
-            store_in_8_bits(self.model.unet)
-        elif is_in_8_bits(self.model.unet):
-            if self.model.read_unet is None:
-                log.warning("The UNet's weights stay in 8 bits, to which an earlier clip's memory drove them.")
-            else:
-                self.model = replace(self.model, unet=self.model.read_unet())
-        unet = self.model.unet
-        if self.compile and (not is_in_8_bits(unet) or compiles_8_bit_floats(self.device)):
-            unet.compile_blocks()
-        elif self.compile:
-            log.warning("This GPU cannot run compiled code with weights in 8 bits; the UNet is not compiled.")
-            unet.run_as_written()
         return unet
 
     def _make_room_for_encoders(self, pixels: int) -> None:
@@ -376,16 +292,3 @@ class SonicEngine(Engine):
 def _is_on(module: torch.nn.Module, device: torch.device) -> bool:
     where = next(module.parameters()).device
     return where.type == device.type and (device.index is None or where.index == device.index)
-
-
-def _as_pixels(frame_: Tensor, truncate: bool) -> NDArray[np.uint8]:
-    """[3, H, W] in 0..1 -> uint8 [H, W, 3]; the published code truncates, which darkens by half a step."""
-    values = frame_.permute(1, 2, 0).float().cpu().numpy() * 255
-    return (values if truncate else np.round(values)).astype(np.uint8)
-
-
-def _resized(pixels: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
-    if pixels.shape[:2] == (height, width):
-        return pixels
-    shrinking = width * height < pixels.shape[0] * pixels.shape[1]
-    return cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_CUBIC)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -54,6 +55,20 @@ def resize(image: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint
     if image.shape[:2] == (height, width):
         return image
     return np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.LANCZOS))
+
+
+def brought_to(image: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
+    """A decoded frame [H, W, 3] at the size of the video: averaged where it shrinks, cubic where it grows."""
+    if image.shape[:2] == (height, width):
+        return image
+    shrinking = width * height < image.shape[0] * image.shape[1]
+    return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_CUBIC)
+
+
+def as_pixels(frame: Tensor, truncate: bool) -> NDArray[np.uint8]:
+    """[3, H, W] in 0..1 -> uint8 [H, W, 3]; the published code truncates, which darkens by half a step."""
+    values = frame.permute(1, 2, 0).float().cpu().numpy() * 255
+    return (values if truncate else np.round(values)).astype(np.uint8)
 
 
 def reference_tensor(image: NDArray[np.uint8]) -> Tensor:
