@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 
 from sonic_core.hearing.encoder_choice import WEIGHTS
 from sonic_core.hearing.whisper import WhisperEncoder, to_int8
-from training.voices import package_folder
+from training.packages import package_folder
 
 _TYPES = {0: np.float32, 1: np.int8, 2: np.int16, 3: np.int32, 4: np.float16}
 

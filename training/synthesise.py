@@ -17,9 +17,11 @@ from pathlib import Path
 
 import numpy as np
 
-from training import voices
+from training import neural_voices, voices
 from training.corpus import sentences
+from training.espeak import Espeak
 from training.phones import RUSSIAN, Phone
+from training.utterance import RATE, Speak, Utterance
 
 
 @dataclass(frozen=True)
@@ -28,10 +30,10 @@ class Source:
 
     language: str
     minutes: float
-    voice: Callable[[voices.Espeak], voices.Speak]
+    voice: Callable[[Espeak], Speak]
 
 
-def _espeak(*accents: str) -> Callable[[voices.Espeak], voices.Speak]:
+def _espeak(*accents: str) -> Callable[[Espeak], Speak]:
     return lambda espeak: espeak.speaking(*accents)
 
 
@@ -53,13 +55,13 @@ SOURCES = {
     "festival-ked": Source("en", 15, lambda _: voices.festival("ked_diphone")),
     "festival-slt-hts": Source("en", 10, lambda _: voices.festival("cmu_us_slt_arctic_hts")),
     "festival-ru": Source("ru", 10, lambda _: voices.festival("msu_ru_nsh_clunits", RUSSIAN)),
-    "piper-joe": Source("en", 45, voices.piper_joe),
-    "kokoro-en": Source("en", 25, lambda espeak: voices.kokoro(espeak, "en-us")),
-    "kokoro-es": Source("es", 8, lambda espeak: voices.kokoro(espeak, "es")),
-    "kokoro-ja": Source("ja", 8, lambda espeak: voices.kokoro(espeak, "ja")),
-    "kokoro-zh": Source("zh", 8, lambda espeak: voices.kokoro(espeak, "cmn-latn-pinyin")),
-    "kokoro-de": Source("de", 6, lambda espeak: voices.kokoro(espeak, "de")),
-    "kokoro-fr": Source("fr", 6, lambda espeak: voices.kokoro(espeak, "fr-fr")),
+    "piper-joe": Source("en", 45, neural_voices.piper_joe),
+    "kokoro-en": Source("en", 25, lambda espeak: neural_voices.kokoro(espeak, "en-us")),
+    "kokoro-es": Source("es", 8, lambda espeak: neural_voices.kokoro(espeak, "es")),
+    "kokoro-ja": Source("ja", 8, lambda espeak: neural_voices.kokoro(espeak, "ja")),
+    "kokoro-zh": Source("zh", 8, lambda espeak: neural_voices.kokoro(espeak, "cmn-latn-pinyin")),
+    "kokoro-de": Source("de", 6, lambda espeak: neural_voices.kokoro(espeak, "de")),
+    "kokoro-fr": Source("fr", 6, lambda espeak: neural_voices.kokoro(espeak, "fr-fr")),
 }
 
 
@@ -72,7 +74,7 @@ def main() -> None:
         "--first", type=int, default=0, help="number of the first sentence; 100000 and up are for evaluation"
     )
     args = parser.parse_args()
-    espeak = voices.Espeak()
+    espeak = Espeak()
     for name in args.sources.split(","):
         source = SOURCES[name]
         folder = args.out / name
@@ -85,9 +87,9 @@ def main() -> None:
         print(f"{name}: {made} sentences, {minutes:.1f} min, {time.monotonic() - started:.0f} s", flush=True)
 
 
-def _spoken(folder: Path, source: Source, espeak: voices.Espeak, name: str, first: int) -> Iterator[float]:
+def _spoken(folder: Path, source: Source, espeak: Espeak, name: str, first: int) -> Iterator[float]:
     """Seconds of each sentence, made now or found on disk."""
-    speak: voices.Speak | None = None
+    speak: Speak | None = None
     texts = sentences(source.language, seed=sum(map(ord, name)) + first)
     for index, text in zip(count(first), texts):
         path = folder / f"{index:06d}.json"
@@ -98,14 +100,14 @@ def _spoken(folder: Path, source: Source, espeak: voices.Espeak, name: str, firs
         utterance = speak(text, random.Random(f"{name}-{index}"))
         if utterance:
             _write(path, utterance, text, source.language)
-            yield len(utterance.samples) / voices.RATE
+            yield len(utterance.samples) / RATE
 
 
-def _write(path: Path, utterance: voices.Utterance, text: str, language: str) -> None:
+def _write(path: Path, utterance: Utterance, text: str, language: str) -> None:
     with wave.open(str(path.with_suffix(".wav")), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
-        file.setframerate(voices.RATE)
+        file.setframerate(RATE)
         file.writeframes(utterance.samples.astype("<i2").tobytes())
     phones = [asdict(p) for p in utterance.phones]
     for p in phones:
@@ -114,7 +116,7 @@ def _write(path: Path, utterance: voices.Utterance, text: str, language: str) ->
         "speaker": utterance.speaker,
         "language": language,
         "text": text,
-        "duration": len(utterance.samples) / voices.RATE,
+        "duration": len(utterance.samples) / RATE,
     }
     path.write_text(json.dumps({**about, "labelled": True, "phones": phones}, ensure_ascii=False))
 
