@@ -11,11 +11,13 @@ PLACE = Path(__file__).parents[2] / "tools" / "check_newest_apis.py"
 
 @pytest.fixture(scope="module")
 def tool():
+    sys.path.insert(0, str(PLACE.parent))  # where a script finds what stands beside it
     spec = importlib.util.spec_from_file_location("check_newest_apis", PLACE)
     module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     yield module
     del sys.modules[spec.name]
+    sys.path.remove(str(PLACE.parent))
 
 
 PYAV = {
