@@ -10,7 +10,8 @@ from torch import Tensor
 
 from ..sonic_core.engines.base import Engine
 from ..sonic_core.engines.registry import DEFAULT_ENGINE, load_engine
-from ..sonic_core.pipeline import Loaded, generate, kept_in
+from ..sonic_core.keeping import kept_in
+from ..sonic_core.pipeline import Loaded, generate
 from ..sonic_core.threads import one_thread
 from . import host
 from .convert import check_model, clip_from_audio, picture_from_images, with_transparency

@@ -11,19 +11,11 @@ from torch import Tensor
 
 from ..sonic_core.audio.clip import AudioClip
 from ..sonic_core.hearing.heard_opening import heard_opening
-from ..sonic_core.judging.alignment import (
-    DEFAULT_TOLERANCE_MS,
-    METHODS,
-    SyncReport,
-    align,
-    compare,
-    loudness,
-    measurable,
-    measure_again,
-)
+from ..sonic_core.judging.alignment import DEFAULT_TOLERANCE_MS, METHODS, align, measure_again
 from ..sonic_core.judging.face_tracker import MeshTracker
 from ..sonic_core.judging.mouth_track import track_mouth
 from ..sonic_core.judging.sync_chart import sync_chart
+from ..sonic_core.judging.synchrony import SyncReport, compare, loudness, measurable
 from ..sonic_core.progress import Progress
 from ..sonic_core.threads import one_thread
 from . import host

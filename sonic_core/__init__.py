@@ -12,13 +12,14 @@ if TYPE_CHECKING:
     from .engines.registry import load_engine
     from .job import FaceChoice, Job
     from .job_json import job_from_json, job_to_json
+    from .keeping import Kept, kept_in
     from .live.core import LiveFrame
     from .live.session import LiveSession
     from .media.c2pa_signing import Signing
     from .media.encoding import Encoding
     from .media.labels import Labels
     from .media.visible_label import VisibleLabel
-    from .pipeline import Generated, Kept, Loaded, generate, kept_in, load
+    from .pipeline import Generated, Loaded, generate, load
     from .portrait.analysis import load_portrait
     from .settings import Settings
     from .smoothing.choice import Smoothing
@@ -28,7 +29,7 @@ _HOME = {
     "FaceChoice": ".job",
     "Generated": ".pipeline",
     "Job": ".job",
-    "Kept": ".pipeline",
+    "Kept": ".keeping",
     "Labels": ".media.labels",
     "LiveFrame": ".live.core",
     "LiveSession": ".live.session",
@@ -40,7 +41,7 @@ _HOME = {
     "generate": ".pipeline",
     "job_from_json": ".job_json",
     "job_to_json": ".job_json",
-    "kept_in": ".pipeline",
+    "kept_in": ".keeping",
     "load": ".pipeline",
     "load_audio": ".audio.loading",
     "load_engine": ".engines.registry",

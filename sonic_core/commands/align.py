@@ -11,8 +11,8 @@ from ..errors import OutputError, SettingsError
 from ..judging.methods import DEFAULT_TOLERANCE_MS, METHODS
 
 if TYPE_CHECKING:
-    from ..judging.alignment import SyncReport
     from ..judging.clip_alignment import ClipAlignment
+    from ..judging.synchrony import SyncReport
     from .console import Console
 
 HELP = "measure how late or early the sound of a video is against the mouth, and put it right"

@@ -78,9 +78,10 @@ def make_video(args: argparse.Namespace, console: Console) -> dict[str, Any]:
     check_long_work(args)
     job = job_from(args)
 
+    from ..keeping import Kept
     from ..media.probe import probe
     from ..media.writer import check_output
-    from ..pipeline import Kept, generate, load
+    from ..pipeline import generate, load
 
     start = time.perf_counter()
     check_report(args.report)

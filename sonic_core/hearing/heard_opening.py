@@ -29,7 +29,7 @@ def heard_opening(
     reader: Network | None = None,
     progress: Progress = ignore,
 ) -> NDArray[np.float32]:
-    """Opening of the lips, 0 = closed, `[round(seconds * OPENING_RATE)]`: the `predicted` of `judging.alignment.measure_offset`.
+    """Opening of the lips, 0 = closed, `[round(seconds * OPENING_RATE)]`: the `predicted` of `judging.synchrony.measure_offset`.
 
     encoder, reader: networks to use; those of the package are loaded when they are None.
     progress: called as ("listening", seconds done, seconds) every 4 s of sound; may raise to stop.

@@ -25,13 +25,14 @@ from ..media.timed_sound import read_sound
 from ..media.timeline import Timeline, read_frames_at, read_shown_frames, read_timeline
 from ..progress import Progress, ignore
 from . import syncnet
-from .alignment import DEFAULT_TOLERANCE_MS, METHODS, MIN_FOUND, MIN_SECONDS, SyncReport, compare, plan_correction
+from .alignment import DEFAULT_TOLERANCE_MS, METHODS, plan_correction
 from .audio_opening import CURVE_RATE
 from .clip_hearing import listen
 from .face_tracker import MeshTracker
 from .mouth_track import MouthTrack, at_steady_rate, track_mouth
 from .quality_report import HeardSpeech
 from .retiming import Correction, retimed_sound
+from .synchrony import MIN_FOUND, MIN_SECONDS, SyncReport, compare
 from .syncnet import SyncNet, SyncScore
 
 SHIFT_TAG = "lip_sync"

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from ..frames import FrameStream
 from ..portrait.networks import load_networks
 from ..progress import Progress, ignore
-from .alignment import SyncReport, compare
 from .audio_opening import CURVE_RATE
 from .clip_witness import ClipWitness
 from .face_tracker import MeshTracker
 from .lid_track import LidReader, find_blinks
 from .mouth_track import FaceTracker, MouthTrack, track_mouth
+from .synchrony import SyncReport, compare
 
 STEP_SEEN = 1.5  # luma levels that a picture jumps by and a viewer sees
 # The mouth counts as closed when its opening falls this low in its range this near to the closure that is heard.  Measured: rendered clips

@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .alignment import DEFAULT_TOLERANCE_MS, MIN_CONFIDENCE, SyncReport
+from .alignment import DEFAULT_TOLERANCE_MS
+from .synchrony import MIN_CONFIDENCE, SyncReport
 
 _BACKGROUND, _PANEL, _GRID = (250, 250, 250), (255, 255, 255), (224, 224, 224)
 _INK, _FAINT = (40, 40, 40), (120, 120, 120)

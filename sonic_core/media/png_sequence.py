@@ -15,7 +15,7 @@ from ..audio.clip import AudioClip
 from ..compositing import over
 from ..errors import OutputError
 from ..frames import FrameStream
-from ..opening import png_texts
+from ..png_files import png_texts
 from ..progress import Progress
 from ..stream_check import checked
 from .audio_track import LAYOUTS

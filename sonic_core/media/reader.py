@@ -15,7 +15,8 @@ from av.video.codeccontext import VideoCodecContext
 from ..compositing import over
 from ..errors import OutputError
 from ..frames import Frame, FrameStream
-from ..opening import opened, read_png
+from ..opening import opened
+from ..png_files import read_png
 from .probe import probe
 
 EXPECTED = "Expected a video file, or a folder of frames as PNG."

@@ -32,10 +32,11 @@ from sonic_core.hearing.encoder_choice import load_encoder
 from sonic_core.hearing.heard_opening import MEASURING, heard_opening
 from sonic_core.hearing.lip_reader import load_lip_reader
 from sonic_core.job import Job
-from sonic_core.judging.alignment import DEFAULT_TOLERANCE_MS, MIN_CONFIDENCE, compare, loudness, shift_audio
+from sonic_core.judging.alignment import DEFAULT_TOLERANCE_MS, shift_audio
 from sonic_core.judging.audio_opening import CURVE_RATE, predict_opening
 from sonic_core.judging.clip_alignment import align_clip, watch
 from sonic_core.judging.mouth_track import MouthTrack
+from sonic_core.judging.synchrony import MIN_CONFIDENCE, compare, loudness
 from sonic_core.media.remux import replace_sound
 from sonic_core.media.timeline import read_timeline
 from sonic_core.pipeline import Loaded, generate

@@ -21,12 +21,12 @@ from numpy.typing import NDArray
 from sonic_core.audio.loading import load_audio
 from sonic_core.curves import gaussian
 from sonic_core.errors import SonicError
-from sonic_core.judging.alignment import MIN_SECONDS, SyncReport, compare
 from sonic_core.judging.audio_opening import CURVE_RATE, predict_opening
 from sonic_core.judging.clip_alignment import watch
 from sonic_core.judging.clip_hearing import hear_clip, listen
 from sonic_core.judging.correlation import correlate, peak
 from sonic_core.judging.mouth_track import MouthTrack
+from sonic_core.judging.synchrony import MIN_SECONDS, SyncReport, compare
 from sonic_core.media.timeline import read_any_timeline
 from sonic_core.threads import one_thread
 

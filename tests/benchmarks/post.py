@@ -20,10 +20,11 @@ from sonic_core.audio.loading import load_audio
 from sonic_core.engines.lite.engine import LiteEngine
 from sonic_core.frames import FrameStream
 from sonic_core.hearing.heard_opening import heard_opening
-from sonic_core.judging.alignment import MIN_CONFIDENCE, SyncReport, compare, shift_audio
+from sonic_core.judging.alignment import shift_audio
 from sonic_core.judging.audio_opening import CURVE_RATE, predict_opening
 from sonic_core.judging.face_tracker import MeshTracker
 from sonic_core.judging.mouth_track import MouthTrack, track_mouth
+from sonic_core.judging.synchrony import MIN_CONFIDENCE, SyncReport, compare
 from sonic_core.portrait.analysis import load_portrait
 from sonic_core.samples import PORTRAIT
 from sonic_core.settings import Settings

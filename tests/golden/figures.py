@@ -19,11 +19,12 @@ from sonic_core.engines.base import Conditioning, Latents
 from sonic_core.engines.latents_file import load_latents, save_latents
 from sonic_core.errors import SettingsError
 from sonic_core.frames import FrameStream
-from sonic_core.judging.alignment import SyncReport, compare, confidence, measure_offset, plan_correction
+from sonic_core.judging.alignment import plan_correction
 from sonic_core.judging.clip_hearing import hear_clip
 from sonic_core.judging.face_tracker import MeshTracker
 from sonic_core.judging.mouth_track import track_mouth
 from sonic_core.judging.retiming import Correction, correct_audio
+from sonic_core.judging.synchrony import SyncReport, compare, confidence, measure_offset
 from sonic_core.portrait.analysis import analyse
 from sonic_core.portrait.framing import frame_portrait
 from sonic_core.portrait.loading import load_picture

@@ -68,7 +68,7 @@ MUTATIONS = (
     Mutation("happiness smiles less", f"{LITE}.emotion", '"happy": {"smile": 0.85,', '"happy": {"smile": 0.6,'),
     Mutation("retiming roll-off", "sonic_core.media.speed", "CUT_OFF = 0.975", "CUT_OFF = 0.925"),
     Mutation("latent length tolerance", "sonic_core.engines.latents_file", "> 1 / latents.fps", "> 3 / latents.fps"),
-    Mutation("foreign sound trusted", "sonic_core.judging.alignment", "_SHORTNESS = 0.15, 0.52", "_SHORTNESS = 0.15, 0.40"),
+    Mutation("foreign sound trusted", "sonic_core.judging.synchrony", "_SHORTNESS = 0.15, 0.52", "_SHORTNESS = 0.15, 0.40"),
     Mutation("offsets tolerated", "sonic_core.judging.methods", "DEFAULT_TOLERANCE_MS = 30.0", "DEFAULT_TOLERANCE_MS = 45.0"),
     Mutation("smoothing forgets sooner", "sonic_core.smoothing.methods", "_DECAY_AT_FULL = 0.91", "_DECAY_AT_FULL = 0.75"),
     Mutation("paste-back with a hard edge", "sonic_core.portrait.paste_back", "FEATHER = 0.06", "FEATHER = 0.01"),

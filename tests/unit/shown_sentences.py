@@ -20,6 +20,7 @@ TOLD = (
     "sonic_core/audio/loading.py",
     "sonic_core/audio/fit.py",
     "sonic_core/judging/alignment.py",
+    "sonic_core/judging/synchrony.py",
     "sonic_core/live/door.py",
     "sonic_core/live/server.py",
     "sonic_core/engines/lite/engine.py",

@@ -9,8 +9,9 @@ from sonic_core.audio.clip import AudioClip
 from sonic_core.curves import gaussian
 from sonic_core.errors import AudioError, SettingsError
 from sonic_core.frames import FrameStream
-from sonic_core.judging.alignment import align, compare, measure_offset, plan_correction, shift_audio, shift_frames
+from sonic_core.judging.alignment import align, plan_correction, shift_audio, shift_frames
 from sonic_core.judging.mouth_track import MouthTrack
+from sonic_core.judging.synchrony import compare, measure_offset
 from sonic_core.threads import one_thread
 
 RATE, FPS, SECONDS = 16_000, 25.0, 6.0

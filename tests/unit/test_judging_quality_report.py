@@ -17,7 +17,6 @@ from sonic_core.engines.base import Latents
 from sonic_core.engines.lite.parameters import PARAMETER_INDEX
 from sonic_core.frames import FrameStream
 from sonic_core.hearing.heard_opening import opening_of
-from sonic_core.judging.alignment import loudness
 from sonic_core.judging.clip_hearing import closures_in, hear_clip
 from sonic_core.judging.clip_quality import measure_file
 from sonic_core.judging.lid_track import find_blinks
@@ -26,6 +25,7 @@ from sonic_core.judging.quality_report import HeardSpeech, lasting_departure, me
 from sonic_core.judging.report_figures import FAIR, FIGURES, GOOD, POOR, as_dict, lines
 from sonic_core.judging.report_page import PLOTS, draw, report_bytes
 from sonic_core.judging.sharpness import cpbd
+from sonic_core.judging.synchrony import loudness
 from sonic_core.media.writer import write_video
 from sonic_core.samples import PORTRAIT, SPEECH
 

@@ -5,12 +5,13 @@ import pytest
 
 from sonic_core.audio.clip import AudioClip
 from sonic_core.frames import FrameStream
-from sonic_core.judging.alignment import align, compare, measure_again
+from sonic_core.judging.alignment import align, measure_again
 from sonic_core.judging.audio_opening import CURVE_RATE
 from sonic_core.judging.correlation import LAGS_MS
 from sonic_core.judging.drift import fit_drift
 from sonic_core.judging.mouth_track import MouthTrack, at_steady_rate, in_order
 from sonic_core.judging.retiming import Correction, frame_order, rearranged, retimed_sound
+from sonic_core.judging.synchrony import compare
 
 RATE, FPS, SECONDS = 16_000, 25.0, 60.0
 

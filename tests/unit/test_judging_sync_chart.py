@@ -5,11 +5,11 @@ import pytest
 
 from sonic_core.audio.clip import AudioClip
 from sonic_core.frames import FrameStream
-from sonic_core.judging.alignment import compare, measure_offset
 from sonic_core.judging.audio_opening import CURVE_RATE, predict_opening
 from sonic_core.judging.correlation import LAGS_MS, correlate, peak
 from sonic_core.judging.mouth_track import MouthTrack
 from sonic_core.judging.sync_chart import sync_chart
+from sonic_core.judging.synchrony import compare, measure_offset
 
 RATE = 16_000
 LEFT_PANEL = round(0.54 * (960 - 48))

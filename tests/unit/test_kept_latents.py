@@ -11,7 +11,8 @@ from sonic_core.engines.latents_file import save_latents
 from sonic_core.engines.sonic.engine import SonicEngine
 from sonic_core.errors import SettingsError
 from sonic_core.job import Job
-from sonic_core.pipeline import Kept, Loaded, generate, kept_in
+from sonic_core.keeping import Kept, kept_in
+from sonic_core.pipeline import Loaded, generate
 from sonic_core.settings import Settings
 
 SETTINGS = Settings(min_resolution=256, inference_steps=1, framing="face")
@@ -63,7 +64,7 @@ def test_a_disk_too_full_for_the_latents_does_not_cost_the_video(engine, tmp_pat
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
-    monkeypatch.setattr("sonic_core.pipeline.save_latents", on_a_full_disk)
+    monkeypatch.setattr("sonic_core.keeping.save_latents", on_a_full_disk)
     assert make(engine, tmp_path, named(engine, tmp_path)).frames == 3
     assert "is not kept" in caplog.text
     assert [path.name for path in tmp_path.iterdir()] == ["a.mp4"]
@@ -118,7 +119,7 @@ def test_steps_outlive_an_interruption_while_the_latents_are_saved(engine, tmp_p
 
     kept = named(engine, tmp_path)
     with monkeypatch.context() as broken:
-        broken.setattr("sonic_core.pipeline.save_latents", interrupted)
+        broken.setattr("sonic_core.keeping.save_latents", interrupted)
         with pytest.raises(KeyboardInterrupt):
             make(engine, tmp_path, kept)
     assert kept.steps.exists()
@@ -129,6 +130,6 @@ def test_steps_outlive_an_interruption_while_the_latents_are_saved(engine, tmp_p
 def test_another_seed_and_another_release_begin_anew(engine, tmp_path, monkeypatch):
     kept = named(engine, tmp_path)
     other = kept_in(tmp_path, engine, portrait(), AUDIO, replace(SETTINGS, seed=1))
-    monkeypatch.setattr("sonic_core.pipeline.__version__", "0.0")
+    monkeypatch.setattr("sonic_core.keeping.__version__", "0.0")
     names = {kept.path.name, other.path.name, named(engine, tmp_path).path.name}
     assert len(names) == 3

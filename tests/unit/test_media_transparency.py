@@ -138,7 +138,7 @@ def test_the_visible_label_is_seen_over_nothing():
 
 def test_a_huge_or_damaged_png_of_a_sequence_is_refused_in_words(tmp_path, monkeypatch):
     path = write_video(cut_out(2), None, tmp_path / "clip.png")
-    monkeypatch.setattr("sonic_core.opening.MOST_PIXELS", 1000)
+    monkeypatch.setattr("sonic_core.png_files.MOST_PIXELS", 1000)
     with pytest.raises(OutputError, match="96 x 64 pixels; at most"):
         read_frames(path)
     monkeypatch.undo()
