@@ -46,15 +46,24 @@ def cheapest_path(cost: NDArray[np.floating], jump: int = 1, penalty: float = 0.
     [columns].
     """
     rows, columns = cost.shape
-    total, came_from = cost[:, 0].astype(np.float64), np.empty((columns, rows), np.intp)
-    steps = np.array([0, *(sign * k for k in range(1, jump + 1) for sign in (-1, 1))])
+    along = np.ascontiguousarray(cost.T, np.float64)
+    padded = np.full(rows + 2 * jump, np.inf)
+    total = padded[jump : jump + rows]
+    total[:] = along[0]
+    steps = [sign * k for k in range(1, jump + 1) for sign in (-1, 1)]
+    reached = [(step, padded[jump + step : jump + step + rows], penalty * abs(step)) for step in steps]
+    came_by = np.zeros((columns, rows), np.int8 if jump < 128 else np.intp)
+    best, option, cheaper = np.empty(rows), np.empty(rows), np.empty(rows, bool)
     for column in range(1, columns):
-        padded = np.pad(total, jump, constant_values=np.inf)
-        options = np.stack([padded[jump + step : jump + step + rows] + penalty * abs(step) for step in steps])
-        came_from[column] = np.arange(rows) + steps[options.argmin(0)]
-        total = options.min(0) + cost[:, column]
+        best[:] = total
+        for step, before, price in reached:
+            np.add(before, price, out=option)
+            np.less(option, best, out=cheaper)
+            np.copyto(best, option, where=cheaper)
+            np.copyto(came_by[column], step, where=cheaper)
+        np.add(best, along[column], out=total)
     path = np.empty(columns, np.intp)
     path[-1] = total.argmin()
     for column in range(columns - 1, 0, -1):
-        path[column - 1] = came_from[column, path[column]]
+        path[column - 1] = path[column] + came_by[column, path[column]]
     return path

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from itertools import product
+
+import cv2
 import numpy as np
 import pytest
 
@@ -22,6 +25,17 @@ def test_doubled_source_keeps_the_original_samples():
     assert np.array_equal(SourcePicture.of(picture).doubled[::2, ::2, :3], picture)
 
 
+@pytest.mark.parametrize("shape", [(31, 44, 3), (9, 7, 4)])
+def test_doubled_source_is_that_of_opencv_within_one(shape):
+    picture = np.random.default_rng(1).integers(0, 256, shape, dtype=np.uint8)
+    halves, size = np.array([[0.5, 0, 0], [0, 0.5, 0]]), (2 * shape[1], 2 * shape[0])
+    flags = cv2.INTER_LANCZOS4 | cv2.WARP_INVERSE_MAP
+    expected = cv2.warpAffine(picture, halves, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    alpha = picture[..., 3] if shape[2] == 4 else None
+    doubled = SourcePicture.of(picture[..., :3], alpha).doubled[..., : shape[2]]
+    assert np.abs(doubled.astype(int) - expected).max() <= 1
+
+
 def test_smoothstep_is_clamped_and_symmetric():
     assert smoothstep(-1) == 0
     assert smoothstep(2) == 1
@@ -31,6 +45,18 @@ def test_smoothstep_is_clamped_and_symmetric():
 def test_smoothing_leaves_a_straight_line_alone():
     line = np.linspace(-3, 5, 50)
     assert np.allclose(smooth_curve(line, 4), line)
+
+
+@pytest.mark.parametrize("jump", [1, 2])
+def test_no_path_is_cheaper_than_the_cheapest(jump):
+    cost = np.random.default_rng(jump).random((4, 5))
+
+    def price(path):
+        changes = np.abs(np.diff(path))
+        return cost[list(path), range(5)].sum() + 0.3 * changes.sum() if changes.max() <= jump else np.inf
+
+    found = cheapest_path(cost, jump, penalty=0.3)
+    assert price(found) == pytest.approx(min(map(price, product(range(4), repeat=5))))
 
 
 def test_cheapest_path_follows_a_valley():
