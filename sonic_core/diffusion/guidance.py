@@ -17,7 +17,10 @@ Branches = Callable[[Array, float, NDArray[np.int64], tuple[int, ...]], Sequence
 """predict(x, sigma, frames, branches) -> the denoised sample of each asked branch, in that order, each shaped like x."""
 
 Denoise = Callable[[Array, float, NDArray[np.int64]], Array]
-"""denoise(x, sigma, frames) -> denoised.  x: [W, ...] noisy latents of one window at noise level sigma.  frames: [W] their places."""
+"""denoise(x, sigma, frames) -> denoised.  x: [W, ...] noisy latents of one window at noise level sigma.  frames: [W] their places.
+
+Where the sampler is told to give windows together, both have an axis more in front: [B, W, ...] and [B, W].
+"""
 
 
 def classifier_free(predict: Branches, scale: Scale) -> Denoise:

@@ -12,7 +12,7 @@ from ..progress import Progress, ignore
 from .arrays import Array, add_at
 from .guidance import Denoise
 from .schedule import Sigmas
-from .windows import Windows
+from .windows import Windows, in_batches
 
 
 def sample_euler(
@@ -25,6 +25,7 @@ def sample_euler(
     first: int = 0,
     keep: Callable[[int, Array], None] | None = None,
     zeros: Callable[[Sequence[int]], Array] | None = None,
+    together: int = 1,
 ) -> Array:
     """Euler steps over sliding windows (Karras et al. 2022, algorithm 1; time-aware shift: Sonic, section 3.4).
 
@@ -33,12 +34,13 @@ def sample_euler(
     Returns the denoised latents, same shape.  All windows of a step start from the same x; where they meet, results are averaged.
     progress: may raise to stop.  preview: draws a picture of denoised latents [T, ...], only called when progress asks for one.
     first: the step to begin with, x being at sigmas[first].  keep: gets the number of finished steps and x after each of them.
-    zeros: makes tensors as long as the clip; None = where x is.
+    zeros: makes tensors as long as the clip; None = where x is.  together: windows that denoise gets at once, as [B, W, ...]; 1 = each by
+    itself, as [W, ...].
     """
     levels = sigmas.tolist()
     for i, (sigma, sigma_next) in islice(enumerate(pairwise(levels)), first, None):
         acc, hits = zeros(x.shape) if zeros else 0 * x, 0 * x.reshape(len(x), -1)[:, 0]
-        for frames in windows(len(x), i):
+        for frames in windows(len(x), i) if together == 1 else in_batches(windows(len(x), i), together):
             denoised = denoise(x[frames], sigma, frames)
             d = (x[frames] - denoised) / sigma
             add_at(acc, frames, x[frames] + d * (sigma_next - sigma))

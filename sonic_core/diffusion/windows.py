@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,6 +71,13 @@ class OpenWindows(_Layout):
             if start + size > previous_end:
                 previous_end = start + size
                 yield np.arange(start, previous_end, dtype=np.int64)
+
+
+def in_batches(windows: Iterable[NDArray[np.int64]], most: int) -> Iterator[NDArray[np.int64]]:
+    """The windows, up to `most` of them stacked: [B, frames].  Those of one layout are all equally long."""
+    waiting = iter(windows)
+    while batch := list(islice(waiting, most)):
+        yield np.stack(batch)
 
 
 def _check_length(length: int) -> None:

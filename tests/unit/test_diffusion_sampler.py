@@ -126,3 +126,23 @@ def test_inputs_stay_as_they_were():
     kept = x.clone()
     sample_euler(best_guess, x, sigmas, OpenWindows(4))
     assert torch.equal(x, kept)
+
+
+@pytest.mark.parametrize("kind", ["tensor", "array"])
+def test_windows_given_together_count_like_those_given_one_by_one(kind):
+    x, windows = noise(60, 3), OpenWindows(20, overlap=5)
+    x = x if kind == "tensor" else x.numpy()
+    sizes = []
+
+    def towards_the_window_mean(x, sigma, frames):
+        assert frames.shape == x.shape[:-1]
+        sizes.append(frames.shape)
+        return 0 * x + x.mean(-2)[..., None, :] / (1 + sigma**2)
+
+    single = sample_euler(towards_the_window_mean, x, karras_sigmas(4), windows)
+    alone, sizes = sizes, []
+    together = sample_euler(towards_the_window_mean, x, karras_sigmas(4), windows, together=3)
+    assert np.allclose(together, single, atol=1e-5)
+    assert set(alone) == {(20,)}
+    assert (3, 20) in sizes
+    assert sum(size[0] for size in sizes) == len(alone)
