@@ -39,3 +39,7 @@ class SettingsError(SonicError, ValueError):
 
 class MissingLibraryError(SonicError, ImportError):
     """A library of the operating system or a Python package, which the work needs, is not installed."""
+
+
+class NotEnoughMemoryError(SonicError):
+    """The machine or its limits gave less memory than the work needs."""

@@ -24,6 +24,8 @@ CONTROLS = ("fixed", "increment", "decrement", "randomize")
 """What the editor saves after a seed."""
 UPLOADS = ("image_upload", "audio_upload", "video_upload")
 OURS = "Sonic"
+NOT_AS_SAVED = (KeyError, IndexError, TypeError, AttributeError, ArithmeticError, RecursionError, ValueError)
+"""What reading a workflow runs into that no ComfyUI has saved: nodes, links and values of other kinds than these have there."""
 
 
 @dataclass(frozen=True)
@@ -74,14 +76,25 @@ class Workflow:
         saved = _read(path)
         self.name, self.definitions = path.name, definitions
         self.titles: dict[str, str] = {}
+        try:
+            self.prompt = self._prompt(saved)
+            self.inputs = {identity: self._inputs_of(node, identity) for identity, node in self.prompt.items()}
+        except SettingsError:
+            raise
+        except NOT_AS_SAVED as error:
+            what = " ".join(str(error).split()) or type(error).__name__
+            raise SettingsError(
+                f"{path.name} is not as ComfyUI saves a workflow ({what}). Save it again with File > Export (API)."
+            ) from error
+
+    def _prompt(self, saved: Mapping[str, Any]) -> Prompt:
         if isinstance(saved.get("nodes"), list):
-            self.prompt = _Editor(saved, path.name, definitions).prompt(self.titles)
-        else:
-            self.prompt = _api_prompt(saved, path.name)
-            for identity, node in self.prompt.items():
-                self.titles[identity] = str(node.get("_meta", {}).get("title", ""))
-                _definition(definitions, node["class_type"], path.name)
-        self.inputs = {identity: self._inputs_of(node, identity) for identity, node in self.prompt.items()}
+            return _Editor(saved, self.name, self.definitions).prompt(self.titles)
+        prompt = _api_prompt(saved, self.name)
+        for identity, node in prompt.items():
+            self.titles[identity] = str(node.get("_meta", {}).get("title", ""))
+            _definition(self.definitions, node["class_type"], self.name)
+        return prompt
 
     def column(self, name: str) -> Input:
         """The input that a column names: `id.input`, `Node title.input`, or a short form.
@@ -221,7 +234,26 @@ def _kind(spec: Any) -> tuple[str, list[Any], Mapping[str, Any]]:
 def _definition(definitions: Definitions, kind: str, name: str) -> Mapping[str, Any]:
     if kind not in definitions:
         raise SettingsError(f"{name} uses the node {kind}, which the server does not have. Install its pack there.")
-    return definitions[kind]
+    definition = definitions[kind]
+    if not _is_definition(definition):
+        raise SettingsError(
+            f"The server describes the node {kind} in a way that no ComfyUI does. Update its pack there."
+        )
+    return definition
+
+
+def _is_definition(definition: Any) -> bool:
+    groups = definition.get("input") if isinstance(definition, dict) else None
+    if not isinstance(groups, dict):
+        return False
+    named = [groups.get("required") or {}, groups.get("optional") or {}]
+    if not all(isinstance(group, dict) for group in named):
+        return False
+    specs = [spec for group in named for spec in group.values()]
+    if not all(isinstance(spec, list) and spec and isinstance(spec[0], (str, list)) for spec in specs):
+        return False
+    options = [spec[1] for spec in specs if len(spec) > 1 and isinstance(spec[1], dict)]
+    return all(isinstance(one.get("options") or [], list) for one in options)
 
 
 def _is_link(value: Any) -> bool:

@@ -185,7 +185,9 @@ class RowChecker:
             raise SettingsError(f"{' and '.join(missing)} not given. Fill the column, or give one for all rows.")
         if not values.get("output"):
             values["output"] = f"{stem(str(values[PICTURE]))}_{stem(str(values[RECORDING]))}.mp4"
-        values["tags"] = {"title": stem(str(values["output"])), **(values.get("tags") or {})}
+        tags = values.get("tags") or {}
+        if isinstance(tags, Mapping):  # others are refused where the job is made
+            values["tags"] = {"title": stem(str(values["output"])), **tags}
         return values
 
 

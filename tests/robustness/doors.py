@@ -8,20 +8,17 @@ import json
 import os
 import random
 import signal
+import tempfile
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import seeds
+from commands import EXIT_CODES, OUR_ERRORS
 from mutation import json_mutant, mutant
 
 from sonic_core import cli, errors
-
-OUR_ERRORS = {
-    name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, errors.SonicError)
-}
-EXIT_CODES = (cli.OK, cli.ERROR, cli.USAGE)
 
 
 class Door:
@@ -202,6 +199,46 @@ def provenance(path: Path) -> None:
             assert "\x1b" not in line
 
 
+def workflow(path: Path) -> None:
+    """A workflow, or what a server says about its nodes, with which three rows become prompts."""
+    from contextlib import closing
+
+    from fake_comfyui import DEFINITIONS
+
+    from sonic_core.jobs.comfy_rows import PromptChecker, prompt_of
+    from sonic_core.jobs.comfy_workflow import Workflow
+    from sonic_core.jobs.ledger import Ledger
+    from sonic_core.jobs.table import Row
+
+    if path.stem == "definitions":
+        try:
+            known = json.loads(path.read_bytes())
+        except (ValueError, RecursionError):
+            return
+        read = Workflow(path.parents[1] / "seeds" / "api.json", known)
+    else:
+        read = Workflow(path, DEFINITIONS)
+    with tempfile.TemporaryDirectory() as folder, closing(Ledger(Path(folder))) as ledger:
+        checker = PromptChecker(read, ledger, path.parent, False)
+        for number, row in enumerate(seeds.ROWS):
+            made = checker(Row(number + 1, row), lambda problem: None)
+            if made is not None:
+                job = json.loads(made.job)
+                json.dumps(prompt_of(read, job, {name: "there" for _, _, name, _ in job["files"]}))
+
+
+def table(path: Path) -> None:
+    """The rows of a table, planned as a batch."""
+    from contextlib import closing
+
+    from sonic_core.jobs.ledger import Ledger
+    from sonic_core.jobs.plan import check
+    from sonic_core.jobs.table import read_rows
+
+    with tempfile.TemporaryDirectory() as folder, closing(Ledger(Path(folder))) as ledger:
+        check(read_rows(path), ledger, {}, Path(folder), False)
+
+
 class Trap(Door):
     """What the fuzzer must notice, one after the other."""
 
@@ -252,5 +289,9 @@ DOORS: Mapping[str, Callable[[Path], Door]] = {
     "sidecar": lambda folder: JsonDoor(folder, seeds.sidecars, sidecar),
     "download record": lambda folder: JsonDoor(folder, seeds.records, record),
     "trap": lambda folder: Trap(folder, seeds.records, None),
+    "workflow": lambda folder: JsonDoor(folder, seeds.workflows, workflow),
+    "workflow file": lambda folder: Door(folder, seeds.workflows, workflow),
+    "table": lambda folder: JsonDoor(folder, seeds.table_values, table),
+    "table file": lambda folder: Door(folder, seeds.tables, table),
     "provenance": lambda folder: JsonDoor(folder, seeds.tags, provenance),
 }

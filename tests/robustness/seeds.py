@@ -214,6 +214,40 @@ def tags(folder: Path) -> list[Path]:
     return list(folder.iterdir())
 
 
+def workflows(folder: Path) -> list[Path]:
+    """One as the editor saves it, the same as the API's prompt, and what a server says about their nodes."""
+    from fake_comfyui import DEFINITIONS
+    from test_queue import API, EDITOR
+
+    for name, values in (("api", API), ("editor", EDITOR), ("definitions", DEFINITIONS)):
+        (folder / f"{name}.json").write_text(json.dumps(values))
+    return list(folder.iterdir())
+
+
+ROWS = [{"image": str(SAMPLE), "audio": str(SAMPLES / "speech.wav"), "output": f"{i}.mp4", "seed": i} for i in range(3)]
+
+
+def tables(folder: Path) -> list[Path]:
+    """The same three clips in each form that a table may have."""
+    lines = [",".join(ROWS[0]), *(",".join(map(str, row.values())) for row in ROWS)]
+    (folder / "comma.csv").write_text("\n".join(lines))
+    (folder / "excel.csv").write_bytes("\r\n".join(line.replace(",", ";") for line in lines).encode("utf-16"))
+    (folder / "lines.jsonl").write_text("\n".join(map(json.dumps, ROWS)))
+    (folder / "list.json").write_text(json.dumps({"jobs": ROWS}))
+    return list(folder.iterdir())
+
+
+def table_values(folder: Path) -> list[Path]:
+    """Clips with settings of every kind, as one JSON file."""
+    from sonic_core.job import Job
+    from sonic_core.job_json import job_to_json
+
+    whole = json.loads(job_to_json(Job(SAMPLE, SAMPLES / "speech.wav")))
+    (folder / "rows.json").write_text(json.dumps(ROWS))
+    (folder / "jobs.json").write_text(json.dumps({"jobs": [whole]}))
+    return list(folder.iterdir())
+
+
 def probed(metadata: dict[str, str]):
     """A plain file with these tags."""
     from dataclasses import replace

@@ -13,8 +13,9 @@ from fuzzing import faults
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the limits are Linux's")
 
 INPUTS = {
-    "picture": 600, "sound": 600, "clip": 250, "inspect": 300, "interpolate": 60, "align": 10, "report": 5, "latents": 300,
-    "checkpoint": 300, "convert": 150, "cache": 25, "sidecar": 12, "download record": 200, "provenance": 300,
+    "picture": 600, "sound": 600, "clip": 250, "inspect": 300, "interpolate": 60, "align": 10, "report": 3, "latents": 300,
+    "checkpoint": 300, "convert": 150, "cache": 12, "sidecar": 6, "download record": 200, "provenance": 300,
+    "workflow": 200, "workflow file": 100, "table": 100, "table file": 100,
 }  # fmt: skip
 MANY = 30
 """Times as many in the slow run, and other ones."""

@@ -3,99 +3,33 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import signal
-import subprocess
 import sys
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
 
 import pytest
-from PIL import Image
+from commands import BEGUN_WITHIN, COMMANDS, EARLIER, ENDED_WITHIN, PICTURE, SMALL, SPEECH, begun, ended, names
 
 from sonic_core.media.probe import probe
 
-ROOT = Path(__file__).parents[2]
-SAMPLES = ROOT / "sonic_core" / "samples"
-PICTURE, SPEECH = str(SAMPLES / "portrait.png"), str(SAMPLES / "speech.wav")
-SMALL = ("--duration", "1", "--length-policy", "trim", "--min-resolution", "256", "--framing", "face")
-EARLIER = b"earlier"
-BEGUN_WITHIN, ENDED_WITHIN = 240, 240
-"""s; a busy machine takes long."""
-
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 
-
-@dataclass(frozen=True)
-class Command:
-    """arguments: without --output.  output: name of what is made.  whole: whether a file is all that it should be."""
-
-    arguments: tuple[str, ...]
-    output: str
-    whole: Callable[[Path], bool]
-
-
-def is_json(path: Path) -> bool:
-    return isinstance(json.loads(path.read_text()), dict)
-
-
-def is_page(path: Path) -> bool:
-    return path.read_text().rstrip().endswith("</html>")
-
-
-def is_picture(path: Path) -> bool:
-    with Image.open(path) as image:
-        image.load()
-    return True
-
-
-def is_video(path: Path) -> bool:
-    found = probe(path)
-    return bool(found.frames) and abs(found.duration - found.audio_duration) < 0.1
-
-
-CLIP = "CLIP"
-"""Stands for a clip that speaks, out of sync."""
-COMMANDS = {
-    "generate": Command(("generate", "--image", PICTURE, "--audio", SPEECH, *SMALL), "clip.mp4", is_video),
-    "motion": Command(("motion", "--audio", SPEECH), "curves.json", is_json),
-    "sheet": Command(("sheet", "--image", PICTURE), "sheet.png", is_picture),
-    "align": Command(("align", CLIP), "aligned.mp4", is_video),
-    "interpolate": Command(("interpolate", CLIP, "--fps", "30"), "smooth.mp4", is_video),
-    "report": Command(("report", CLIP), "report.html", is_page),
+# A signal before Python has set its handlers ends the process by itself.
+ENDS = {
+    signal.SIGINT: (130, -signal.SIGINT),
+    signal.SIGTERM: (143, 130, -signal.SIGTERM),
+    signal.SIGKILL: (-signal.SIGKILL,),
 }
+MOMENTS = 9
+"""Of each of the commands, in the slow run: with those of a batch, more than sixty."""
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
     return tmp_path_factory.mktemp("signals")
-
-
-@pytest.fixture(scope="module")
-def late_clip(folder) -> Path:
-    """The bundled picture with the bundled sentence 200 ms late; a shorter clip would not be trusted."""
-    from sonic_core.judging.retiming import Correction, retimed_sound
-    from sonic_core.media.remux import cut_to, replace_sound
-    from sonic_core.media.timed_sound import read_sound
-    from sonic_core.media.timeline import read_timeline
-
-    made = folder / "spoken.mp4"
-    spoken = ("generate", "--image", PICTURE, "--audio", SPEECH, *SMALL[2:], "--output", str(made))
-    with begun(spoken, folder) as run:
-        assert run.wait(BEGUN_WITHIN) == 0, run.stderr.read()
-    timeline = read_timeline(made)
-    moved = retimed_sound(read_sound(timeline), timeline.rate, timeline.channels, Correction(-200.0), timeline.end)
-    return replace_sound(timeline, cut_to(moved, timeline, timeline.end), folder / "late.mp4")
-
-
-def begun(arguments: tuple[str, ...], folder: Path) -> subprocess.Popen:
-    line = [sys.executable, "-m", "sonic_core", *arguments, "--quiet", "--overwrite"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "SONIC_PORTRAIT_CACHE": str(folder / "cache")}
-    return subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
 
 
 def check(name: str, moments: int, folder: Path, clip: Path) -> None:
@@ -104,55 +38,81 @@ def check(name: str, moments: int, folder: Path, clip: Path) -> None:
     place = folder / f"{name} {moments}"
     place.mkdir()
     output = place / command.output
-    arguments = (*(str(clip) if part == CLIP else part for part in command.arguments), "--output", str(output))
+    arguments = command.arguments(output, clip)
     start = time.monotonic()
-    with begun(arguments, folder) as run:
-        assert run.wait(BEGUN_WITHIN) == 0, run.stderr.read()
+    ended(arguments, folder)
     longest = 1.1 * (time.monotonic() - start)
     assert command.whole(output)
+    rightly = names(place)
     rng = random.Random(name)
     for number, _ in zip(cycle(ENDS), range(moments), strict=False):
         output.write_bytes(EARLIER)
-        with begun(arguments, folder) as run:
-            time.sleep(rng.uniform(0, longest))
-            run.send_signal(number)
-            _, said = run.communicate(timeout=ENDED_WITHIN)
-        assert output.read_bytes() == EARLIER or command.whole(output)
-        assert run.returncode == 0 or run.returncode in ENDS[number], said
+        code, said = stopped(arguments, folder, number, rng.uniform(0, longest))
+        assert command.intact(output)
+        assert code == 0 or code in ENDS[number], said
         assert "Traceback" not in said
         if number == signal.SIGKILL:
             for left in place.glob(".sonic-*"):
                 left.unlink()
-        else:
-            assert [path.name for path in place.iterdir()] == [command.output]
-    with begun(arguments, folder) as run:
-        assert run.wait(BEGUN_WITHIN) == 0, run.stderr.read()
+        assert names(place) == rightly
+    ended(arguments, folder)
     assert command.whole(output)
 
 
-# A signal before Python has set its handlers ends the process by itself.
-ENDS = {
-    signal.SIGINT: (130, -signal.SIGINT),
-    signal.SIGTERM: (143, 130, -signal.SIGTERM),
-    signal.SIGKILL: (-signal.SIGKILL,),
-}
+def stopped(arguments: tuple[str, ...], folder: Path, number: signal.Signals, moment: float) -> tuple[int, str]:
+    """Exit code and last words of a command that a signal reaches after so many seconds."""
+    with begun(arguments, folder) as run:
+        time.sleep(moment)
+        run.send_signal(number)
+        _, said = run.communicate(timeout=ENDED_WITHIN)
+    return run.returncode, said
 
 
-@pytest.mark.parametrize("name", ["generate", "motion"])
+@pytest.mark.parametrize("name", ["generate", "convert"])
 def test_signals_lose_nothing(folder, name):
     check(name, 3, folder, folder)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", COMMANDS)
-def test_sixty_signals_lose_nothing(folder, late_clip, name):
-    check(name, 60 // len(COMMANDS), folder, late_clip)
+def test_signals_at_many_moments_lose_nothing(folder, late_clip, name):
+    check(name, MOMENTS, folder, late_clip)
 
 
-def test_two_runs_on_one_target_leave_one_whole_file(tmp_path):
-    output = tmp_path / "out" / "clip.mp4"
+@pytest.mark.slow
+def test_signals_leave_a_batch_that_goes_on(folder):
+    """Whatever stops it, every clip in its folder is whole, and the same command makes those that are missing, none twice."""
+    place = folder / "batch"
+    place.mkdir()
+    row = {"image": PICTURE, "audio": SPEECH, **dict(zip(SMALL[::2], SMALL[1::2], strict=True))}
+    row = {name.removeprefix("--").replace("-", "_"): value for name, value in row.items()}
+    table = place / "jobs.jsonl"
+    rng = random.Random("batch")
+    for turn, number in enumerate((*ENDS, *ENDS)):
+        table.write_text("\n".join(json.dumps({**row, "seed": seed, "output": f"{seed}.mp4"}) for seed in range(3)))
+        made = place / f"made {turn}"
+        arguments = ("batch", str(table), "--output", str(made), "--skip-measuring")
+        code, said = stopped(arguments, folder, number, rng.uniform(1, 15))
+        assert code == 0 or code in ENDS[number], said
+        assert "Traceback" not in said
+        before = {path: path.stat().st_mtime_ns for path in made.glob("*.mp4")}
+        assert all(probe(path).frames == 25 for path in before)
+        ended(arguments, folder)
+        assert sorted(path.name for path in made.glob("*.mp4")) == ["0.mp4", "1.mp4", "2.mp4"]
+        assert all(probe(path).frames == 25 for path in made.glob("*.mp4"))
+        assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+@pytest.mark.parametrize("name", ["convert", *(pytest.param(name, marks=pytest.mark.slow) for name in COMMANDS)])
+def test_two_runs_on_one_target_leave_one_whole_file(tmp_path, request, name):
+    command = COMMANDS[name]
+    clip = request.getfixturevalue("late_clip") if command.needs_clip else tmp_path
+    output = tmp_path / "out" / command.output
     output.parent.mkdir()
-    runs = [begun((*COMMANDS["generate"].arguments, "--output", str(output)), tmp_path) for _ in range(2)]
-    assert [run.wait(timeout=BEGUN_WITHIN) for run in runs] == [0, 0], [run.stderr.read() for run in runs]
-    assert [path.name for path in output.parent.iterdir()] == ["clip.mp4"]
-    assert probe(output).frames == 25
+    arguments = command.arguments(output, clip)
+    inputs = names(output.parent)
+    runs = [begun(arguments, tmp_path) for _ in range(2)]
+    said = [run.communicate(timeout=BEGUN_WITHIN)[1] for run in runs]
+    assert [run.returncode for run in runs] == [0, 0], said
+    assert names(output.parent) == sorted([*inputs, command.output])
+    assert command.whole(output)

@@ -9,20 +9,16 @@ import contextlib
 import io
 import json
 import os
-import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from commands import EXIT_CODES, OUR_ERRORS
 from hypothesis import HealthCheck, Phase, example, given
 from hypothesis import settings as tried
 from hypothesis import strategies as st
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))
-
-from doors import EXIT_CODES, OUR_ERRORS
 
 from sonic_core import cli
 from sonic_core.errors import SettingsError, SonicError

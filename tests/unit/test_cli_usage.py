@@ -261,3 +261,17 @@ def test_reader_that_leaves_does_not_stop_the_work(video):
     text = process.stderr.read()
     assert process.wait(timeout=300) == 0
     assert text == b""
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried ...")]
+)
+def test_too_little_memory_is_told_as_that(monkeypatch, capsys, error):
+    def fail(args, console):
+        raise error
+
+    monkeypatch.setattr("sonic_core.commands.inspect.run", fail)
+    assert cli.main(["inspect", "a.mp4", "--json"]) == 1
+    answer = capsys.readouterr()
+    assert json.loads(answer.out)["error"] == "NotEnoughMemoryError"
+    assert answer.err.startswith("Error: There is not enough memory for this.")

@@ -359,3 +359,16 @@ def test_a_prompt_that_is_on_its_way_is_not_taken_for_forgotten(tmp_path):
         asyncio.run(whole())
     ledger.close()
     assert Server.sent == 1
+
+
+def test_a_workflow_of_another_shape_is_told_in_words(tmp_path):
+    path = tmp_path / "flow.json"
+    path.write_text(json.dumps({**EDITOR, "links": [7]}))
+    with pytest.raises(SettingsError, match=r"flow.json is not as ComfyUI saves a workflow .*Export \(API\)"):
+        Workflow(path, DEFINITIONS)
+    path.write_text(json.dumps({"3": {"class_type": "Unheard", "inputs": {}}}))
+    with pytest.raises(SettingsError, match=r"^flow\.json uses the node Unheard, which the server does not have"):
+        Workflow(path, DEFINITIONS)
+    path.write_text(json.dumps(API))
+    with pytest.raises(SettingsError, match="The server describes the node LoadImage in a way that no ComfyUI does"):
+        Workflow(path, {**DEFINITIONS, "LoadImage": {"input": [1]}})
