@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..engines.registry import DEFAULT_ENGINE, declaration, declarations
+from ..errors import SettingsError
 from .engine_options import add_options_of, options_of
 from .options import add_encoding, add_labels, add_settings, encoding_from, labels_from, settings_from
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from .console import Console
 
 HELP = "serve a page where a portrait speaks while you do"
-PORT = 8765
+PORT, HIGHEST_PORT = 8765, 65_535
 RECORDED = "live.mp4"
 LIVE_RESOLUTION = 512
 OF_CLIPS = ("duration", "length_policy", "inference_steps", "loopable")
@@ -82,12 +83,16 @@ def run(args: argparse.Namespace, console: Console) -> dict[str, Any]:
 
     from ..live.door import Door, check_names, is_loopback, new_token
 
+    if not 0 <= args.port <= HIGHEST_PORT:
+        raise SettingsError(f"--port is {args.port}; expected 0 to {HIGHEST_PORT}.")
+    if wrong := [words for words in args.ice_server if len(words) not in (1, 3)]:
+        raise SettingsError(f"--ice-server is {' '.join(wrong[0])}; expected URL, or URL NAME PASSWORD.")
     token = args.token or ("" if is_loopback(args.host) else new_token())
     door = Door(args.host, token, check_names(args.allowed_host))
     job = job_from(args)
     from ..live.server import IceServer, LiveServer, serve
 
-    ice_servers = [IceServer(*words[:3]) for words in args.ice_server]
+    ice_servers = [IceServer(*words) for words in args.ice_server]
     from ..engines.registry import load_engine
     from ..live.recorder import Recording
     from ..pipeline import portrait_for
@@ -113,7 +118,6 @@ def run(args: argparse.Namespace, console: Console) -> dict[str, Any]:
 
 def job_from(args: argparse.Namespace) -> Job:
     """What sessions play and record.  Raises SettingsError for what a job refuses and engines that do not stream."""
-    from ..errors import SettingsError
     from ..job import Job
     from ..media.writer import check_output
 

@@ -65,7 +65,7 @@ class Door:
 
     def admits(self, authorization: str | None) -> bool:
         """Whether the header `Authorization: Bearer TOKEN` is right; always where there is no token."""
-        given = (authorization or "").removeprefix("Bearer ").encode()
+        given = (authorization or "").removeprefix("Bearer ").encode("utf-8", "surrogateescape")
         return not self.token or hmac.compare_digest(given, self.token.encode())
 
     def _answers_to(self, name: str) -> bool:

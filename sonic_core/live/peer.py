@@ -124,7 +124,7 @@ class Peer:
             self._start(self.close())
 
     async def _perform(self, frames: FramesInLoop) -> None:
-        """Hand every frame on; stats now and then."""
+        """Hand every frame on; stats now and then.  What ends the frames too early is told."""
         between = round(SECONDS_BETWEEN_STATS * self.session.stage.fps)
         try:
             count = 0
@@ -133,6 +133,9 @@ class Peer:
                 count += 1
                 if count % between == 0:
                     self._tell_stats()
+        except SonicError as error:
+            log.warning("A session ended: %s", error)
+            self._tell_error(error)
         finally:
             await self.close()
 
@@ -260,7 +263,7 @@ def _asked(message: str | bytes) -> dict[str, Any]:
     if isinstance(message, str) and len(message) <= LONGEST_MESSAGE:
         try:
             asked = json.loads(message)
-        except ValueError:
+        except (ValueError, RecursionError):
             asked = None
         if isinstance(asked, dict):
             return asked

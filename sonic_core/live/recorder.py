@@ -40,7 +40,7 @@ class Recording:
     digest: str
 
     def begin(self, session: LiveSession, done: Callable[[Path | SonicError], None]) -> Recorder:
-        """Record from the next frame on; raises OutputError where nothing can be written."""
+        """Record from the next frame on; raises OutputError where nothing can be written, SettingsError for a label that does not fit."""
         stage, job, output = session.stage, self.job, self.job.output
         if output is None:
             raise OutputError("Recording is switched off here. Start with --record-to FOLDER.")
@@ -57,7 +57,11 @@ class Recording:
         )
         # A label for the whole time is in the session's frames already.
         label = labels.visible if labels.visible and labels.visible.span == "start" else None
-        return Recorder(video, shape, label, done)
+        try:
+            return Recorder(video, shape, label, done)
+        except SonicError:
+            video.discard()
+            raise
 
 
 class Recorder:

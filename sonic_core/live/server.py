@@ -9,12 +9,15 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from aiohttp import web
 from aiortc import RTCIceServer
 
 from ..engines.streaming import Stage
 from ..errors import SettingsError
+from ..frames import FrameStream
+from ..media.visible_label import with_visible_label
 from ..samples import SPEECH
 from ..settings import Settings
 from ..words.catalogue import known, translated
@@ -58,7 +61,7 @@ class IceServer:
 
 @dataclass
 class LiveServer:
-    """One portrait for a few people at a time.
+    """One portrait for a few people at a time; checked on construction (`SettingsError`).
 
     stage: the portrait, made ready.  settings: that a session begins with.  recording: where it may record.  door: who may come in.
     sessions: at the same time.  ice_servers: for both sides.
@@ -74,6 +77,9 @@ class LiveServer:
     def __post_init__(self) -> None:
         if self.sessions < 1:
             raise SettingsError(f"sessions is {self.sessions}; expected 1 or more.")
+        # Whether the label fits: told now, and not to everybody who comes.
+        shape = FrameStream(1, self.stage.width, self.stage.height, self.stage.fps, lambda: iter(()))
+        with_visible_label(shape, self.recording.job.labels.visible)
         self.peers: set[Peer] = set()
         self._recorded: dict[str, Path] = {}
         self._closing: set[asyncio.Task[None]] = set()
@@ -191,7 +197,7 @@ def _address(door: Door, port: int) -> str:
     """The page's address; the token stands behind #, which browsers send nowhere."""
     host = "127.0.0.1" if door.host in ("0.0.0.0", "::") else door.host
     host = f"[{host}]" if ":" in host else host
-    return f"http://{host}:{port}/" + (f"#{door.token}" if door.token else "")
+    return f"http://{host}:{port}/" + (f"#{quote(door.token, safe='')}" if door.token else "")
 
 
 def _file(path: Path, kind: str) -> Handler:
@@ -207,6 +213,6 @@ def _file(path: Path, kind: str) -> Handler:
 async def _json(request: web.Request) -> Mapping[str, Any]:
     try:
         asked = await request.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         asked = None
     return asked if isinstance(asked, dict) else {}

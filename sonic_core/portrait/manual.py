@@ -22,7 +22,8 @@ def portrait_in_box(source: Source, box: Sequence[float]) -> Portrait:
     picture = load_picture(source)
     x, y, width, height = map(float, box)
     picture_height, picture_width = picture.image.shape[:2]
-    if min(width, height) < MIN_BOX or x < 0 or y < 0 or x + width > picture_width or y + height > picture_height:
+    large = width >= MIN_BOX and height >= MIN_BOX  # of NaN nothing holds
+    if not (large and x >= 0 and y >= 0 and x + width <= picture_width and y + height <= picture_height):
         raise PortraitError(
             f"the face box is {width:g} x {height:g} px at {x:g}, {y:g}; expected at least {MIN_BOX} x {MIN_BOX} px inside {picture.name}, "
             f"which is {picture_width} x {picture_height}."

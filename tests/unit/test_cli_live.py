@@ -18,6 +18,8 @@ REFUSED = {
     "a URL for a name": (["--allowed-host", "https://live.example.org"], "no host name"),
     "an engine that needs the whole": (["--engine", "sonic"], "needs the whole recording"),
     "no such engine": (["--engine", "none"], "none"),
+    "a port that no machine has": (["--port", "99999"], "expected 0 to 65535"),
+    "a name without its password": (["--ice-server", "turn:x:3478", "name"], "expected URL, or URL NAME PASSWORD"),
     "no ICE server": (["--ice-server", "http://x"], "no STUN or TURN server"),
     "no emotion": (["--emotion-strength", "3"], "expected 0 to 1"),
 }

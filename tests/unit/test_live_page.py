@@ -4,18 +4,24 @@ import asyncio
 import gc
 import re
 import threading
+from urllib.parse import quote
 
 import pytest
 from live_browser import Browser, SmallStage, Voice, client_of, recording, server_of
 
 from sonic_core.errors import SettingsError
+from sonic_core.job import Job
 from sonic_core.live import peer as peer_module
 from sonic_core.live.door import Door, check_names, is_loopback, new_token
+from sonic_core.live.recorder import Recording
 from sonic_core.live.server import FILES, PAGE, IceServer, LiveServer, serve
+from sonic_core.media.labels import Labels
 from sonic_core.media.probe import probe
+from sonic_core.media.visible_label import VisibleLabel
 from sonic_core.settings import EMOTIONS, Settings
 
 TOKEN = "a token of 22 letters."
+TOO_LONG = Job(None, None, labels=Labels(visible=VisibleLabel("always", text="so many words " * 20)))
 
 
 def test_a_peer_speaks_stops_adjusts_records_and_leaves(tmp_path):
@@ -91,6 +97,7 @@ def test_what_a_page_should_not_ask_is_answered_in_its_language():
         '{"do": "adjust", "settings": {"seed": "x"}}',
         '{"do": "adjust", "settings": 3}',
         '{"do": "record"}',
+        "[" * 4_000,
         " " * 5_000,
     )
 
@@ -127,6 +134,8 @@ def test_offers_that_are_none_hold_no_place(monkeypatch):
     async def play():
         server = server_of()
         async with client_of(server) as client:
+            deep = b"[" * 60_000
+            assert (await client.post("/offer", data=deep, headers={"Content-Type": "application/json"})).status == 400
             for body in ({}, [], {"sdp": 3}, {"sdp": "nonsense"}, {"sdp": "v=0\r\nm=audio x\r\n"}):
                 assert (await client.post("/offer", json=body)).status == 400
             assert (
@@ -299,6 +308,7 @@ def test_the_door_knows_names_and_addresses():
     ] == ([True] * 3 + [False] * 3)
     assert len({new_token() for _ in range(100)}) == 100
     Door("0.0.0.0", new_token())
+    assert not Door("0.0.0.0", TOKEN).admits("Bearer \udcff")  # as aiohttp reads bytes that are no UTF-8
 
 
 @pytest.mark.parametrize(
@@ -312,6 +322,7 @@ def test_the_door_knows_names_and_addresses():
         (lambda: IceServer("http://x"), "no STUN or TURN server"),
         (lambda: IceServer("turn:"), "no STUN or TURN server"),
         (lambda: LiveServer(SmallStage(), Settings(), recording(), sessions=0), "expected 1 or more"),
+        (lambda: LiveServer(SmallStage(), Settings(), Recording(TOO_LONG, "")), "Choose a shorter text"),
     ],
 )
 def test_wrong_servers_are_refused_beforehand(make, says):
@@ -325,7 +336,7 @@ def test_it_listens_says_where_and_says_when_it_cannot():
         server = LiveServer(SmallStage(), Settings(), recording(), Door("127.0.0.1", TOKEN))
         task = asyncio.ensure_future(serve(server, 0, said.put_nowait))
         address = await said.get()
-        port = int(re.fullmatch(rf"http://127\.0\.0\.1:(\d+)/#{re.escape(TOKEN)}", address)[1])
+        port = int(re.fullmatch(rf"http://127\.0\.0\.1:(\d+)/#{re.escape(quote(TOKEN))}", address)[1])
         with pytest.raises(SettingsError, match=f"port {port}"):
             await serve(server, port, said.put_nowait)
         task.cancel()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from live_samples import LoudnessStage, QuickClock, tone
 
-from sonic_core.errors import OutputError
+from sonic_core.errors import OutputError, SettingsError
 from sonic_core.job import Job
 from sonic_core.live import recorder as recorder_module
 from sonic_core.live.in_loop import MOST_AHEAD, FramesInLoop
@@ -147,3 +147,10 @@ def test_a_label_for_the_whole_time_is_in_every_frame():
         return got
 
     assert all(np.ptp(frame.image) > 60 for frame in asyncio.run(play()))
+
+
+def test_a_label_that_does_not_fit_is_told_and_leaves_nothing(tmp_path):
+    labels = Labels(visible=VisibleLabel("start", text="so many words " * 20))
+    with pytest.raises(SettingsError, match="Choose a shorter text"):
+        Recording(Job(None, None, tmp_path / "live.mp4", labels=labels), "").begin(session_of(), print)
+    assert list(tmp_path.iterdir()) == []

@@ -58,6 +58,14 @@ def test_a_box_is_framed_upright_with_room_around_it():
     assert framed.mask[white.mean(0).astype(int)[0], 128] == 255
 
 
+@pytest.mark.parametrize("place", range(4))
+def test_a_box_of_what_is_no_number_is_refused(place):
+    box = [100, 100, 200, 200]
+    box[place] = float("nan")
+    with pytest.raises(PortraitError, match="the face box is"):
+        portrait_in_box(portrait().image, box)
+
+
 def test_the_lite_engine_refuses_a_portrait_without_a_mesh():
     with pytest.raises(PortraitError, match="takes no face box and no mask"):
         LiteEngine(motion=object()).prepare(whole_picture(portrait().image), None, Settings())
