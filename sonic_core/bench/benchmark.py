@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import os
 import platform
@@ -29,6 +30,7 @@ LENGTHENING = 1.1
 """How much longer than foreseen a clip may take."""
 USUAL_FPS = 25
 KIND = "sonic-portrait bench"
+UTF_16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,9 @@ def read_earlier(path: Path) -> Earlier:
     """What `bench --json` printed last into that file.  Raises SettingsError for anything else."""
     wanted = "Expected what bench --json has printed: python -m sonic_core bench --json > before.json"
     try:
-        lines = path.read_text(encoding="utf-8").strip().splitlines()
+        content = path.read_bytes()
+        # What Windows PowerShell's > writes is UTF-16.
+        lines = content.decode("utf-16" if content[:2] in UTF_16_MARKS else "utf-8-sig").strip().splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path} cannot be read ({error}). {wanted}") from error
     try:

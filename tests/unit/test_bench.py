@@ -110,6 +110,13 @@ def test_a_file_that_is_no_benchmark_is_refused_in_words(text, tmp_path, capsys)
     assert "bench --json > before.json" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_what_a_shell_of_any_system_has_written_is_read(encoding, tmp_path):
+    made = benchmark.Benchmark("lite", {"processor": "any"}, [], [])
+    (tmp_path / "before.json").write_text(f"{json.dumps(made.as_json())}\n", encoding=encoding)
+    assert benchmark.read_earlier(tmp_path / "before.json").machine == {"processor": "any"}
+
+
 def test_the_command_compares_with_what_it_printed_before(tmp_path, monkeypatch, capsys):
     seconds = iter((2.0, 1.0))
 
