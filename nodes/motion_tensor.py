@@ -19,7 +19,7 @@ class MotionShape(tuple):
             return super().__getitem__(index)
         except IndexError:
             raise MotionLatentError(
-                "This LATENT holds face motion of the lite engine, not a picture, so a VAE cannot decode it. "
+                "This LATENT holds face motion, not a picture, so a VAE cannot decode it. "
                 "Connect it to Latent Decode (Sonic)."
             ) from None
 

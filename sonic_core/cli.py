@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,7 +12,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NoReturn
 
-from . import __version__
 from .commands import COMMANDS
 from .commands.console import BarsAndWarnings, Console
 from .commands.signals import INTERRUPTED, signals_interrupt
@@ -21,6 +19,8 @@ from .commands.streams import unbreakable_streams
 from .errors import NotEnoughMemoryError, SettingsError, SonicError
 from .paths import checked_path
 from .system_libraries import plain_import_errors
+from .threads import prepare_process
+from .version import __version__
 from .words.catalogue import LANGUAGES, system_language
 
 OK, ERROR, USAGE = 0, 1, 2
@@ -62,13 +62,6 @@ def check_paths(args: argparse.Namespace, parser: Parser) -> None:
                     checked_path(path, name)
                 except SettingsError as error:
                     parser.error(str(error))
-
-
-def prepare_process() -> None:
-    """Settings that belong to a whole process and must stand before torch is loaded; the user's own win."""
-    # OpenMP threads that wait by spinning cost seconds in the small face networks when other programs use the cores too
-    # (measured: 5 s of CPU time against 0.4 s).
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def run(command: ModuleType, args: argparse.Namespace, console: Console) -> int:

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import __version__
 from .audio.clip import AudioClip
 from .engines.base import Conditioning, Engine, Latents
 from .engines.latents_file import StepFile, load_latents, save_latents
@@ -23,6 +22,7 @@ from .media.provenance import audio_digest
 from .portrait.portrait import Portrait
 from .progress import Progress
 from .settings import Settings
+from .version import __version__
 
 log = logging.getLogger(__name__)
 

@@ -40,8 +40,8 @@ class Settings:
     )
     min_resolution: int = setting(
         0,
-        "Short side of the generated picture in pixels, 256 to 1536; 0 = what suits the engine: lite the picture's own up to 1080, "
-        "sonic 512.",
+        "Short side of the generated picture in pixels, 256 to 1536; 0 = what suits the engine: the picture's own up to 1080, or the size "
+        "that its networks were trained at.",
         low=0,
         high=1536,
         step=64,

@@ -54,7 +54,7 @@ def ground_for(
     )
     if wanted == TRANSPARENT and obstacle:
         raise SettingsError(
-            f"The background shall stay transparent, but {obstacle}. Transparency is kept by engines that move the picture itself (lite), "
+            f"The background shall stay transparent, but {obstacle}. Transparency is kept by engines that move the picture itself, "
             f"in {TRANSPARENT_FILES}. Change that, or choose a colour (--background '#00ff00')."
         )
     if wanted in ("", TRANSPARENT):

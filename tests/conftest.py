@@ -1,6 +1,6 @@
 """How every test runs: like a command of the command line; the slow ones only when they are asked for."""
 
-from sonic_core.cli import prepare_process
+from sonic_core.threads import prepare_process
 
 # Before any test imports torch.
 prepare_process()

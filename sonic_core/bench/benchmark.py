@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .. import __version__
 from ..errors import SettingsError
 from ..job import Job
 from ..job_json import job_from_json, job_to_json
 from ..progress import Progress, ignore
+from ..version import __version__
 from .clips import LENGTHS, Run, longer, run_clip, run_measured, sections_of
 from .figures import EVERY_SIZE, Figure, Section
 from .parts import GROUPS, measure_parts

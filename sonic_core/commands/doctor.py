@@ -12,11 +12,11 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .. import __version__
 from ..engines.declaration import RUNTIME, Declaration
 from ..engines.registry import DEFAULT_ENGINE, declaration, declarations
 from ..samples import PORTRAIT, SPEECH
 from ..system_libraries import cure
+from ..version import __version__
 
 if TYPE_CHECKING:
     from .console import Console

@@ -128,7 +128,7 @@ def add_background(parser: argparse.ArgumentParser) -> None:
 
 
 def add_smoothing(parser: argparse.ArgumentParser) -> None:
-    """Less flicker; off unless asked for, since the lite engine has none and sonic's frames are promised as published."""
+    """Less flicker; off unless asked for: what an engine draws is shown as it is."""
     group = parser.add_argument_group("smoothing")
     group.add_argument(
         "--smooth",

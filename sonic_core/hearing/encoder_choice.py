@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import SettingsError
-from ..runtime.network import TORCH, Network, NetworkSpec, open_networks
+from ..runtime.loading import open_networks
+from ..runtime.network import TORCH, Network, NetworkSpec
 
 if TYPE_CHECKING:
     import numpy as np

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..runtime.network import TORCH, Network, NetworkSpec, open_networks
+from ..runtime.loading import open_networks
+from ..runtime.network import TORCH, Network, NetworkSpec
 from .encoder_choice import LAYERS, WEIGHTS, WIDTH
 from .encoders import SpeechEncoder, map_blocks
 

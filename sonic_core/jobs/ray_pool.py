@@ -47,7 +47,7 @@ class ClipMaker:
     """The actor.  threads: its share of the cores."""
 
     def __init__(self, measure: bool, threads: int) -> None:
-        from ..cli import prepare_process
+        from ..threads import prepare_process
 
         prepare_process()
         os.environ[SHARE] = str(threads)

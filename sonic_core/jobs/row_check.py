@@ -14,7 +14,6 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
-from .. import __version__
 from ..background import background_of
 from ..engines.declaration import CHOSEN, DEVICE, FOLDERS
 from ..engines.registry import declaration
@@ -23,6 +22,7 @@ from ..job import Job
 from ..job_json import job_from_values
 from ..models.fingerprint import fingerprint
 from ..models.locate import locate, models_folders
+from ..version import __version__
 from .columns import job_values, unknown
 from .ledger import Ledger
 from .output_names import OutputNames, folded, stem

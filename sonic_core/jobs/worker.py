@@ -126,7 +126,7 @@ def _watch(stopped: threading.Event) -> None:
 
 
 def main() -> None:
-    from ..cli import prepare_process
+    from ..threads import prepare_process
 
     prepare_process()
     told = json.loads(_line())

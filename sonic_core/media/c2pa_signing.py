@@ -17,8 +17,8 @@ from typing import Any
 
 from PIL import Image
 
-from .. import __version__
 from ..errors import ModelMissingError, OutputError, SettingsError
+from ..version import __version__
 from .provenance import DIGITAL_SOURCE_TYPE
 from .provenance_check import Check
 

@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from .. import __version__
 from ..audio.clip import AudioClip
 from ..credit import Credit
+from ..version import __version__
 
 GENERATOR = f"sonic-portrait {__version__}"
 PRODUCER = "sonic-portrait"

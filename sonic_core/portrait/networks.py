@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..runtime.network import TORCH, Network, NetworkSpec, open_networks
+from ..runtime.loading import open_networks
+from ..runtime.network import TORCH, Network, NetworkSpec
 
 WEIGHTS = Path(__file__).parent / "weights" / "mediapipe_face.safetensors"
 DETECTOR_SIZE, MESH_SIZE, IRIS_SIZE = 128, 192, 64

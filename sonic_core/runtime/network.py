@@ -1,6 +1,6 @@
 """The small networks behind one call, arrays in and arrays out, whichever runtime computes them: PyTorch or ONNX Runtime.
 
-Nothing here imports either, nor NumPy; a room describes its networks by `NetworkSpec` and asks `open_network` for them.
+Nothing here imports either, nor NumPy; a room describes its networks by `NetworkSpec` and asks `loading.open_networks` for them.
 """
 
 from __future__ import annotations
@@ -73,24 +73,6 @@ def check_runtime(name: str) -> None:
     """Raises SettingsError for a runtime that does not exist."""
     if name not in RUNTIMES:
         raise SettingsError(f"runtime is {name!r}; expected one of {', '.join(RUNTIMES)}.")
-
-
-def open_networks(
-    specs: Sequence[NetworkSpec], runtime: str = TORCH, folders: Sequence[Path] | None = None
-) -> tuple[Network, ...]:
-    """The networks, loaded.  folders: models folders to search for exported files, None = the usual ones; PyTorch needs none.
-
-    Raises SettingsError for an unknown runtime or one that is not installed, ModelMissingError that lists every exported file that is
-    missing or was made from other weights.
-    """
-    check_runtime(runtime)
-    if runtime == ONNX:
-        from .onnx_network import open_exported
-
-        return open_exported(specs, folders)
-    from .torch_network import TorchNetwork
-
-    return tuple(TorchNetwork(spec.make()) for spec in specs)
 
 
 def _imported(place: str) -> Callable[..., Any]:

@@ -40,7 +40,7 @@ class OnnxNetwork:
 
 
 def open_exported(specs: Sequence[NetworkSpec], folders: Sequence[Path] | None = None) -> tuple[OnnxNetwork, ...]:
-    """The exported files of all these networks, loaded: see `network.open_networks`."""
+    """The exported files of all these networks, loaded: see `loading.open_networks`."""
     check_installed()
     searched = tuple(folders) if folders else models_folders()
     opened = {}

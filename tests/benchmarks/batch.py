@@ -24,7 +24,7 @@ ROWS, FINISHED = 100_000, 500
 TITLE = f"Batch (lite, 512x512, one picture, {CLIPS} clips of {SECONDS} s, judged; second run of {FINISHED}, start of {ROWS})"
 PURE = """
 import sys, time
-from sonic_core.cli import prepare_process
+from sonic_core.threads import prepare_process
 prepare_process()
 from pathlib import Path
 from sonic_core.job import Job

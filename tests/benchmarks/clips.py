@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from sonic_core.cli import prepare_process
 from sonic_core.samples import PORTRAIT, SPEECH
+from sonic_core.threads import prepare_process
 
 ROOT = Path(__file__).parents[2]
 

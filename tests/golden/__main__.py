@@ -9,7 +9,7 @@ import argparse
 import json
 from pathlib import Path
 
-from sonic_core.cli import prepare_process
+from sonic_core.threads import prepare_process
 
 prepare_process()
 

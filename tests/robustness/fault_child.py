@@ -15,7 +15,7 @@ from pathlib import Path
 
 
 def main() -> None:
-    from sonic_core.cli import prepare_process
+    from sonic_core.threads import prepare_process
 
     prepare_process()
     import cv2

@@ -30,7 +30,7 @@ def main(door: str, folder: Path, first: int, count: int) -> None:
     def tell(**line) -> None:
         print(json.dumps(line), file=out)
 
-    from sonic_core.cli import prepare_process
+    from sonic_core.threads import prepare_process
 
     prepare_process()
 

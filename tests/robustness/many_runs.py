@@ -18,7 +18,7 @@ SECONDS = 0.2
 
 
 def main(folder: Path, count: int) -> None:
-    from sonic_core.cli import prepare_process
+    from sonic_core.threads import prepare_process
 
     prepare_process()
     from sonic_core.job import Job

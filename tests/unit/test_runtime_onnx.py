@@ -21,7 +21,8 @@ from sonic_core.engines.registry import load_engine
 from sonic_core.errors import ModelMissingError, OutputError, SettingsError
 from sonic_core.portrait.analysis import load_portrait
 from sonic_core.runtime import onnx_export
-from sonic_core.runtime.network import ONNX, TORCH, open_networks
+from sonic_core.runtime.loading import open_networks
+from sonic_core.runtime.network import ONNX, TORCH
 from sonic_core.runtime.onnx_network import WEIGHTS_KEY, file_name
 from sonic_core.settings import Settings
 

@@ -21,7 +21,8 @@ from ...hearing.encoder_choice import DEFAULT_ENCODER, load_encoder
 from ...hearing.encoders import SpeechEncoder
 from ...hearing.lip_reader import Articulation, load_lip_reader, read_lips
 from ...progress import Progress, ignore
-from ...runtime.network import TORCH, Network, NetworkSpec, open_networks
+from ...runtime.loading import open_networks
+from ...runtime.network import TORCH, Network, NetworkSpec
 from ...settings import Settings
 from .emotion import NEUTRAL, Emotion, with_emotion
 from .lip_parting import parted_as_heard
