@@ -51,13 +51,15 @@ def _decoded(held: HeldHead) -> Iterator[Piece]:
     with open_piped(held, AudioError, EXPECTED) as container:
         if not container.streams.audio:
             raise AudioError(f"What came through the pipe holds no sound. {EXPECTED}")
-        to_floats = av.AudioResampler(format="fltp")
+        resamplers: dict[tuple[str, str, int], av.AudioResampler] = {}  # each takes frames of one kind
         for packet in container.demux(container.streams.audio[0]):
             try:
                 frames = packet.decode()
             except av.InvalidDataError:
                 continue
             for frame in frames:
+                kind = frame.format.name, frame.layout.name, frame.sample_rate
+                to_floats = resamplers.setdefault(kind, av.AudioResampler(format="fltp"))
                 for part in to_floats.resample(frame):
                     yield Piece(np.clip(part.to_ndarray(), -1, 1), part.sample_rate)
 

@@ -9,6 +9,8 @@ import json
 import os
 import re
 import shutil
+import socket
+import ssl
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -42,6 +44,9 @@ THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 SHA256 = re.compile("[0-9a-f]{64}")
 # What the hub's transport raises has another base class in other releases of huggingface_hub.
 NETWORK_ERRORS: tuple[type[Exception], ...] = (OSError, *HfHubHTTPError.__bases__)  # type: ignore[assignment]  # all are exceptions
+
+ON_THE_WAY = (ConnectionError, TimeoutError, socket.gaierror, ssl.SSLError)
+"""Those of them that have a number as a full disk has one."""
 
 
 @dataclass(frozen=True)
@@ -292,7 +297,7 @@ def _explained(error: BaseException, download: Download) -> SonicError:
             f"{source.page} gives its files to people who accepted its terms only: accept them there, then log in with "
             "`hf auth login` or set HF_TOKEN, and run the download again."
         )
-    if isinstance(error, OSError) and error.errno is not None:
+    if isinstance(error, OSError) and error.errno is not None and not isinstance(error, ON_THE_WAY):
         return OutputError(f"{target} cannot be written ({error}); free space there or choose another folder.")
     reason = " ".join(str(error).split()) or type(error).__name__
     return ModelMissingError(

@@ -98,6 +98,22 @@ def test_samples_of_every_width_are_read(tmp_path):
         assert np.allclose(np.concatenate([piece.samples[0] for piece in pieces]), sound, atol=0.01), codec
 
 
+def test_sound_that_changes_on_its_way_comes_as_what_it_is():
+    def mp2(rate, layout):
+        data = io.BytesIO()
+        with av.open(data, "w", format="mp2") as file:
+            stream = file.add_stream("mp2", rate=rate, layout=layout)
+            frame = av.AudioFrame.from_ndarray(np.zeros((1, 11520), np.int16), format="s16", layout=layout)
+            frame.sample_rate = rate
+            file.mux(stream.encode(frame))
+            file.mux(stream.encode(None))
+        return data.getvalue()
+
+    pieces = list(arriving_pieces(piped(mp2(16_000, "mono") + mp2(48_000, "stereo"))))
+    assert (pieces[0].rate, len(pieces[0].samples)) == (16_000, 1)
+    assert (pieces[-1].rate, len(pieces[-1].samples)) == (48_000, 2)
+
+
 @pytest.mark.parametrize(
     ("data", "words"),
     [(b"", "Nothing came"), (b"#EXTM3U\nhttp://x/a.mp3\n", "playlist"), (b"hello " * 2000, "cannot be read")],

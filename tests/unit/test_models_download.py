@@ -194,6 +194,16 @@ def test_a_file_that_the_server_lacks_and_a_server_that_is_away_are_errors(monke
         fetch(item)
 
 
+def test_a_connection_that_breaks_is_not_told_as_a_folder_that_cannot_be_written(monkeypatch, tmp_path):
+    def broken(*args, **options):
+        raise ConnectionResetError(104, "Connection reset by peer")
+
+    monkeypatch.setattr(download, "get_hf_file_metadata", broken)
+    (item,) = only("unet", tmp_path)
+    with pytest.raises(ModelMissingError, match="Check the connection"):
+        fetch(item)
+
+
 def test_a_full_disk_is_told_before_anything_is_fetched(monkeypatch, tmp_path):
     monkeypatch.setattr(download.shutil, "disk_usage", lambda path: download.shutil._ntuple_diskusage(10, 10, 0))
     with hub(monkeypatch) as served:
