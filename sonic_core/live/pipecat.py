@@ -109,28 +109,37 @@ class LivePortraitProcessor(FrameProcessor):
     async def _speak(self, session: LiveSession, frame: TTSAudioRawFrame) -> None:
         samples = samples_of(frame.audio, frame.num_channels)
         seconds = samples.shape[-1] / frame.sample_rate
-        while session.waiting + seconds > LONGEST_WAIT - 1 and session.waiting:
+        while session.waiting + seconds > LONGEST_WAIT - 1 and session.waiting and self._runs:
             await asyncio.sleep(NEARLY_FULL)  # an interruption ends this
         try:
             session.push_audio(samples, frame.sample_rate)
         except SonicError as error:
             await self.push_error(error_msg=str(error), exception=error)
 
+    @property
+    def _runs(self) -> bool:
+        """False too once an error ended the frames: what waits then is never spoken."""
+        return self._task is not None and not self._task.done()
+
     async def _show(self, frames: FramesInLoop) -> None:
         size = (self.stage.width, self.stage.height)
-        async for frame in frames:
-            sound = np.round(frame.audio * 32767).astype(np.int16).tobytes()
-            if frame.drawn:
-                image = OutputImageRawFrame(frame.image.tobytes(), size, "RGB")
-                image.sync_with_audio = True
-                await self.push_frame(image)
-            await self.push_frame(SpeechOutputAudioRawFrame(sound, self._rate, 1))
+        try:
+            async for frame in frames:
+                sound = np.round(frame.audio * 32767).astype(np.int16).tobytes()
+                if frame.drawn:
+                    image = OutputImageRawFrame(frame.image.tobytes(), size, "RGB")
+                    image.sync_with_audio = True
+                    await self.push_frame(image)
+                await self.push_frame(SpeechOutputAudioRawFrame(sound, self._rate, 1))
+        except Exception as error:  # of the engine; more sound is refused from now on
+            frames.session.close()
+            await self.push_error(error_msg=f"The portrait stopped: {error}", exception=error)
 
     async def _finish(self) -> None:
         """Let what waits be spoken."""
         if self.session is not None:
             self.session.end_of_speech()
-            while self.session.waiting:
+            while self.session.waiting and self._runs:
                 await asyncio.sleep(NEARLY_FULL)
             await asyncio.sleep(REST)
         await self._close()

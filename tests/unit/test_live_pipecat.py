@@ -152,6 +152,25 @@ def test_an_utterance_longer_than_the_buffer_waits_and_can_be_interrupted(monkey
     assert portrait.session.stats.dropped_sound < 4
 
 
+def test_an_engine_that_fails_is_told_and_the_pipeline_comes_to_its_end():
+    class Failing(LoudnessStage):
+        def draw(self, pose):
+            if pose:
+                raise RuntimeError("out of memory")
+            return super().draw(pose)
+
+    before, after = Watcher(), Watcher()
+
+    async def play(worker):
+        for frame in speech(5):
+            await worker.queue_frame(frame)
+        await worker.queue_frame(EndFrame())
+        await until(lambda: after.of(EndFrame))
+
+    asyncio.run(run([before, LivePortraitProcessor(Failing()), after], play))
+    assert "The portrait stopped: out of memory" in before.of(ErrorFrame)[0].error
+
+
 def test_no_sound_is_an_error_frame_and_the_pipeline_goes_on():
     before, after = Watcher(), Watcher()  # errors go upstream
 
