@@ -17,12 +17,17 @@ class Arrivals:
         self._waiting: deque[tuple[int, float | None]] = deque()  # end among the ticks that wait, arrival
         self._placed: deque[tuple[int, int, float | None]] = deque()  # start and end on the time line, arrival
         self._end = 0
+        self._until_dropped = 0
+        self.pushed_ticks = 0
+        self.handed_ticks = 0
+        """Of what was pushed: what left in frames or was dropped."""
 
     def pushed(self, waiting: int, seconds: float) -> None:
         """A piece of `seconds` came, and now `waiting` ticks wait."""
         before = self._waiting[-1][0] if self._waiting else 0
         if waiting > before:
             sent_ahead = max(seconds, before / self._second) > AS_SPOKEN
+            self.pushed_ticks += waiting - before
             self._waiting.append((waiting, None if sent_ahead else self._clock()))
 
     def taken(self, before: int, count: int, after: int) -> None:
@@ -42,17 +47,19 @@ class Arrivals:
         """When the newest sound of the frame from tick `first` to `last` came; None where none did or it was sent ahead."""
         arrival = None
         while self._placed and self._placed[0][0] < last:
-            _, end, arrival = self._placed[0]
+            start, end, arrival = self._placed[0]
+            self.handed_ticks += max(0, min(end, last) - max(start, first))
             if end > last:
                 break
             self._placed.popleft()
         return arrival
 
     def clear(self) -> None:
-        """What waits was dropped."""
+        """What waits was dropped, and what was placed will be."""
         self._waiting.clear()
+        self._until_dropped = self.pushed_ticks
 
     def restart(self, end: int) -> None:
         """What was placed beyond tick `end` was dropped."""
         self._placed.clear()
-        self._end = end
+        self._end, self.handed_ticks = end, self._until_dropped

@@ -35,6 +35,7 @@ class LiveFrame:
     image: RGB uint8 `[H, W, 3]`, read-only.  audio: float32 `[rate / 25]` for exactly this frame's time.  time: s since the start, of the
     frame's first sample.  speaking: a voice is heard in it.  drawn: False = left out by a slow machine, `image` is the one before.
     arrived: when the last of its sound was pushed, by the session's clock; None for silence and for sound that was sent far ahead.
+    through: how much of what was pushed is handed out with its end or was dropped, s; to be compared with `LiveSession.pushed`.
     """
 
     image: Frame
@@ -43,6 +44,7 @@ class LiveFrame:
     speaking: bool
     drawn: bool = True
     arrived: float | None = None
+    through: float = 0.0
 
 
 class LiveCore:
@@ -90,6 +92,12 @@ class LiveCore:
         """Seconds of sound that are not yet taken up."""
         with self._lock:
             return self._intake.seconds
+
+    @property
+    def pushed(self) -> float:
+        """Seconds of sound that were taken in so far."""
+        with self._lock:
+            return self._arrivals.pushed_ticks / self._intake.ticks_per_second
 
     def push_audio(self, samples: NDArray[np.floating], rate: int) -> None:
         """Sound to speak next: floats within -1..1, `[n]` or `[channels, n]`, of any length and at any usual rate.
@@ -157,9 +165,10 @@ class LiveCore:
         self._pulled += 1
         with self._lock:
             arrived = self._arrivals.of_frame(first, first + self._frame_ticks)
+            through = self._arrivals.handed_ticks / self._intake.ticks_per_second
         image = self._image
         assert image is not None
-        return LiveFrame(image, audio, (self._pulled - 1) / self.stage.fps, moment.speaking, drawn, arrived)
+        return LiveFrame(image, audio, (self._pulled - 1) / self.stage.fps, moment.speaking, drawn, arrived, through)
 
     def _apply_changes(self) -> None:
         """What other threads asked for since the last frame."""

@@ -99,6 +99,11 @@ class LiveSession:
         return self._core.waiting
 
     @property
+    def pushed(self) -> float:
+        """Seconds of sound that were taken in so far; `LiveFrame.through` says how much of it is over."""
+        return self._core.pushed
+
+    @property
     def stats(self) -> LiveStats:
         """How the session fares."""
         core = self._core

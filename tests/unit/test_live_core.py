@@ -178,3 +178,21 @@ def test_a_frame_that_is_not_drawn_repeats_the_image_and_keeps_its_sound():
 def test_a_rate_without_whole_frames_is_refused():
     with pytest.raises(SettingsError, match="no whole number of samples"):
         LiveCore(LoudnessStage(), rate=44_101)
+
+
+def test_what_is_over_of_what_was_pushed_is_told_with_every_frame():
+    core = LiveCore(LoudnessStage())
+    core.push_audio(tone(1.0), 16_000)
+    core.end_of_speech()
+    assert core.pushed == pytest.approx(1.0, abs=0.01)
+    through = [core.pull().through for _ in range(40)]
+    assert through[0] == 0
+    assert np.diff(through).max() <= 0.0401
+    assert through[-1] == core.pushed
+    core.push_audio(tone(5), 16_000)
+    core.interrupt()
+    core.push_audio(tone(1), 16_000)
+    dropped, after = core.pushed - 1, [core.pull().through for _ in range(60)]
+    assert after[0] == pytest.approx(dropped, abs=0.02)
+    core.end_of_speech()
+    assert [core.pull() for _ in range(10)][-1].through == core.pushed
