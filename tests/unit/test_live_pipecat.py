@@ -7,10 +7,10 @@ import pytest
 from live_samples import LoudnessStage, tone
 
 pytest.importorskip("pipecat", reason="pipecat-ai is not installed (extra pipecat)")
-aiortc = pytest.importorskip("aiortc", reason="aiortc is not installed (extra live)")
+pytest.importorskip("aiortc", reason="aiortc is not installed (extra live)")
 
-from live_browser import SmallStage, Voice  # noqa: E402
-from pipecat.frames.frames import (  # noqa: E402
+from live_browser import SmallStage
+from pipecat.frames.frames import (
     BotStartedSpeakingFrame,
     BotStoppedSpeakingFrame,
     EndFrame,
@@ -22,19 +22,19 @@ from pipecat.frames.frames import (  # noqa: E402
     TTSAudioRawFrame,
     TTSStoppedFrame,
 )
-from pipecat.pipeline.pipeline import Pipeline  # noqa: E402
-from pipecat.pipeline.worker import PipelineParams, PipelineWorker  # noqa: E402
-from pipecat.processors.frame_processor import FrameProcessor  # noqa: E402
-from pipecat.transports.base_transport import TransportParams  # noqa: E402
-from pipecat.transports.smallwebrtc.connection import SmallWebRTCConnection  # noqa: E402
-from pipecat.transports.smallwebrtc.transport import SmallWebRTCTransport  # noqa: E402
-from pipecat.workers.runner import WorkerRunner  # noqa: E402
+from pipecat.pipeline.pipeline import Pipeline
+from pipecat.pipeline.worker import PipelineParams, PipelineWorker
+from pipecat.processors.frame_processor import FrameProcessor
+from pipecat.transports.base_transport import TransportParams
+from pipecat.transports.smallwebrtc.connection import SmallWebRTCConnection
+from pipecat.transports.smallwebrtc.transport import SmallWebRTCTransport
+from pipecat.workers.runner import WorkerRunner
+from pipecat_client import Client, until
 
-from sonic_core.live import pipecat as module  # noqa: E402
-from sonic_core.live.pipecat import LivePortraitProcessor, samples_of  # noqa: E402
+from sonic_core.live import pipecat as module
+from sonic_core.live.pipecat import LivePortraitProcessor, samples_of
 
 RATE = 24_000
-PATIENCE = 60
 
 
 def speech(seconds, level=0.9, rate=RATE):
@@ -67,13 +67,6 @@ class Watcher(FrameProcessor):
     def heard(self):
         """All sound so far."""
         return np.concatenate([samples_of(frame.audio, 1)[0] for frame in self.of(SpeechOutputAudioRawFrame)] or [[]])
-
-
-async def until(holds):
-    end = asyncio.get_running_loop().time() + PATIENCE
-    while not holds():
-        assert asyncio.get_running_loop().time() < end, "waited in vain"
-        await asyncio.sleep(0.02)
 
 
 async def run(processors, play):
@@ -188,38 +181,9 @@ def test_no_sound_is_an_error_frame_and_the_pipeline_goes_on():
 def test_over_small_webrtc_a_browser_sees_hears_and_interrupts():
     stage = SmallStage()
 
-    class Client:
-        def __init__(self):
-            self.connection = aiortc.RTCPeerConnection(aiortc.RTCConfiguration(iceServers=[]))
-            self.light = self.loudness = 0.0
-            self.pictures, self.tasks = 0, []
-            self.channel = self.connection.createDataChannel("signalling")
-            self.connection.addTrack(Voice())
-            self.connection.addTransceiver("video")
-            self.connection.on("track", lambda track: self.tasks.append(asyncio.ensure_future(self.watch(track))))
-
-        async def watch(self, track):
-            try:
-                while True:
-                    frame = await track.recv()
-                    if track.kind == "video":
-                        self.pictures += 1
-                        self.light = float(frame.to_ndarray(format="gray").mean())
-                    else:
-                        self.loudness = float(np.abs(frame.to_ndarray()).max()) / 32768
-            except aiortc.mediastreams.MediaStreamError:
-                pass
-
-        async def ping(self):
-            while True:
-                if self.channel.readyState == "open":
-                    self.channel.send("ping: 1")
-                await asyncio.sleep(1)
-
     async def go():
         client, server = Client(), SmallWebRTCConnection()
-        await client.connection.setLocalDescription(await client.connection.createOffer())
-        await server.initialize(client.connection.localDescription.sdp, "offer")
+        await client.offer_to(server)
         transport = SmallWebRTCTransport(
             server,
             TransportParams(
@@ -234,10 +198,7 @@ def test_over_small_webrtc_a_browser_sees_hears_and_interrupts():
         watcher = Watcher()
 
         async def play(worker):
-            answer = server.get_answer()
-            await client.connection.setRemoteDescription(aiortc.RTCSessionDescription(answer["sdp"], answer["type"]))
-            await server.connect()
-            pinging = asyncio.ensure_future(client.ping())
+            await client.connect(server)
             await until(lambda: client.pictures > 2)
             for frame in speech(30):
                 await worker.queue_frame(frame)
@@ -246,10 +207,8 @@ def test_over_small_webrtc_a_browser_sees_hears_and_interrupts():
             await worker.queue_frame(InterruptionFrame())
             await until(lambda: client.light < 40 and client.loudness < 0.05)
             await until(lambda: watcher.of(BotStoppedSpeakingFrame))
-            pinging.cancel()
 
         await run([LivePortraitProcessor(stage), transport.output(), watcher], play)
-        await client.connection.close()
-        await asyncio.gather(*client.tasks)
+        await client.close()
 
     asyncio.run(go())
