@@ -250,7 +250,8 @@ def _is_definition(definition: Any) -> bool:
     if not all(isinstance(group, dict) for group in named):
         return False
     specs = [spec for group in named for spec in group.values()]
-    if not all(isinstance(spec, list) and spec and isinstance(spec[0], (str, list)) for spec in specs):
+    # A pack that writes ("MASK") and means ("MASK",) gives a plain string, and runs.
+    if not all(isinstance(spec, (list, str)) and spec and isinstance(spec[0], (str, list)) for spec in specs):
         return False
     options = [spec[1] for spec in specs if len(spec) > 1 and isinstance(spec[1], dict)]
     return all(isinstance(one.get("options") or [], list) for one in options)

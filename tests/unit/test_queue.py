@@ -372,3 +372,10 @@ def test_a_workflow_of_another_shape_is_told_in_words(tmp_path):
     path.write_text(json.dumps(API))
     with pytest.raises(SettingsError, match="The server describes the node LoadImage in a way that no ComfyUI does"):
         Workflow(path, {**DEFINITIONS, "LoadImage": {"input": [1]}})
+
+
+def test_a_node_whose_pack_forgot_a_comma_is_taken(tmp_path):
+    path = tmp_path / "flow.json"
+    path.write_text(json.dumps({"3": {"class_type": "Masked", "inputs": {"text": "hi"}}}))
+    definition = {"input": {"required": {"text": ["STRING", {}]}, "optional": {"mask": "MASK"}}}
+    assert set(Workflow(path, {"Masked": definition}).inputs["3"]) == {"text"}
