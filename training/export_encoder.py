@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from safetensors.torch import save_file
 
 from sonic_core.hearing.encoder_choice import WEIGHTS
-from sonic_core.hearing.whisper import WhisperEncoder, to_int8
+from sonic_core.hearing.whisper import WhisperEncoder
 from training.packages import package_folder
 
 _TYPES = {0: np.float32, 1: np.int8, 2: np.int16, 3: np.int32, 4: np.float16}
@@ -79,6 +79,19 @@ def encoder_state(variables: dict[str, NDArray]) -> dict[str, torch.Tensor]:
         for module, parts in modules.items()
         for part, source in parts.items()
     }
+
+
+def to_int8(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Matrices as int8 with a float16 `.scale` per row, the rest in float16: half the size of float16."""
+    packed = {}
+    for name, value in state.items():
+        if value.ndim < 2:
+            packed[name] = value.half()
+            continue
+        scale = (value.float().flatten(1).abs().amax(1) / 127).clamp_min(1e-7).half()
+        rows = scale.float().view(-1, *[1] * (value.ndim - 1))
+        packed[name], packed[f"{name}.scale"] = (value / rows).round().clamp(-127, 127).to(torch.int8), scale
+    return packed
 
 
 if __name__ == "__main__":

@@ -36,22 +36,6 @@ def flow_sigmas(steps: int, shift: float = 1.0) -> Sigmas:
     return _ending_in_zero(shift * sigmas / (1 + (shift - 1) * sigmas))
 
 
-def last_part(sigmas: Sigmas, strength: float) -> Sigmas:
-    """The noise levels that remain when only the last `strength` (0-1) of the steps is run, as image-to-image does."""
-    steps = len(sigmas) - 1
-    run = min(int(steps * strength), steps)
-    if run < 1:
-        raise SettingsError(
-            f"strength {strength} of {steps} steps leaves no step to run; use at least {1 / steps:.3f}."
-        )
-    return sigmas[steps - run :]
-
-
-def denoised_from_velocity(velocity: Array, x: Array, sigma: float) -> Array:
-    """Flow matching: velocity = noise - data, so data = x - sigma * velocity."""
-    return x - sigma * velocity
-
-
 def denoised_from_v(v: Array, x: Array, sigma: float) -> Array:
     """v-prediction (Salimans and Ho 2022) in the sigma convention x = data + sigma * noise."""
     return v * (-sigma / math.sqrt(sigma**2 + 1)) + x / (sigma**2 + 1)

@@ -101,12 +101,3 @@ def levelled(samples: Floats, target: float = 0.12, most: float = 30.0) -> Float
     power = np.sort(np.square(frames).mean(1))[::-1]
     level = float(np.sqrt(power[: max(1, len(power) // 3)].mean())) if len(power) else 0.0
     return samples * np.float32(min(most, target / max(level, 1e-6)))
-
-
-def at_video_rate(states: Floats, frame_count: int, fps: float = 25.0) -> Floats:
-    """States `[T, ...]` interpolated to the middle instants of video: frame i shows time i / fps.  Returns `[frame_count, ...]`."""
-    place = np.minimum(np.arange(frame_count) * (STATES_PER_SECOND / fps), len(states) - 1)
-    low = np.floor(place).astype(int)
-    high = np.minimum(low + 1, len(states) - 1)
-    part = (place - low).reshape(-1, *[1] * (states.ndim - 1)).astype(states.dtype)
-    return states[low] + (states[high] - states[low]) * part

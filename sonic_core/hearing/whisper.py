@@ -75,21 +75,8 @@ class WhisperEncoder(nn.Module):
         return (torch.maximum(mel, mel.amax((1, 2), keepdim=True) - 8) + 4) / 4
 
 
-def to_int8(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Matrices as int8 with a float16 `.scale` per row, the rest in float16: half the size of float16."""
-    packed = {}
-    for name, value in state.items():
-        if value.ndim < 2:
-            packed[name] = value.half()
-            continue
-        scale = (value.float().flatten(1).abs().amax(1) / 127).clamp_min(1e-7).half()
-        rows = scale.float().view(-1, *[1] * (value.ndim - 1))
-        packed[name], packed[f"{name}.scale"] = (value / rows).round().clamp(-127, 127).to(torch.int8), scale
-    return packed
-
-
 def from_int8(packed: dict[str, Tensor]) -> dict[str, Tensor]:
-    """What `to_int8` packed, in float32; weights that are not packed pass as they are."""
+    """What training/export_encoder.py packed, in float32; weights that are not packed pass as they are."""
     return {
         name: value.float() * packed[f"{name}.scale"].float().view(-1, *[1] * (value.ndim - 1))
         if value.dtype == torch.int8

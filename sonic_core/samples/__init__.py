@@ -5,4 +5,3 @@ from pathlib import Path
 FOLDER = Path(__file__).parent
 PORTRAIT = FOLDER / "portrait.png"
 SPEECH = FOLDER / "speech.wav"
-TRANSCRIPT = "Hello! Give me one photo, and a bit of sound, and I will move my lips, blink, and speak for you."

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from parity_fixtures import audio_net, cases, clip_embedding, close, fixtures, info, network, tensors
+from published_parts import last_part
 
 from sonic_core.diffusion import schedule
 from sonic_core.diffusion.guidance import ramp, three_branch
@@ -15,6 +16,7 @@ from sonic_core.engines.sonic.audio_nets import motion_buckets
 from sonic_core.engines.sonic.audio_windows import bucket_windows, token_windows
 from sonic_core.engines.sonic.decoding import ChunkedDecoder, encode_picture
 from sonic_core.engines.sonic.denoiser import Conditions, SonicDenoiser, starting_latents
+from sonic_core.errors import SettingsError
 
 
 def sigma_range(config):
@@ -87,7 +89,7 @@ def test_sampling_loop_and_decoding(case, together):
     close(latent, stored["image_latents_cond"][0], 1e-5)
 
     sigmas = schedule.karras_sigmas(v["steps"], *sigma_range(entry["scheduler_config"]))
-    sigmas = schedule.last_part(sigmas, v["strength"])
+    sigmas = last_part(sigmas, v["strength"])
     assert len(sigmas) - 1 == entry["effective_steps"]
     x = starting_latents(clean, stored["noise"][0], float(sigmas[0]))
     close(x, stored["initial_latents"][0], 1e-3)
@@ -137,9 +139,7 @@ def test_ids_of_every_unet_call(case):
         None,
         v["fps"],
     )
-    sigmas = schedule.last_part(
-        schedule.karras_sigmas(v["steps"], *sigma_range(entry["scheduler_config"])), v["strength"]
-    )
+    sigmas = last_part(schedule.karras_sigmas(v["steps"], *sigma_range(entry["scheduler_config"])), v["strength"])
     denoise = three_branch(SonicDenoiser(Recorder(), conditions), ramp(sigmas, *v["g1"]), ramp(sigmas, *v["g2"]))
     windows = CircularWindows(v["fpb"], v["overlap"], v["shift"])
     sample_euler(denoise, stored["initial_latents"][0], sigmas, windows)
@@ -189,7 +189,7 @@ def test_picture_and_sound_to_video(case):
     noise = torch.randn(1, len(frames), *latent.shape, generator=generator)[0]
     if entry["cpu_torch_seed_reproduces_noise"]:
         close(noise, stored["noise"][0], 0)
-    sigmas = schedule.last_part(
+    sigmas = last_part(
         schedule.karras_sigmas(entry["steps"], *sigma_range(entry["scheduler_config"])), config["i2i_noise_strength"]
     )
     image_scale = ramp(sigmas, config["min_appearance_guidance_scale"], config["max_appearance_guidance_scale"])
@@ -207,3 +207,11 @@ def test_picture_and_sound_to_video(case):
     difference = ((kept * 255).byte().permute(0, 2, 3, 1).int() - stored["video_kept_u8"].int()).abs()
     assert difference.max() <= 1
     assert (difference > 0).float().mean() < 0.005
+
+
+def test_strength_keeps_the_last_steps():
+    sigmas = schedule.karras_sigmas(5)
+    assert np.array_equal(last_part(sigmas, 0.6), sigmas[2:])
+    assert np.array_equal(last_part(sigmas, 1.0), sigmas)
+    with pytest.raises(SettingsError, match="leaves no step"):
+        last_part(sigmas, 0.1)

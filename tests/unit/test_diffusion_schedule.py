@@ -1,6 +1,5 @@
 import math
 
-import numpy as np
 import pytest
 import torch
 
@@ -31,25 +30,11 @@ def test_no_steps_is_an_error_that_names_the_setting(make):
         make(0)
 
 
-def test_strength_keeps_the_last_steps():
-    sigmas = schedule.karras_sigmas(5)
-    assert np.array_equal(schedule.last_part(sigmas, 0.6), sigmas[2:])
-    assert np.array_equal(schedule.last_part(sigmas, 1.0), sigmas)
-    with pytest.raises(SettingsError, match="leaves no step"):
-        schedule.last_part(sigmas, 0.1)
-
-
 def test_v_prediction_recovers_the_data():
     data, noise, sigma = torch.randn(3, 4), torch.randn(3, 4), 5.0
     x = data + sigma * noise
     v = (noise - sigma * data) / math.sqrt(sigma**2 + 1)
     assert torch.allclose(schedule.denoised_from_v(v, x, sigma), data, atol=1e-5)
-
-
-def test_velocity_recovers_the_data():
-    data, noise, sigma = torch.randn(3, 4), torch.randn(3, 4), 0.7
-    x = (1 - sigma) * data + sigma * noise
-    assert torch.allclose(schedule.denoised_from_velocity(noise - data, x, sigma), data, atol=1e-6)
 
 
 def test_scaled_input_has_unit_variance_at_any_noise_level():

@@ -8,7 +8,7 @@ from sonic_core.errors import AudioError, ModelMissingError
 from sonic_core.hearing import encoders
 from sonic_core.hearing import whisper as whisper_room
 from sonic_core.hearing.any_wav2vec2 import Wav2Vec2Encoder
-from sonic_core.hearing.encoders import HOP, RATE, at_video_rate, encode, encode_stream
+from sonic_core.hearing.encoders import HOP, RATE, encode, encode_stream
 from sonic_core.hearing.whisper import WhisperEncoder
 
 
@@ -132,12 +132,6 @@ def test_an_empty_recording_is_refused(whisper):
 def test_missing_weights_say_where_they_were_expected(tmp_path):
     with pytest.raises(ModelMissingError, match=r"nowhere\.safetensors"):
         WhisperEncoder.load(tmp_path / "nowhere.safetensors")
-
-
-def test_states_at_video_rate_show_the_frames_own_time():
-    states = np.arange(100.0)[:, None]
-    assert at_video_rate(states, 50)[:, 0].tolist() == [2.0 * i for i in range(50)]
-    assert at_video_rate(states, 30, fps=30)[3, 0] == pytest.approx(5.0)
 
 
 @pytest.fixture(scope="module")

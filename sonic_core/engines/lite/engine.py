@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 
 class Motion(Protocol):
-    """From speech to motion: learned (motion.SpeechMotion) or by rule (acoustic.AcousticMotion)."""
+    """From speech to motion; `motion.SpeechMotion` is the package's own."""
 
     def listen(self, clip: AudioClip, frame_count: int, progress: Progress = ignore) -> Any:
         """What is heard in the recording; independent of seed and scales."""

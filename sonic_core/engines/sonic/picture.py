@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import cv2
@@ -87,25 +86,3 @@ def clip_tensor(image: NDArray[np.uint8]) -> Tensor:
     pixels = torch.from_numpy(resize(image, CLIP_SIZE, CLIP_SIZE).copy()).permute(2, 0, 1).double() / 255
     mean, deviation = (torch.tensor(v, dtype=torch.float64).view(3, 1, 1) for v in (CLIP_MEAN, CLIP_DEVIATION))
     return ((pixels - mean) / deviation).float()[None]
-
-
-def square_crop(box: Sequence[float], width: int, height: int, expand: float) -> tuple[int, int, int, int]:
-    """The square around a face box x0, y0, x1, y1 that Sonic's demonstration crops to; `expand` grows every side by that share."""
-    x0, y0, x1, y1 = box
-    grow_x, grow_y = expand * (x1 - x0), expand * (y1 - y0)
-    left, top = max(x0 - grow_x, 0), max(y0 - grow_y, 0)
-    right, bottom = min(x1 + grow_x, width), min(y1 + grow_y, height)
-    grown_width, grown_height = right - left, bottom - top
-    side, slack = min(grown_width, grown_height), abs(grown_height - grown_width) / 2
-    centre_x, centre_y = (left + right) / 2, (top + bottom) / 2
-    if grown_width > grown_height:
-        centre_x += _towards((x0 + x1) / 2 - centre_x, slack)
-    else:
-        centre_y += _towards((y0 + y1) / 2 - centre_y, slack)
-    corners = centre_x - side / 2, centre_y - side / 2, centre_x + side / 2, centre_y + side / 2
-    x0, y0, x1, y1 = (round(corner) for corner in corners)
-    return x0, y0, x1, y1
-
-
-def _towards(distance: float, limit: float) -> float:
-    return math.copysign(min(abs(distance), limit), distance)

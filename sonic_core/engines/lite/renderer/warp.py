@@ -58,10 +58,6 @@ class Warp:
     lower_back: NDArray[np.float32]
     back: NDArray[np.float32]
 
-    @property
-    def moves(self) -> bool:
-        return bool(self.back.any())
-
 
 def warp_for(pose: Pose, weights: NDArray[np.float32], fields: Fields, head: HeadFrame, grid: Grid) -> Warp:
     """pose: with softened head angles.  weights: field coefficients."""
