@@ -67,12 +67,13 @@ class LivePortraitGenerator(VideoGenerator):
             return
         samples = np.frombuffer(frame.data, np.int16).reshape(-1, frame.num_channels).T
         seconds, cleared = samples.shape[-1] / frame.sample_rate, self._cleared
-        while self.session.waiting + seconds > LONGEST_WAIT - MARGIN and self.session.waiting:
+        session = self.session
+        while session.waiting + seconds > LONGEST_WAIT - MARGIN and session.waiting and not session.closed:
             await asyncio.sleep(NEARLY_FULL)
         if cleared != self._cleared:
             return  # it belongs to what was interrupted
         try:
-            self.session.push_audio(samples.astype(np.float32) / np.float32(32768), frame.sample_rate)
+            session.push_audio(samples.astype(np.float32) / np.float32(32768), frame.sample_rate)
         except SonicError as error:
             log.error("Sound of the agent was left out: %s", error)
 

@@ -99,6 +99,11 @@ class LiveSession:
         return self._core.waiting
 
     @property
+    def closed(self) -> bool:
+        """Whether `close` was called; what waits then is never spoken."""
+        return self._closed.is_set()
+
+    @property
     def pushed(self) -> float:
         """Seconds of sound that were taken in so far; `LiveFrame.through` says how much of it is over."""
         return self._core.pushed

@@ -81,6 +81,22 @@ def test_it_lives_speaks_and_says_when_a_segment_is_over():
     asyncio.run(play())
 
 
+def test_speech_does_not_wait_for_a_session_that_is_closed(monkeypatch, caplog):
+    monkeypatch.setattr(module, "LONGEST_WAIT", 3.0)
+
+    async def play():
+        generator = LivePortraitGenerator(LoudnessStage(), rate=RATE)
+        await generator.push_audio(sound(1.5))
+        waiting = asyncio.ensure_future(generator.push_audio(sound(1.5)))
+        await asyncio.sleep(0.1)
+        assert not waiting.done()
+        await generator.aclose()
+        await asyncio.wait_for(waiting, PATIENCE)
+
+    asyncio.run(play())
+    assert "left out" in caplog.text
+
+
 def test_barge_in_drops_what_was_not_shown_and_what_still_waits_outside(monkeypatch):
     monkeypatch.setattr(module, "LONGEST_WAIT", 3.0)
 
