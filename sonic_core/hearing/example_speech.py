@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..audio.loading import load_audio
 from ..audio.resampling import to_mono_16k
+from ..samples import SPEECH
 from .encoders import levelled
-
-SPEECH = Path(__file__).parents[1] / "samples" / "speech.wav"
 
 
 def example_speech(sizes: Mapping[str, int]) -> list[NDArray[np.float32]]:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..compositing import straight
+from ..curves import smoothstep
 from ..resizing import resized
 from .colour_match import Correction, fit_correction
 
@@ -111,5 +112,5 @@ class PasteBack:
 
 def _rise(length: int, width: int) -> NDArray[np.float32]:
     """From 0 to 1 over `width` samples, smoothly, then 1."""
-    t = np.clip((np.arange(length) + 0.5) / max(width, 1), 0, 1) if width else np.ones(length)
-    return (t * t * (3 - 2 * t)).astype(np.float32)
+    rise = smoothstep((np.arange(length) + 0.5) / max(width, 1)) if width else np.ones(length)
+    return rise.astype(np.float32)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ...curves import gaussian
+from ...curves import gaussian, smoothstep
 from ...errors import SettingsError
 from ...settings import EMOTIONS
 from .parameters import PARAMETER_INDEX
@@ -51,9 +51,7 @@ def with_emotion(track: NDArray[np.float32], emotion: Emotion, prosody: Prosody,
     """The track `[T, P]` with an emotion laid over it; "auto" takes what `heard_in` hears."""
     mixture = heard_in(prosody) if emotion.name == "auto" else {emotion.name: 1.0}
     time = np.arange(len(track)) / fps
-    ease = np.clip(time / EASE_IN, 0, 1)
-    ease = ease * ease * (3 - 2 * ease)
-    swell = ease.astype(np.float32) * swelling(prosody.loudness[: len(track)], fps)
+    swell = smoothstep(time / EASE_IN).astype(np.float32) * swelling(prosody.loudness[: len(track)], fps)
     return laid_over(track, {name: emotion.strength * share for name, share in mixture.items()}, swell)
 
 

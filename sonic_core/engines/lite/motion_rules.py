@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ...curves import gaussian, running_maximum
+from ...curves import gaussian, running_maximum, smoothstep
 from ...hearing.lip_motion import MOUTH, closures, rest_of_the_picture, speech_activity
 from ...hearing.lip_reader import PHONES, Articulation
 from .blinks import BLINK_CLOSE, BLINK_HOLD, BLINK_INTERVAL, BLINK_OPEN, SHORT_CLIP, blink_shape
@@ -132,7 +132,7 @@ def moving_smoothly(track: Track, fps: float) -> Track:
     """Head, brows and gaze without jitter, and eased in from the picture's own pose."""
     track = track.copy()
     time = np.arange(len(track)) / fps
-    ease = np.clip(time / EASE_IN, 0, 1) ** 2 * (3 - 2 * np.clip(time / EASE_IN, 0, 1))
+    ease = smoothstep(time / EASE_IN)
     for name, sigma in SMOOTHING.items():
         column = PARAMETER_INDEX[name]
         track[:, column] = gaussian(track[:, column], sigma * fps, reach=3.5) * ease

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ....curves import smoothstep
 from ....settings import Settings
 from ..emotion import FACES, heard_in, laid_over, swelling
 from ..motion_rules import EASE_IN, SACCADE_FROM, SHORTEST_FIXATION, eyes_against_head, gaze_against_head, scaled
@@ -82,8 +83,7 @@ class Bearing:
 
     def _eased_in(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """From the picture's own pose into motion."""
-        time = min(1.0, self._shown / FPS / EASE_IN)
-        return values * (time * time * (3 - 2 * time))
+        return values * float(smoothstep(self._shown / FPS / EASE_IN))
 
     def _breathing(self, row: Track) -> Track:
         """The head rises and falls with the breath, a little unevenly."""
