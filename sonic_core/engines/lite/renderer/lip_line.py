@@ -42,14 +42,16 @@ PARTED, TEETH_MARGIN = 0.012, 0.3  # IOD of teeth from which lips count as parte
 
 # Open lips: where the redness ends.
 EDGE_PRIOR = 0.055  # IOD; how far the edges of an open mouth are looked for from the mesh
+INSIDE_AT = 0.7, 0.3  # shares of the upper and lower edge where the upper part of the inside is read
 YELLOW_SHARE = 0.5  # of b in the redness: skin is yellow as well
 RED_CONTRAST = 3.0, 8.0  # redness of lip over inside: where it begins to be trusted, and from there to full trust
+RED_BLUR = 1.5, 0.7  # sigma along and across, px of the strip
 RED_RANGE = -0.5, 1.5  # of a step of redness, in its 95th percentile
 LIGHT_YIELDS = 0.75  # share of the lightness step that a trusted redness takes the place of
 EDGE_BEND, EDGE_SMOOTHING = 0.25, 5.0  # cost of a row of change; columns, sigma
 
 # The dark or pale rim of the contact.
-CONTACT_REACH = 0.06  # IOD from the edge that is looked at
+CONTACT_REACH, CONTACT_STEP = 0.06, 0.25  # from the edge: IOD that is looked at, and px from look to look
 USUAL_CONTACT = 0.35, 0.010  # px and IOD, where there is no contrast
 CONTACT_CONTRAST, RECOVERED = 4, 0.55  # L between edge and lip to be seen, share of it at which the lip begins
 CONTACT_RANGE = 0.008, 0.035  # IOD
@@ -170,12 +172,12 @@ def open_lip_edges(
         return np.hypot(lab[..., 1], YELLOW_SHARE * lab[..., 2])
 
     vermilion = np.r_[strip.at((upper + outer_upper) / 2)[keep], strip.at((lower + outer_lower) / 2)[keep]]
-    inside = np.r_[strip.at(mid)[keep], strip.at(0.7 * upper + 0.3 * lower)[keep]]
+    inside = np.r_[strip.at(mid)[keep], strip.at(INSIDE_AT[0] * upper + INSIDE_AT[1] * lower)[keep]]
     contrast = np.median(redness(vermilion)) - np.median(redness(inside))
     trust = float(smoothstep((contrast - RED_CONTRAST[0]) / RED_CONTRAST[1]))
 
     red_step = cv2.Sobel(
-        cv2.GaussianBlur(redness(strip.lab), (0, 0), sigmaX=1.5, sigmaY=0.7), cv2.CV_32F, 0, 1, ksize=3
+        cv2.GaussianBlur(redness(strip.lab), (0, 0), sigmaX=RED_BLUR[0], sigmaY=RED_BLUR[1]), cv2.CV_32F, 0, 1, ksize=3
     )
     red_step = red_step / (np.percentile(np.abs(red_step), 95) + 1e-3)
     light_step = np.abs(cv2.Sobel(strip.lab[..., 0], cv2.CV_32F, 0, 1, ksize=3))
@@ -198,7 +200,7 @@ def contact_widths(strip: LipStrip, upper: NDArray, lower: NDArray) -> tuple[flo
 
     Neither lip may carry that strip away when the mouth opens.
     """
-    distances = np.arange(0, CONTACT_REACH * strip.iod, 0.25)
+    distances = np.arange(0, CONTACT_REACH * strip.iod, CONTACT_STEP)
     widths = []
     for edge, sign in ((upper, -1), (lower, 1)):
         profile = np.array([np.median(strip.at(edge + sign * d)[strip.middle, 0]) for d in distances])
