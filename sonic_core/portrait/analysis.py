@@ -136,7 +136,7 @@ def _no_face(picture: Picture) -> NoFaceError:
 def _no_person(picture: Picture) -> NoFaceError:
     return NoFaceError(
         f"what looks like a face in {picture.name} is not a person's: eyes, nose and mouth are not where a human face has them. The mesh "
-        "is made for human faces; animals are not supported. Engines that need no mesh (sonic) take --face-box or --mask instead."
+        "is made for human faces; animals are not supported. Engines that need no mesh take --face-box or --mask instead."
     )
 
 

@@ -48,7 +48,7 @@ def test_options_of_the_command_line_bear_the_names_of_widgets(pack, speak):
     told = pack.part("nodes.told").told
     said = "3 faces were found, sorted by size; choose another one with face_index (--face-index)."
     assert told(said) == "3 faces were found, sorted by size; choose another one with face_index."
-    assert told("Engines that need no mesh (sonic) take --face-box or --mask instead.").endswith(
+    assert told("Engines that need no mesh take --face-box or --mask instead.").endswith(
         "take face_box or mask instead."
     )
     speak(**{"Comfy.Locale": "zh"})
