@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
+from math import isfinite
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 import torch
@@ -58,12 +59,19 @@ def clip_from_audio(audio: Mapping[str, Any] | None, name: str = "audio") -> Aud
         raise AudioError(
             "There is no audio: the connected node gave none (a video without sound?). Connect a recording."
         )
-    waveform, rate = audio["waveform"], audio["sample_rate"]
+    try:
+        waveform, rate = audio["waveform"], audio["sample_rate"]
+    except (KeyError, TypeError, IndexError):
+        waveform, rate = None, None
+    if not isinstance(waveform, Tensor) or waveform.is_complex() or not is_number(rate) or not isfinite(rate):
+        raise AudioError(
+            f"The audio input is a {type(audio).__name__} without a waveform and its rate. Connect the AUDIO of a node that loads sound."
+        )
     source = audio.get(SOURCE_KEY) if hasattr(audio, "get") else None
     if isinstance(source, Source) and source.waveform is waveform:
         samples = waveform[0].numpy()
         return AudioClip(samples, int(rate), source.name, source.path, source.notes, mono_gains(samples))
-    return clip_from_waveform(waveform, rate, name)
+    return clip_from_waveform(waveform, int(rate), name)
 
 
 # Pictures
@@ -121,6 +129,8 @@ def transparent_frames(images: Tensor, fps: float, transparency: Tensor | None =
     Raises PortraitError for a MASK of another size.
     """
     if transparency is not None and _is_images(images):
+        if not isinstance(transparency, Tensor):
+            raise PortraitError(f"The mask input is {type(transparency).__name__}; expected [masks, height, width].")
         wanted = (len(images), *images.shape[1:3])
         masks = transparency[None] if transparency.ndim == 2 else transparency
         if not masks.any():
@@ -186,8 +196,17 @@ def images_and_masks(frames: FrameStream, keep: bool, progress: Progress) -> tup
     return images_from_frames(seen if keep else seen.over(), progress), masks
 
 
+def is_number(value: Any) -> TypeGuard[float]:
+    """A real number that a float can hold; bool is one, text is none."""
+    try:
+        return isinstance(value, (int, float, np.number)) and float(value) is not None
+    except OverflowError:
+        return False
+
+
 def check_images(images: Tensor) -> None:
-    if not isinstance(images, Tensor) or images.ndim != 4 or images.shape[-1] not in (3, 4):
+    known = isinstance(images, Tensor) and images.ndim == 4 and images.shape[-1] in (3, 4) and not images.is_complex()
+    if not known or 0 in images.shape[1:]:
         shape = list(images.shape) if isinstance(images, Tensor) else type(images).__name__
         raise PortraitError(f"The image input is {shape}; expected [pictures, height, width, 3 or 4 channels].")
 
@@ -215,17 +234,21 @@ def latent_from(latents: Latents, settings: Settings) -> dict[str, Any]:
 
 def latents_from(latent: Mapping[str, Any], engine: Engine) -> Latents:
     """Latents of a LATENT that `engine` made; SettingsError for any other."""
-    made_by = latent.get("engine")
+    made_by = latent.get("engine") if isinstance(latent, Mapping) else None
     if made_by != engine.name:
         origin = f"the engine {made_by!r}" if made_by else "another node"
         raise SettingsError(
             f"This LATENT comes from {origin}, but the model is {engine.name!r}. "
             "Connect the output of Sonic Inference that uses the same model."
         )
-    samples = latent["samples"]
+    samples, fps = latent.get("samples"), latent.get("fps")
+    if not isinstance(samples, Tensor) or samples.is_complex() or not is_number(fps):
+        raise SettingsError(
+            "This LATENT was changed on its way: samples or fps are missing. Connect the output of Sonic Inference."
+        )
     if isinstance(samples, MotionTensor):
         samples = samples.as_subclass(Tensor)
-    return Latents(samples, float(latent["fps"]), made_by)
+    return Latents(samples, float(fps), made_by)
 
 
 def check_model(model: Any) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any, TypeVar
 
-from ..sonic_core.errors import SonicError
+from ..sonic_core.errors import SettingsError, SonicError
 from ..sonic_core.words.catalogue import translated
 from . import host
+from .convert import is_number
 
 Execute = TypeVar("Execute", bound=Callable[..., Any])
 
@@ -28,11 +29,22 @@ def told_errors(execute: Execute) -> Execute:
     @wraps(execute)
     def telling(*args: Any, **kwargs: Any) -> Any:
         try:
+            check_numbers(args[0], kwargs)
             return execute(*args, **kwargs)
         except SonicError as error:
             raise _plain(type(error))(told(str(error))) from error
 
     return telling  # type: ignore[return-value]  # the same signature
+
+
+def check_numbers(node: Any, values: Mapping[str, Any]) -> None:
+    """SettingsError where a wire brings something else to a number's widget: ComfyUI checks only what is typed there."""
+    for item in node.GET_SCHEMA().inputs if values else ():
+        if isinstance(item, (host.io.Float.Input, host.io.Int.Input)) and item.id in values:
+            value = values[item.id]
+            if not is_number(value) and not (value is None and item.optional):
+                shown = repr(value) if isinstance(value, (str, type(None))) else type(value).__name__
+                raise SettingsError(f"{item.id} is {shown}; expected a number.")
 
 
 def _plain(kind: type[SonicError]) -> type[SonicError]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,8 @@ log = logging.getLogger(__name__)
 
 EXPECTED = "Choose a recording or a video with sound, or convert it to wav, flac, mp3 or m4a."
 BLOCK_SECONDS = 10  # decoded frames are gathered into blocks of this length
+MOST_SECONDS = 1e9
+"""Beyond that a time is a mistake, and its samples are more than can be counted."""
 
 
 def load_audio(path: str | Path, start: float = 0.0, length: float = 0.0, trim_silence: bool = False) -> AudioClip:
@@ -33,8 +34,10 @@ def load_audio(path: str | Path, start: float = 0.0, length: float = 0.0, trim_s
     Raises AudioError (naming file, reason and remedy) if the file is missing, empty, undecodable, silent of streams or under 0.1 s.
     """
     path = Path(path).expanduser()
-    if not (0 <= start < math.inf and 0 <= length < math.inf):
-        raise AudioError(f"{path.name}: start is {start:g} s and length {length:g} s; expected 0 or more seconds.")
+    if not (0 <= start <= MOST_SECONDS and 0 <= length <= MOST_SECONDS):
+        raise AudioError(
+            f"{path.name}: start is {start:g} s and length {length:g} s; expected 0 to {MOST_SECONDS:g} seconds."
+        )
     if 0 < length < MIN_DURATION:
         raise AudioError(
             f"{path.name}: length is {length:g} s; at least {MIN_DURATION:g} s are needed. Set it to 0 to keep all."

@@ -31,6 +31,7 @@ from .foreseen import foreseen
 from .looping import begun_and_ended_at_rest
 from .motion import SpeechMotion
 from .motion_curves import motion_curves
+from .parameters import PARAMETERS
 from .renderer import PortraitRenderer
 
 if TYPE_CHECKING:
@@ -154,6 +155,10 @@ class LiteEngine(Engine):
         renderer: PortraitRenderer = conditioning.features.renderer
         transparent = conditioning.portrait.alpha is not None
         track = np.asarray(latents.samples)
+        if track.ndim != 2 or track.shape[1] != len(PARAMETERS) or not len(track) or not np.isfinite(track).all():
+            raise SettingsError(
+                f"The motion is {list(track.shape)}; expected [frames, {len(PARAMETERS)}] of numbers. Use latents that this engine made."
+            )
         paste = conditioning.paste
         if paste and transparent:
             paste = paste.with_alpha()
