@@ -163,7 +163,8 @@ def _worked_off(args: argparse.Namespace, ledger: Ledger, owner: str, crew: Crew
         from ..jobs.batch import work_off
 
         return work_off(ledger, owner, crew, tell)
-    from ..jobs.ray_pool import Cluster, RayPool, connected
+    from ..jobs.ray_cluster import Cluster, connected
+    from ..jobs.ray_pool import RayPool
 
     cluster = Cluster(args.ray, args.cpus_per_worker, args.gpus_per_worker)
     with connected(cluster, crew.workers):

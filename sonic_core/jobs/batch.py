@@ -9,7 +9,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -72,7 +72,7 @@ def work_off(ledger: Ledger, run: str, crew: Crew, tell: Report = lambda state: 
     the workers then drop their clips, which wait again.
     """
     team = Team(ledger, run, crew)
-    with beating(ledger.folder, run), team.dismissed_at_the_end():
+    with beating(ledger.folder, [run]), team.dismissed_at_the_end():
         searched = 0.0
         while True:
             begin = time.monotonic()
@@ -198,15 +198,15 @@ def measured_trial(job: str, crew: Crew, seconds: float = TRIAL_SECONDS) -> tupl
 
 
 @contextmanager
-def beating(folder: Path, *owners: str) -> Iterator[None]:
-    """Says that owners of this process are alive, from a thread of its own."""
+def beating(folder: Path, owners: Collection[str]) -> Iterator[None]:
+    """Says that owners of this process are alive, from a thread of its own.  owners: may change meanwhile."""
     ended = threading.Event()
 
     def beat() -> None:
         ledger = Ledger(folder)
         while not ended.wait(BEAT):
             with suppress(SonicError):
-                for owner in owners:
+                for owner in tuple(owners):
                     ledger.beat(owner)
         ledger.close()
 

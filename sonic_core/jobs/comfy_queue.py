@@ -294,5 +294,5 @@ def run_queue(make: Callable[[], ComfyQueue], folder: Path, run: str, tell: Repo
     async def whole() -> State:
         return await make().work_off(tell)
 
-    with beating(folder, run):
+    with beating(folder, [run]):
         return asyncio.run(whole())

@@ -229,8 +229,7 @@ class Ledger(Store):
             remove(self.work_folder(owner))
             with self.writing():
                 self._forget(owner)
-        with suppress(OSError):
-            (self.folder / WORK).rmdir()
+        self._sweep()
         return lost
 
     # -- reading
@@ -305,6 +304,14 @@ class Ledger(Store):
         self.db.execute(
             "insert or ignore into owners values (?,?,?,?)", (owner, socket.gethostname(), os.getpid(), time.time())
         )
+
+    def _sweep(self) -> None:
+        """Remove hidden folders of owners that are forgotten: an actor that nobody waits for any more may write on for a while."""
+        with suppress(OSError):
+            for folder in (self.folder / WORK).iterdir():
+                if not self.db.execute("select 1 from owners where id = ?", (folder.name,)).fetchone():
+                    remove(folder)
+            (self.folder / WORK).rmdir()
 
     def _forget(self, owner: str) -> None:
         self.db.execute("delete from owners where id = ?", (owner,))

@@ -1,7 +1,8 @@
 """A batch on a Ray cluster: one Core actor per worker keeps its engine loaded; the ledger stays with the driver.
 
-Actor tasks run at least once: an actor that dies (killed, out of memory, its node gone) is restarted by Ray and its task run again.  Each
-task writes a complete file into a hidden folder of the output folder, which all nodes see; the driver's ledger renames it exactly once.
+Actor tasks run at least once: an actor that dies (killed, out of memory) is restarted by Ray and its task run again; what was lost with a
+node waits for the actors that are left.  Each task writes a complete file into a hidden folder of the output folder, which all nodes see;
+the driver's ledger renames it exactly once.
 """
 
 from __future__ import annotations
@@ -9,8 +10,9 @@ from __future__ import annotations
 import logging
 import os
 import time
+from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,12 +20,13 @@ from typing import Any
 import ray
 from ray.exceptions import OutOfMemoryError, RayActorError, RayError
 
-from ..errors import OutputError, SettingsError
+from ..errors import OutputError
 from ..threads import SHARE
 from .batch import FRUITLESS, POLL, RECOVER, Crew, Report, State, beating
 from .ledger import DONE, FAILED, FINISHING, WAITING, WORKING, Entry, Ledger
 from .making import FAILURES, FINAL, Maker, reason_of
-from .places import is_full
+from .places import is_full, remove
+from .ray_cluster import Cluster, answers, living, places
 
 log = logging.getLogger(__name__)
 
@@ -31,16 +34,8 @@ DEPTH = 2
 """Tasks of one actor: one that runs and one that waits behind it."""
 RESTARTS = 4
 """Times that Ray brings an actor back before this program asks for a new one."""
-LOCAL = "local"
-
-
-@dataclass(frozen=True)
-class Cluster:
-    """address: of a running cluster ("auto": the one of this machine), LOCAL = start one here.  cpus, gpus: per worker, parts allowed."""
-
-    address: str = LOCAL
-    cpus: float = 1.0
-    gpus: float = 0.0
+NODES = 3
+"""Nodes that a row may be lost with before it is taken for the cause."""
 
 
 class ClipMaker:
@@ -61,6 +56,7 @@ class ClipMaker:
         """{"name", "figures", "seconds"} of a complete file in `place`, or {"error", "final", "full"}: that Ray shall not try again."""
         begin = time.monotonic()
         try:
+            Path(place).mkdir(parents=True, exist_ok=True)  # says that this row has begun
             complete, figures = self.maker.make(job, Path(place))
         except FAILURES as error:
             return {"error": reason_of(error), "final": isinstance(error, FINAL), "full": is_full(error)}
@@ -69,11 +65,16 @@ class ClipMaker:
 
 @dataclass
 class Slot:
-    """Room for one task of an actor.  owner: of its claims, with a hidden folder of its own."""
+    """Room for one task of an actor.  owner: of its claims, with a hidden folder of its own.
+
+    actor: that has the task.  nodes: that lived when it was handed out.
+    """
 
     owner: str
     number: int
     clip: Entry | None = None
+    actor: Any = None
+    nodes: frozenset[str] = frozenset()
 
 
 class RayPool:
@@ -82,15 +83,17 @@ class RayPool:
     def __init__(self, ledger: Ledger, run: str, crew: Crew, cluster: Cluster) -> None:
         self.ledger, self.run, self.crew, self.cluster = ledger, run, crew, cluster
         self.slots = [Slot(ledger.enlist(), number) for _ in range(DEPTH) for number in range(crew.workers)]
+        self.owners = [run, *(slot.owner for slot in self.slots)]
         self.actors: dict[int, Any] = {}
         self.nodes: dict[int, Any] = {}  # tasks that tell where an actor is
         self.tasks: dict[Any, Slot] = {}
         self.fruitless = 0
+        self.lost: Counter[str] = Counter()  # nodes that went with a row, by output
 
     def work_off(self, tell: Report) -> State:
         """Have every clip made; returns how it ended.  However it is left, what is in work waits again."""
         searched = time.monotonic()
-        with beating(self.ledger.folder, self.run, *(slot.owner for slot in self.slots)), self._dismissed_at_the_end():
+        with beating(self.ledger.folder, self.owners), self._dismissed_at_the_end():
             while True:
                 counts = self.ledger.counts(self.run)
                 working = tuple(self.ledger.working(self.run))
@@ -112,14 +115,17 @@ class RayPool:
         """Fill the free slots, first those of actors without any task."""
         busy = [slot.number for slot in self.slots if slot.clip]
         free = [slot for slot in self.slots if not slot.clip and (slot.number in self.actors or self._has_room())]
+        nodes = frozenset(node["NodeID"] for node in living()) if free else frozenset()
         for slot in sorted(free, key=lambda slot: busy.count(slot.number)):
             if slot.number not in self.actors and not self._has_room():
                 continue
+            place = self.ledger.work_folder(slot.owner).absolute()
+            remove(place)  # a task that has begun is known by it
             slot.clip = self.ledger.claim(self.run, slot.owner, self.crew.stop_after)
             if slot.clip is None:
                 return
-            place = str(self.ledger.work_folder(slot.owner).absolute())
-            self.tasks[self._actor(slot.number).make.remote(slot.clip.job, place)] = slot
+            slot.nodes, slot.actor = nodes, self._actor(slot.number)
+            self.tasks[slot.actor.make.remote(slot.clip.job, str(place))] = slot
 
     def _actor(self, number: int) -> Any:
         if number not in self.actors:
@@ -136,28 +142,55 @@ class RayPool:
 
     def _has_room(self) -> bool:
         """Whether the cluster, as it is now, holds one more actor."""
-        return len(self.actors) < _places(self.cluster)
+        return len(self.actors) < places(self.cluster)
 
     def _leave_lost_nodes(self) -> None:
-        """Rows of actors whose node has died, and that no other has room for, wait for the actors that are left."""
-        if len(self.actors) <= _places(self.cluster):
-            return  # Ray restarts them by itself
-        alive = {node["NodeID"] for node in ray.nodes() if node["Alive"]}
+        """Give actors up that the cluster has no room for since a node has died: those of that node, then those that never began.
+
+        Where there is room Ray restarts them by itself.
+        """
+        surplus = len(self.actors) - places(self.cluster)
+        if surplus <= 0:
+            return
+        alive = {node["NodeID"] for node in living()}
         told, _ = ray.wait(list(self.nodes.values()), num_returns=len(self.nodes), timeout=0)
-        for number, task in list(self.nodes.items()):
-            try:
-                if task not in told or ray.get(task) in alive:
+        lost, unborn = [], []
+        for number, task in self.nodes.items():
+            if task not in told:
+                unborn.append(number)
+                continue
+            with suppress(RayError):  # it died with its node before it could tell
+                if ray.get(task) in alive:
                     continue
-            except RayError:  # it died with its node before it could tell
-                pass
-            log.warning("the node of worker %d is gone; its clips wait for others", number)
-            ray.kill(self.actors.pop(number))
-            del self.nodes[number]
-            for lost in [task for task, slot in self.tasks.items() if slot.number == number]:
-                slot = self.tasks.pop(lost)
-                assert slot.clip is not None
-                self.ledger.put_back(slot.clip, slot.owner)
-                slot.clip = None
+            lost.append(number)
+        for number in [*lost, *unborn][:surplus]:
+            for slot in self._bury(number, self.actors[number]):
+                self._lost_with_node(slot)
+
+    def _bury(self, number: int, actor: Any) -> list[Slot]:
+        """Give an actor up; the slots of its tasks that have not ended, which nobody waits for any more."""
+        ray.kill(actor)
+        if self.actors.get(number) is actor:
+            del self.actors[number], self.nodes[number]
+        tasks = [task for task, slot in self.tasks.items() if slot.actor is actor]
+        _, left = ray.wait(tasks, num_returns=len(tasks), timeout=0) if tasks else ((), ())
+        return [self.tasks.pop(task) for task in left]
+
+    def _lost_with_node(self, slot: Slot) -> None:
+        """The row waits for another actor as if it had not been tried.  Should the actor live on, out of reach, it works in a folder that
+        nobody uses any more."""
+        clip, slot.clip = slot.clip, None
+        assert clip is not None
+        self.lost[clip.output] += self.ledger.work_folder(slot.owner).exists()  # it had begun
+        if self.lost[clip.output] < NODES:
+            log.warning("a node is gone; %s waits for another", clip.output)
+            self.ledger.put_back(clip, slot.owner)
+        else:
+            self.ledger.fail(clip, slot.owner, f"{NODES} nodes died while they made it (out of memory?)", again=False)
+        self.ledger.give_back(slot.owner)
+        self.owners.remove(slot.owner)
+        slot.owner = self.ledger.enlist()
+        self.owners.append(slot.owner)
 
     def _collect(self) -> None:
         """Note what has ended."""
@@ -167,13 +200,15 @@ class RayPool:
         ended, _ = ray.wait(list(self.tasks), timeout=POLL)
         for task in ended:
             slot = self.tasks.pop(task)
+            try:
+                told = ray.get(task)
+            except RayError as error:
+                self._mourn(slot, error)
+                continue
             clip, slot.clip = slot.clip, None
             assert clip is not None
-            try:
-                self._note(slot, clip, ray.get(task))
-                self.fruitless = 0
-            except RayError as error:
-                self._mourn(slot, clip, error)
+            self._note(slot, clip, told)
+            self.fruitless = 0
 
     def _note(self, slot: Slot, clip: Entry, told: dict[str, Any]) -> None:
         if "error" in told:
@@ -185,13 +220,26 @@ class RayPool:
         complete = self.ledger.work_folder(slot.owner) / told["name"]
         self.ledger.finish(clip, slot.owner, complete, told["figures"], told["seconds"])
 
-    def _mourn(self, slot: Slot, clip: Entry, error: RayError) -> None:
-        """A task that Ray has given up: its actor died `tries` times."""
+    def _mourn(self, slot: Slot, error: RayError) -> None:
+        """A task that Ray has given up: its node has gone, or its actor died `tries` times.
+
+        A row that had only waited for the actor is not to blame; what else waits for it goes on when Ray has restarted it.
+        """
+        there = {node["NodeID"] for node in living() if answers(node)}
+        if slot.nodes - there:
+            for lost in [slot, *self._bury(slot.number, slot.actor)]:
+                self._lost_with_node(lost)
+            return
+        if self.actors.get(slot.number) is slot.actor and isinstance(error, RayActorError):
+            del self.actors[slot.number], self.nodes[slot.number]
+        clip, slot.clip = slot.clip, None
+        assert clip is not None
         why = "out of memory" if isinstance(error, OutOfMemoryError) else type(error).__name__
-        self.ledger.fail(clip, slot.owner, f"the actor that made it died {self.crew.tries} time(s): {why}", again=False)
-        if isinstance(error, RayActorError):
-            self.actors.pop(slot.number, None)
-            self.nodes.pop(slot.number, None)
+        if self.ledger.work_folder(slot.owner).exists():
+            reason = f"the actor that made it died {self.crew.tries} time(s): {why}"
+            self.ledger.fail(clip, slot.owner, reason, again=False)
+        else:
+            self.ledger.put_back(clip, slot.owner)
         self.fruitless += 1
         if self.fruitless >= FRUITLESS * len(self.slots):
             raise OutputError(f"The actors die before they make anything; the last one of {why}: {str(error)[-600:]}")
@@ -205,41 +253,3 @@ class RayPool:
                 ray.kill(actor)
             for slot in self.slots:
                 self.ledger.give_back(slot.owner)
-
-
-def _places(cluster: Cluster) -> int:
-    """Workers that the cluster, as it is now, has room for."""
-    there = ray.cluster_resources()
-    places = [int(there.get("CPU", 0.0) / cluster.cpus + 1e-6)]
-    if cluster.gpus:
-        places.append(int(there.get("GPU", 0.0) / cluster.gpus + 1e-6))
-    return min(places)
-
-
-@contextmanager
-def connected(cluster: Cluster, workers: int) -> Iterator[None]:
-    """Ray, started here or reached, with room for the workers.  Raises OutputError, SettingsError."""
-    if cluster.address == LOCAL:  # the actors import this package as this process does
-        root = str(Path(__file__).parents[2])
-        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
-    options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
-    try:
-        if cluster.address == LOCAL:  # a new one, also beside another that runs here
-            ray.init("local", num_cpus=max(1, round(workers * cluster.cpus)), include_dashboard=False, **options)
-        else:
-            ray.init(address=cluster.address, **options)
-    except (ConnectionError, ValueError, RuntimeError) as error:
-        raise OutputError(
-            f"No Ray cluster at {cluster.address}: {error}. Start one with `ray start --head`."
-        ) from error
-    try:
-        there = ray.cluster_resources()
-        for kind, wanted in (("CPU", cluster.cpus * workers), ("GPU", cluster.gpus * workers)):
-            if wanted > there.get(kind, 0.0) + 1e-6:
-                raise SettingsError(
-                    f"{workers} workers want {wanted:g} {kind}s, but the cluster has {there.get(kind, 0.0):g}. Choose fewer --workers, "
-                    f"or less for each with --{kind.lower()}s-per-worker."
-                )
-        yield
-    finally:
-        ray.shutdown()

@@ -4,85 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import csv
-import json
 import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
-from pathlib import Path
 
 import pytest
+from batch_runs import POSIX, SHORT, TIDY, batch, clips, ended, rest, started, states, table, working
 
-from sonic_core.jobs.ledger import WORK, Ledger
 from sonic_core.jobs.store import NAME
 from sonic_core.media.probe import probe
 from sonic_core.samples import PORTRAIT, SPEECH
-
-ROOT = Path(__file__).parents[2]
-SHORT = ("--duration", "0.4", "--length-policy", "trim", "--min-resolution", "256", "--skip-measuring")
-POSIX = pytest.mark.skipif(sys.platform == "win32", reason="kills processes by signals")
-LIMIT = 120  # s that nothing here should come near
-
-
-def table(folder: Path, *rows: str, columns: str = "image,audio,output,seed") -> Path:
-    path = folder / "jobs.csv"
-    path.write_text("\n".join((columns, *rows)) + "\n", encoding="utf-8")
-    return path
-
-
-def clips(count: int) -> list[str]:
-    return [f"{PORTRAIT},{SPEECH},clip{i}.mp4,{i}" for i in range(count)]
-
-
-def started(*args: object) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "sonic_core", "batch", *map(str, args), "--json"]
-    return subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT, encoding="utf-8"
-    )
-
-
-def ended(process: subprocess.Popen[str], limit: float = LIMIT) -> tuple[int, dict]:
-    answer, words = process.communicate(timeout=limit)
-    assert answer, words
-    return process.returncode, json.loads(answer.splitlines()[-1])
-
-
-def batch(*args: object) -> tuple[int, dict]:
-    return ended(started(*args))
-
-
-def states(out: Path) -> dict[str, tuple[str, int]]:
-    """State and attempts of every clip, by name."""
-    ledger = Ledger(out)
-    found = ledger.db.execute("select output, state, attempts from clips").fetchall()
-    ledger.close()
-    return {output: (state, attempts) for output, state, attempts in found}
-
-
-def working(out: Path) -> int:
-    """Process id of a worker that has a clip's file open; waits for one."""
-    end = time.monotonic() + LIMIT
-    while time.monotonic() < end:
-        if (out / NAME).exists() and list(out.glob(f"{WORK}/*/.sonic-*.tmp.mp4")):
-            ledger = Ledger(out)
-            found = ledger.db.execute(
-                "select pid from owners join clips on owner = id where state = 'working' limit 1"
-            ).fetchone()
-            ledger.close()
-            if found:
-                return found[0]
-        time.sleep(0.01)
-    raise AssertionError("no worker began")
-
-
-def rest(out: Path) -> set[str]:
-    """What stands in the folder besides clips."""
-    return {path.name for path in out.iterdir() if path.suffix != ".mp4"}
-
-
-TIDY = {NAME, "report.csv", "report.html"}
 
 
 def test_a_second_run_does_nothing_and_a_third_only_what_changed(tmp_path):
@@ -238,41 +171,3 @@ def test_problems_stop_the_batch_before_the_first_frame(tmp_path):
     assert "row 3: the output clip0.mp4 is row 2's too" in answer["message"]
     assert "x.png: it does not exist" in answer["message"]
     assert not list(out.glob("*.mp4"))
-
-
-def maker(process: subprocess.Popen[str]) -> int:
-    """Process id of a Ray actor of this test that makes a clip; waits for one."""
-    psutil, end = pytest.importorskip("psutil"), time.monotonic() + LIMIT
-    test = os.environ["PYTEST_CURRENT_TEST"]
-    while time.monotonic() < end and process.poll() is None:
-        for actor in psutil.process_iter():
-            with contextlib.suppress(psutil.Error):
-                makes = "ClipMaker.make" in " ".join(actor.cmdline())
-                if makes and actor.parent().environ().get("PYTEST_CURRENT_TEST") == test:
-                    return actor.pid
-        time.sleep(0.05)
-    raise AssertionError("no actor began")
-
-
-@POSIX
-def test_a_ray_actor_that_is_killed_loses_no_clip(tmp_path):
-    pytest.importorskip("ray")
-    jobs = table(tmp_path, *(row.replace(str(SPEECH), SPEECH.as_uri()) for row in clips(5)))
-    out = tmp_path / "out"
-    process = started(jobs, "--output", out, "--ray", "--workers", "2", "--cpus-per-worker", "0.5", *SHORT)
-    os.kill(maker(process), signal.SIGKILL)
-    code, answer = ended(process)
-    assert (code, answer["done"], answer["failed"]) == (0, 5, 0)
-    assert set(states(out).values()) == {("done", 1)}
-    assert {path.name for path in out.glob("*.mp4")} == {f"clip{i}.mp4" for i in range(5)}
-    assert all(probe(path).frames == 10 for path in out.glob("*.mp4"))
-    assert rest(out) == TIDY
-
-
-def test_more_than_the_cluster_has_is_told(tmp_path):
-    pytest.importorskip("ray")
-    out = tmp_path / "out"
-    code, answer = batch(table(tmp_path, *clips(1)), "--output", out, "--ray", "--gpus-per-worker", "99", *SHORT)
-    assert code == 2
-    assert "want 99 GPUs" in answer["message"]
-    assert rest(out) == TIDY - {"report.csv", "report.html"}

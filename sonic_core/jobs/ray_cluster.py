@@ -1,0 +1,78 @@
+"""The Ray cluster of a batch: started or joined, what it has room for, which of its nodes are there."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import ray
+
+from ..errors import OutputError, SettingsError
+
+ANSWER = 2.0  # s within which a node that lives takes a connection
+LOCAL = "local"
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """address: of a running cluster ("auto": the one of this machine), LOCAL = start one here.  cpus, gpus: per worker, parts allowed."""
+
+    address: str = LOCAL
+    cpus: float = 1.0
+    gpus: float = 0.0
+
+
+def living() -> list[dict[str, Any]]:
+    """The nodes that Ray takes for alive."""
+    return [node for node in ray.nodes() if node["Alive"]]
+
+
+def answers(node: dict[str, Any]) -> bool:
+    """Whether a node takes connections: Ray notices only after some seconds that one does not."""
+    with suppress(OSError), socket.create_connection((node["NodeManagerAddress"], node["NodeManagerPort"]), ANSWER):
+        return True
+    return False
+
+
+def places(cluster: Cluster) -> int:
+    """Workers that the cluster, as it is now, has room for."""
+    there = ray.cluster_resources()
+    places = [int(there.get("CPU", 0.0) / cluster.cpus + 1e-6)]
+    if cluster.gpus:
+        places.append(int(there.get("GPU", 0.0) / cluster.gpus + 1e-6))
+    return min(places)
+
+
+@contextmanager
+def connected(cluster: Cluster, workers: int) -> Iterator[None]:
+    """Ray, started here or reached, with room for the workers.  Raises OutputError, SettingsError."""
+    if cluster.address == LOCAL:  # the actors import this package as this process does
+        root = str(Path(__file__).parents[2])
+        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
+    options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
+    try:
+        if cluster.address == LOCAL:  # a new one, also beside another that runs here
+            ray.init("local", num_cpus=max(1, round(workers * cluster.cpus)), include_dashboard=False, **options)
+        else:
+            ray.init(address=cluster.address, **options)
+    except (ConnectionError, ValueError, RuntimeError) as error:
+        raise OutputError(
+            f"No Ray cluster at {cluster.address}: {error}. Start one with `ray start --head`."
+        ) from error
+    try:
+        there = ray.cluster_resources()
+        for kind, wanted in (("CPU", cluster.cpus * workers), ("GPU", cluster.gpus * workers)):
+            if wanted > there.get(kind, 0.0) + 1e-6:
+                raise SettingsError(
+                    f"{workers} workers want {wanted:g} {kind}s, but the cluster has {there.get(kind, 0.0):g}. Choose fewer --workers, "
+                    f"or less for each with --{kind.lower()}s-per-worker."
+                )
+        yield
+    finally:
+        ray.shutdown()

@@ -1,0 +1,107 @@
+"""Batches on a Ray cluster for real: actors, and whole nodes, are killed while they make clips."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import os
+import signal
+import subprocess
+import time
+
+import pytest
+from batch_runs import LIMIT, POSIX, ROOT, SHORT, TIDY, batch, clips, ended, rest, started, states, table
+
+from sonic_core.media.probe import probe
+from sonic_core.samples import SPEECH
+
+
+def maker(process: subprocess.Popen[str], of: int = 0, but: int = 0) -> int:
+    """Process id of a Ray actor of this test that makes a clip; waits for one.  of: a raylet, 0 = any.  but: not this one."""
+    psutil, end = pytest.importorskip("psutil"), time.monotonic() + LIMIT
+    test = os.environ["PYTEST_CURRENT_TEST"]
+    while time.monotonic() < end and process.poll() is None:
+        for actor in psutil.process_iter():
+            with contextlib.suppress(psutil.Error):
+                makes = "ClipMaker.make" in " ".join(actor.cmdline()) and actor.pid != but
+                if makes and (
+                    actor.ppid() == of if of else actor.parent().environ().get("PYTEST_CURRENT_TEST") == test
+                ):
+                    return actor.pid
+        time.sleep(0.05)
+    raise AssertionError(f"no actor began: {process.communicate(timeout=LIMIT)}")
+
+
+@POSIX
+def test_a_ray_actor_that_is_killed_loses_no_clip(tmp_path):
+    pytest.importorskip("ray")
+    jobs = table(tmp_path, *(row.replace(str(SPEECH), SPEECH.as_uri()) for row in clips(5)))
+    out = tmp_path / "out"
+    process = started(jobs, "--output", out, "--ray", "--workers", "2", "--cpus-per-worker", "0.5", *SHORT)
+    os.kill(maker(process), signal.SIGKILL)
+    code, answer = ended(process)
+    assert (code, answer["done"], answer["failed"]) == (0, 5, 0)
+    assert set(states(out).values()) == {("done", 1)}
+    assert {path.name for path in out.glob("*.mp4")} == {f"clip{i}.mp4" for i in range(5)}
+    assert all(probe(path).frames == 10 for path in out.glob("*.mp4"))
+    assert rest(out) == TIDY
+
+
+def test_more_than_the_cluster_has_is_told(tmp_path):
+    pytest.importorskip("ray")
+    out = tmp_path / "out"
+    code, answer = batch(table(tmp_path, *clips(1)), "--output", out, "--ray", "--gpus-per-worker", "99", *SHORT)
+    assert code == 2
+    assert "want 99 GPUs" in answer["message"]
+    assert rest(out) == TIDY - {"report.csv", "report.html"}
+
+
+@POSIX
+@pytest.mark.slow
+def test_a_row_whose_actors_die_is_reported_after_one_more_try(tmp_path):
+    pytest.importorskip("ray")
+    out = tmp_path / "out"
+    jobs = table(tmp_path, f"{clips(1)[0]},4.5", columns="image,audio,output,seed,duration")
+    process = started(jobs, "--output", out, "--ray", *SHORT)
+    first = maker(process)
+    os.kill(first, signal.SIGKILL)
+    os.kill(maker(process, but=first), signal.SIGKILL)
+    code, answer = ended(process)
+    assert (code, answer["done"], answer["failed"]) == (1, 0, 1)
+    with (out / "report.csv").open(encoding="utf-8-sig", newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert "the actor that made it died 2 time(s)" in row["error"]
+    assert rest(out) == TIDY
+
+
+@pytest.fixture
+def two_nodes(monkeypatch):
+    """A cluster of two nodes, each with room for one worker: its address, and the process id of the second node's raylet."""
+    pytest.importorskip("ray")
+    from ray.cluster_utils import Cluster
+
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))  # the actors' way to the package
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    node = cluster.add_node(num_cpus=1)
+    yield cluster.address, node.all_processes["raylet"][0].process.pid
+    cluster.shutdown()
+
+
+@POSIX
+@pytest.mark.slow
+@pytest.mark.parametrize(("retries", "whole"), [(0, False), (1, True)])
+def test_a_node_that_is_killed_loses_no_clip(tmp_path, two_nodes, retries, whole):
+    address, raylet = two_nodes
+    out = tmp_path / "out"
+    crew = ("--workers", "2", "--retries", retries)
+    process = started(table(tmp_path, *clips(6)), "--output", out, "--ray", address, *crew, *SHORT)
+    actor = maker(process, of=raylet)
+    os.kill(raylet, signal.SIGKILL)
+    if whole:  # alone it leaves its actor the time to end a short clip, now and then
+        os.kill(actor, signal.SIGKILL)
+    code, answer = ended(process)
+    assert (code, answer["done"], answer["failed"]) == (0, 6, 0)
+    assert set(states(out).values()) == {("done", 1)}
+    assert {path.name for path in out.glob("*.mp4")} == {f"clip{i}.mp4" for i in range(6)}
+    assert all(probe(path).frames == 10 for path in out.glob("*.mp4"))
+    assert rest(out) == TIDY
