@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import tempfile
 import warnings
-from contextlib import redirect_stdout, suppress
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,13 +21,15 @@ from .torch_network import TorchNetwork
 
 OPSET = 17
 """Version of ONNX's operators; ONNX Runtime reads it from release 1.14 on."""
+LARGEST = 1_900_000_000
+"""Bytes of weights that still go into the .onnx file itself, which cannot hold 2 GiB; others lie beside it in a file `.onnx.data`."""
 TOLERANCE = 1e-4
 """Largest difference that a kept file may have from PyTorch, relative to the output's largest value where that is above 1."""
 
 
 @dataclass(frozen=True)
 class Exported:
-    """path: of the file.  difference: largest one from PyTorch, as TOLERANCE counts it."""
+    """path: of the file; large weights are in one of the same name and `.data`.  difference: from PyTorch, as TOLERANCE counts it."""
 
     path: Path
     difference: float
@@ -46,46 +49,61 @@ def export_network(spec: NetworkSpec, folder: Path) -> Exported:
     shapes = {**spec.inputs, **spec.outputs}
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(suffix=".part", dir=folder)
+        pending = tempfile.TemporaryDirectory(prefix=".export-", dir=folder)
     except OSError as error:
         raise OutputError(f"{folder} cannot be written ({error}). Choose another folder.") from error
-    os.close(handle)
-    pending = Path(name)
     try:
-        with (
-            warnings.catch_warnings(),
-            redirect_stdout(io.StringIO()),
-            torch.no_grad(),
-        ):  # it prints whole graphs when it fails
-            warnings.simplefilter("ignore")  # the tracer's, about what `tried_at` tries
-            torch.onnx.export(
-                module,
-                examples,
-                str(pending),
-                input_names=list(spec.inputs),
-                output_names=list(spec.outputs),
-                dynamic_axes={name: _named_axes(shape) for name, shape in shapes.items() if _named_axes(shape)},
-                opset_version=OPSET,
-                dynamo=False,  # the other exporter takes 40 times as long here and needs a package more
-            )
-        model = onnx.load(str(pending))
-        onnx.helper.set_model_props(model, metadata(spec))
-        onnx.save(model, str(pending))
-        difference = largest_difference(spec, module, pending)
-        if not difference <= TOLERANCE:
-            raise OutputError(
-                f"The exported {spec.purpose} differs from PyTorch by {difference:.1e}; at most {TOLERANCE:.0e} is allowed. "
-                "It was not kept. Update torch and onnxruntime, or go on with --runtime torch."
-            )
-        path = folder / file_name(spec)
-        pending.chmod(0o644)
-        os.replace(pending, path)
+        with pending:
+            path = Path(pending.name) / file_name(spec)
+            traced = Path(
+                pending.name, "traced", path.name
+            )  # with a file per large weight beside it where it is too large
+            traced.parent.mkdir()
+            with (
+                warnings.catch_warnings(),
+                redirect_stdout(io.StringIO()),
+                torch.no_grad(),
+            ):  # it prints whole graphs when it fails
+                warnings.simplefilter("ignore")  # the tracer's, about what `tried_at` tries
+                torch.onnx.export(
+                    module,
+                    examples,
+                    str(traced),
+                    input_names=list(spec.inputs),
+                    output_names=list(spec.outputs),
+                    dynamic_axes={name: _named_axes(shape) for name, shape in shapes.items() if _named_axes(shape)},
+                    opset_version=OPSET,
+                    dynamo=False,  # the other exporter takes 40 times as long here and needs a package more
+                )
+            model = onnx.load(str(traced))
+            shutil.rmtree(traced.parent)
+            onnx.helper.set_model_props(model, metadata(spec))
+            data = _save(model, path, sum(weight.nbytes for weight in module.parameters()) > LARGEST)
+            del model
+            difference = largest_difference(spec, module, path)
+            if not difference <= TOLERANCE:
+                raise OutputError(
+                    f"The exported {spec.purpose} differs from PyTorch by {difference:.1e}; at most {TOLERANCE:.0e} is allowed. "
+                    "It was not kept. Update torch and onnxruntime, or go on with --runtime torch."
+                )
+            for file in (*data, path):
+                file.chmod(0o644)
+                os.replace(file, folder / file.name)
     except OSError as error:
         raise OutputError(f"{spec.purpose} cannot be exported to {folder} ({error}).") from error
-    finally:
-        with suppress(OSError):
-            pending.unlink()
-    return Exported(path, difference)
+    return Exported(folder / path.name, difference)
+
+
+def _save(model: Any, path: Path, apart: bool) -> list[Path]:
+    """Write a model; the files beside it.  apart: its weights into one of their own."""
+    import onnx
+
+    if not apart:
+        onnx.save(model, str(path))
+        return []
+    data = path.with_name(f"{path.name}.data")
+    onnx.save(model, str(path), save_as_external_data=True, location=data.name)
+    return [data]
 
 
 def check_can_export() -> None:

@@ -48,7 +48,7 @@ class WhisperStates:
         """Up to 30 s of 16 kHz waveform -> states of the full 30 s, [1500, layers, d]; what is missing is heard as silence."""
         mel = self.extract(wave, sampling_rate=RATE, return_tensors="pt")["input_features"]
         weight = next(self.network.parameters())
-        return _states_of(self.network, list(self.network.layers), mel.to(weight.device, weight.dtype))
+        return states_of(self.network, list(self.network.layers), mel.to(weight.device, weight.dtype))
 
 
 Encoder = Callable[[NDArray[np.float32]], States]
@@ -89,7 +89,7 @@ def _fade_in(length: int) -> Tensor:
     return ((places - EDGE_POSITIONS) / (OVERLAP_POSITIONS - 2 * EDGE_POSITIONS)).clamp(0, 1)
 
 
-def _states_of(model: nn.Module, layers: list[nn.Module], x: Tensor) -> States:
+def states_of(model: nn.Module, layers: list[nn.Module], x: Tensor) -> States:
     """What goes into every layer, and what comes out of the whole; read by hooks, alike in all versions of transformers."""
     states: list[Tensor] = []
 

@@ -38,7 +38,7 @@ class AudioToBucket(nn.Module):
 
     def forward(self, windows: Tensor, clip: Tensor) -> Tensor:
         """windows: [N, positions, 1, channels], clip: [N or 1, C] -> raw [N, 2]: translation, expression."""
-        x = torch.cat([windows.flatten(1), clip.expand(len(windows), -1)], dim=1)
+        x = torch.cat([windows.flatten(1), clip.expand(windows.shape[0], -1)], dim=1)
         x = F.silu(self.proj1(x))
         x = F.silu(self.proj2(x))
         return self.proj3(x)

@@ -14,6 +14,7 @@ PRECISIONS = ("fp16", "bf16", "fp32")
 SONIC = Declaration(
     name="sonic",
     implementation=".sonic.engine:SonicEngine",
+    exporter=".sonic.exporting:export_onnx",
     summary="the published model",
     about="the published diffusion model: the best picture, with weights of its own and a GPU",
     picture="the published model: draws every frame anew, needs its weights and a GPU",

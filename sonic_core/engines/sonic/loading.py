@@ -89,13 +89,13 @@ def load_sonic(
         raise report_problems(SONIC.name, missing, faults, folders)
     _check_together(parts, paths)
     fingerprints = {key: fingerprint(path) for key, path in paths.items()}
-    return SonicModel(**parts, fingerprints=fingerprints, read_unet=partial(_unet, paths["unet"], dtype))
+    return SonicModel(**parts, fingerprints=fingerprints, read_unet=partial(unet_in, paths["unet"], dtype))
 
 
 def networks_on_meta(paths: Mapping[str, Path], dtype: torch.dtype) -> tuple[nn.Module, nn.Module, nn.Module]:
     """UNet, VAE and CLIP without weights: as the files say, or as published where there are none."""
     with torch.device("meta"):
-        unet = _unet(paths["unet"], dtype, read_shapes) if "unet" in paths else nn.Module.to(SonicUNet(), dtype)
+        unet = unet_in(paths["unet"], dtype, read_shapes) if "unet" in paths else nn.Module.to(SonicUNet(), dtype)
         vae, clip = _svd(paths["svd"], dtype, read_shapes) if "svd" in paths else published_vae_and_clip(dtype)
     return unet, vae, clip
 
@@ -117,7 +117,7 @@ def _named_encoder(paths: Mapping[str, Path]) -> dict[str, Path]:
 Read = Callable[[Path, Renaming], dict[str, Tensor]]
 
 
-def _unet(path: Path, dtype: torch.dtype, read: Read = read_weights) -> SonicUNet:
+def unet_in(path: Path, dtype: torch.dtype, read: Read = read_weights) -> SonicUNet:
     return build_unet(read(path, _as_it_is), _own_config(path, "unet"), dtype)
 
 
@@ -126,8 +126,8 @@ def _svd(path: Path, dtype: torch.dtype, read: Read = read_weights) -> tuple[Aut
     if path.is_dir():
         vae, clip = path / "vae", path / "image_encoder"
         return (
-            build_vae(read(_weights_in(vae), _as_it_is), read_sidecar(vae), dtype),
-            build_clip(read(_weights_in(clip), _as_it_is), read_sidecar(clip), dtype),
+            build_vae(read(weights_in(vae), _as_it_is), read_sidecar(vae), dtype),
+            build_clip(read(weights_in(clip), _as_it_is), read_sidecar(clip), dtype),
         )
     file = read(path, svd_single_file.wanted)
     sidecar = read_sidecar(path)
@@ -142,7 +142,7 @@ def _as_it_is(name: str) -> str:
 
 
 def _load_unet(path: Path, dtype: torch.dtype) -> dict[str, Any]:
-    return {"unet": _unet(path, dtype)}
+    return {"unet": unet_in(path, dtype)}
 
 
 def _load_token_net(path: Path, dtype: torch.dtype) -> dict[str, Any]:
@@ -157,7 +157,7 @@ def _load_encoder(path: Path, dtype: torch.dtype) -> dict[str, Any]:
     sidecar = read_sidecar(path)
     if sidecar.get("model_type") == "wav2vec2":
         return {"encoder": Wav2Vec2Encoder(path)}
-    return {"encoder": WhisperStates.around(build_whisper(read_weights(_weights_in(path)), sidecar))}
+    return {"encoder": WhisperStates.around(build_whisper(read_weights(weights_in(path)), sidecar))}
 
 
 def _load_svd(path: Path, dtype: torch.dtype) -> dict[str, Any]:
@@ -185,7 +185,7 @@ def _own_config(path: Path, part: str) -> dict[str, Any]:
     return config.get(part, config)
 
 
-def _weights_in(path: Path) -> Path:
+def weights_in(path: Path) -> Path:
     """The weights file of a folder in the manner of diffusers and transformers, or the file itself."""
     if path.is_file():
         return path
