@@ -8,14 +8,23 @@ from sonic_samples import CONTEXT, TOKENS, write_models
 from sonic_core import cli
 from sonic_core.engines.sonic.attention import AttentionContext
 from sonic_core.engines.sonic.estimating import WINDOW
-from sonic_core.engines.sonic.exporting import export_onnx
+from sonic_core.engines.sonic.exporting import export_onnx, sonic_specs
 from sonic_core.errors import ModelMissingError
+from sonic_core.models.locate import locate
+from sonic_core.models.manifest import SONIC_FILES
 from sonic_core.runtime import onnx_export
 
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
 
 NETWORKS = {"speech-encoder", "audio2token", "audio2bucket", "unet"}
+
+
+def test_the_audio_nets_compute_what_pytorch_computes(tmp_path):
+    write_models(tmp_path / "models")
+    paths, _ = locate(SONIC_FILES, (tmp_path / "models",))
+    for spec in sonic_specs(paths)[:3]:
+        assert onnx_export.export_network(spec, tmp_path).difference < onnx_export.TOLERANCE
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +39,7 @@ def made(tmp_path_factory):
     return networks, folder / "onnx"
 
 
+@pytest.mark.slow
 def test_every_network_has_a_file_and_the_large_one_its_weights_beside_it(made):
     _, folder = made
     expected = {f"sonic-portrait-sonic-{name}.onnx" for name in NETWORKS}
@@ -39,6 +49,7 @@ def test_every_network_has_a_file_and_the_large_one_its_weights_beside_it(made):
     assert unet.ByteSize() < (folder / "sonic-portrait-sonic-unet.onnx.data").stat().st_size
 
 
+@pytest.mark.slow
 def test_the_exported_unet_predicts_what_the_engines_does_at_another_size(made):
     networks, folder = made
     torch.manual_seed(5)
@@ -66,5 +77,5 @@ def test_the_exported_unet_predicts_what_the_engines_does_at_another_size(made):
 
 def test_missing_weights_are_listed(tmp_path):
     with pytest.raises(ModelMissingError, match=r"unet(.|\n)*audio2token|audio2token(.|\n)*unet"):
-        export_onnx(tmp_path / "onnx", {"models_folders": (tmp_path,)})
+        export_onnx(tmp_path / "onnx", {"folders": (tmp_path,)})
     assert not (tmp_path / "onnx").exists()
