@@ -28,11 +28,11 @@ def _spec(name: str, purpose: str, weights: Path) -> NetworkSpec:
         key=f"speech-encoder-{name}",
         purpose=purpose,
         weights=weights,
-        maker=f"sonic_core.hearing.{name}:load_module",
+        maker=f"{__package__}.{name}:load_module",
         inputs={"waveform": ("samples",)},
         outputs={"states": ("states", LAYERS, WIDTH)},
         tried_at=({"samples": 160_000}, {"samples": 48_000}, {"samples": 3_200}),
-        examples="sonic_core.hearing.example_speech:example_speech",
+        examples=f"{__package__}.example_speech:example_speech",
     )
 
 

@@ -22,7 +22,7 @@ def _spec(name: str, purpose: str, size: int, outputs: dict[str, tuple[str | int
         key=f"face-{name}",
         purpose=purpose,
         weights=WEIGHTS,
-        maker=f"sonic_core.portrait.face_modules:load_{name}",
+        maker=f"{__package__}.face_modules:load_{name}",
         inputs={"pictures": ("batch", 3, size, size)},
         outputs=outputs,
         tried_at=({"batch": 2}, {"batch": 1}, {"batch": 7}),

@@ -76,5 +76,5 @@ def check_runtime(name: str) -> None:
 
 
 def _imported(place: str) -> Callable[..., Any]:
-    module, _, function = place.partition(":")
+    module, _, function = place.rpartition(":")  # ComfyUI names packages by their path, C: included
     return getattr(import_module(module), function)

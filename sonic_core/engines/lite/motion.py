@@ -54,7 +54,7 @@ DENOISER_SPEC = NetworkSpec(
     key="motion-denoiser",
     purpose="motion denoiser",
     weights=DENOISER_WEIGHTS,
-    maker="sonic_core.engines.lite.denoiser:load_module",
+    maker=f"{__package__}.denoiser:load_module",
     inputs={
         "x": ("batch", "frames", len(CHANNELS)),
         "sigma": ("batch",),
