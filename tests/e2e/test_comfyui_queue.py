@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 import threading
-import time
 
 import pytest
 from comfy_server import ROOT, free_port, wait_until_up
@@ -58,9 +57,12 @@ def test_a_server_that_is_stopped_in_the_middle_loses_no_row_and_makes_none_twic
     lines = [json.dumps({**row, "seed": seed, "output": f"clip{seed}.mp4"}) for seed, row in enumerate(rows)]
     table.write_text("\n".join(lines))
 
+    ended = threading.Event()
+
     def restart():
         while not list(out.glob("*.mp4")):  # one is done, two of the others are in the server's queue
-            time.sleep(0.05)
+            if ended.wait(0.05):
+                return
         server.stop()
         server.start()
 
@@ -68,8 +70,10 @@ def test_a_server_that_is_stopped_in_the_middle_loses_no_row_and_makes_none_twic
     thread.start()
     arguments = [str(table), "--server", server.url, "--workflow", str(WORKFLOW), "--output", str(out), "--json"]
     code = main(["queue", *arguments])
+    ended.set()
     thread.join()
     answer = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert "message" not in answer, answer["message"]
     assert (code, answer["done"], answer["failed"]) == (0, 4, 0)
     ledger = Ledger(out)
     assert set(ledger.db.execute("select state, attempts from clips")) == {("done", 1)}
