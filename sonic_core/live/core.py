@@ -27,6 +27,9 @@ CUSHION, LARGEST_CUSHION = 0.01, 0.2
 CUSHION_KEPT = 0.95
 """Share of the cushion beyond the smallest that is left after a step without a gap."""
 
+STILL_STEPS = 3
+"""Steps without new sound after which nothing is kept back any more: it was the end, though nobody said so."""
+
 
 @dataclass(frozen=True)
 class LiveFrame:
@@ -80,6 +83,7 @@ class LiveCore:
         self._after_gap = False
         self._tail: NDArray[np.float32] | None = None  # of a sound that was cut off, for the next frame
         self._cushion = CUSHION
+        self._seen = self._still = 0  # ticks that waited at the last step, steps since more came
         self._moments: deque[Moment] = deque()
         self._ahead = self._silent_look_ahead()  # the sound of `_moments` and after, a frame each
         self._image: Frame | None = None
@@ -195,7 +199,10 @@ class LiveCore:
         with self._lock:
             waiting = self._intake.ticks
             if not self._playing:
-                held_back = round(self._cushion * self._intake.ticks_per_second) if self._open else 0
+                self._still = self._still + 1 if waiting == self._seen else 0
+                self._seen = waiting
+                holds = self._open and self._still < STILL_STEPS
+                held_back = round(self._cushion * self._intake.ticks_per_second) if holds else 0
                 count = min(step, max(0, waiting - held_back))
                 self._playing = count > 0
                 return self._taken(step - count, count, 0)

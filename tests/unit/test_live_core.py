@@ -196,3 +196,15 @@ def test_what_is_over_of_what_was_pushed_is_told_with_every_frame():
     assert after[0] == pytest.approx(dropped, abs=0.02)
     core.end_of_speech()
     assert [core.pull() for _ in range(10)][-1].through == core.pushed
+
+
+def test_an_end_that_nobody_announced_comes_out_all_the_same():
+    core = LiveCore(LoudnessStage())
+    core.push_audio(tone(1), 16_000)
+    pulled(core, 60)
+    for _ in range(4):  # four gaps: much is kept back against the next one
+        core.push_audio(tone(0.3), 16_000)
+        pulled(core, 30)
+    core.push_audio(tone(0.1), 16_000)  # less than that
+    assert np.abs(heard(pulled(core, 30))).max() > 0.4
+    assert core.waiting == 0

@@ -6,7 +6,7 @@ import torch
 
 from sonic_core.audio.clip import AudioClip
 from sonic_core.audio.loading import load_audio
-from sonic_core.audio.resampling import to_mono_16k
+from sonic_core.audio.resampling import resample, to_mono_16k
 from sonic_core.engines.lite.lip_parting import lip_opening
 from sonic_core.engines.lite.live.lids import Lids
 from sonic_core.engines.lite.live.networks import LiveNetworks
@@ -17,6 +17,7 @@ from sonic_core.hearing.encoders import levelled
 from sonic_core.hearing.lip_motion import closure_events
 from sonic_core.hearing.lip_reader import Articulation
 from sonic_core.hearing.streaming import StreamingReader, silent_outputs
+from sonic_core.live.intake import Intake
 from sonic_core.samples import SPEECH
 from sonic_core.settings import Settings
 
@@ -180,3 +181,23 @@ def test_blinks_come_between_two_and_six_seconds_apart():
     assert np.diff(begun).min() >= 2
     assert np.diff(begun).max() <= 6
     assert closed.max() == 1
+
+
+@pytest.mark.parametrize("fault", ["8 kHz telephone", "clipped", "the rate changes in mid-word"])
+def test_poor_sound_is_spoken_like_good_sound(networks, track, speech, fault):
+    intake = Intake(48_000, longest=10)
+    half = len(speech) // 2
+    if fault == "8 kHz telephone":
+        intake.push(resample(speech[None], 16_000, 8_000)[0], 8_000)
+    elif fault == "clipped":
+        intake.push(np.clip(6 * speech, -0.5, 0.5), 16_000)
+    else:
+        intake.push(speech[:half], 16_000)
+        intake.push(resample(speech[None, half:], 16_000, 44_100)[0], 44_100)
+    intake.end()
+    heard = intake.take(intake.ticks).heard[: len(speech)]
+    poor = poses(perform(LitePerformance(networks, Settings()), heard))
+    length = min(len(poor), len(track))
+    assert np.corrcoef(lip_opening(poor)[:length], lip_opening(track)[:length])[0, 1] > 0.8
+    assert lip_opening(poor)[:20].max() < 0.02
+    assert lip_opening(poor)[-30:].max() < 0.02

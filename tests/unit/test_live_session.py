@@ -1,7 +1,7 @@
 """The live session: frames on the clock, pictures left out and never sound where the machine is too slow."""
 
 import threading
-from itertools import islice
+from itertools import islice, pairwise
 
 import numpy as np
 import pytest
@@ -118,3 +118,31 @@ def test_an_engine_that_does_not_stream_says_so(monkeypatch):
 
     with pytest.raises(SettingsError, match="toy engine makes clips of finished recordings only"):
         LiveSession(None, engine=ToyEngine())
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_bad_network_loses_only_what_was_lost_keeps_the_order_and_recovers(seed):
+    """Packets of 20 ms come up to 0.15 s late, one in twelve never, some in bursts."""
+    rng, session, clock = np.random.default_rng(seed), *session_of()
+    packet, lost, arrivals = 960, 0, []
+    for i in range(500):
+        if rng.random() < 1 / 12:
+            lost += 1
+            continue
+        late = 0.4 if 200 <= i < 220 else rng.uniform(0, 0.15)  # the burst
+        arrivals.append((max(clock.time + 0.02 * i + late, arrivals[-1][0] if arrivals else 0), i))
+    heard = []
+    for frame in islice(session, 350):
+        while arrivals and arrivals[0][0] <= clock.time:
+            _, number = arrivals.pop(0)
+            session.push_audio(np.full(packet, (number + 1) / 1000, np.float32), 48_000)
+        heard.append(frame.audio)
+    assert not arrivals
+    sound = np.concatenate(heard)
+    numbers = np.round(sound[sound > 0] * 1000)
+    steady = np.flatnonzero(np.diff(np.concatenate([[-1], numbers, [-1]])))
+    whole = [int(numbers[start]) for start, end in pairwise(steady) if end - start > packet // 2]
+    assert whole == sorted(set(whole))  # in order, none twice
+    assert np.count_nonzero(sound) == pytest.approx((500 - lost) * packet, rel=0.005)  # gaps are faded at both ends
+    assert session.stats.gaps > 0
+    assert session.waiting == 0
