@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 SECONDS_TO_CONNECT = 20.0
 SECONDS_BETWEEN_STATS = 1.0
 LONGEST_MESSAGE = 4_096  # characters
-MOST_WAITING = 0.25
+MOST_WAITING = 0.12
 """s of sound that may wait before silence in what a peer sends is left out: its clock is a little faster, or its packets came at once."""
 QUIET = 0.003  # -50 dB
 
