@@ -14,6 +14,7 @@ from ..errors import SettingsError
 HOST = ("cpu", "meta")  # meta: a CPU's path without numbers
 UNKNOWN_MEMORY = 8 * 2.0**30  # bytes: what most graphics cards have at least
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "cannot allocate memory")
+LONG_PRODUCT = 0.2  # seconds: a product that takes as long tells the rate, and once is enough
 PRECISIONS = {"fp16": torch.float16, "bf16": torch.bfloat16, "fp32": torch.float32}
 
 
@@ -98,12 +99,23 @@ def release_cache(device: torch.device) -> None:
 
 
 def sustained_rate(device: torch.device, dtype: torch.dtype) -> float:
-    """FLOP/s that this device reaches on a matrix product of the size of a feed-forward layer, halved: what a UNet pass sustains."""
-    size = 1024 if device.type == "cpu" else 4096
-    a, b = (torch.randn(size, size, device=device).to(dtype) for _ in range(2))
-    best = 0.0
-    for _ in range(3):
-        start = time.perf_counter()
-        (a @ b).sum().item()
-        best = max(best, 2 * size**3 / (time.perf_counter() - start))
-    return best / 2
+    """FLOP/s that this device reaches on a matrix product of the size of a feed-forward layer, halved: what a UNet pass sustains.
+
+    Smaller products come first and tell the rate where they already take long: a CPU needs seconds for a large one in half precision.
+    """
+    rate = 0.0
+    for size in (256, 512, 1024) if device.type == "cpu" else (1024, 4096):
+        a, b = (torch.randn(size, size, device=device).to(dtype) for _ in range(2))
+        best = _seconds_of_product(a, b)
+        if best < LONG_PRODUCT:
+            best = min(best, *(_seconds_of_product(a, b) for _ in range(2)))
+        rate = size**3 / best
+        if best >= LONG_PRODUCT:
+            break
+    return rate
+
+
+def _seconds_of_product(a: torch.Tensor, b: torch.Tensor) -> float:
+    start = time.perf_counter()
+    (a @ b).sum().item()
+    return time.perf_counter() - start

@@ -23,23 +23,32 @@ def models(tmp_path_factory):
     return folder
 
 
-@pytest.fixture(scope="module")
-def recording(tmp_path_factory):
+def written(seconds, folder):
     import wave
 
-    clip, path = speech(0.36), tmp_path_factory.mktemp("sound") / "speech.wav"
+    clip, path = speech(seconds), folder / "speech.wav"
     with wave.open(str(path), "wb") as file:
         file.setparams((1, 2, clip.rate, 0, "NONE", ""))
         file.writeframes((clip.mono() * 32767).astype("<i2").tobytes())
     return path
 
 
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory):
+    return written(0.36, tmp_path_factory.mktemp("nine frames"))
+
+
+@pytest.fixture(scope="module")
+def five_frames(tmp_path_factory):
+    return written(0.2, tmp_path_factory.mktemp("five frames"))
+
+
 @pytest.fixture
-def generate(models, recording, tmp_path):
+def generate(models, five_frames, tmp_path):
     """Run `generate --engine sonic` with more options; gives the exit code."""
 
     def run(*options, image=PICTURE, output=tmp_path / "a.mp4"):
-        inputs = ["--image", image, "--audio", recording, *(["--output", output] if output else [])]
+        inputs = ["--image", image, "--audio", five_frames, *(["--output", output] if output else [])]
         engine = ["--engine", "sonic", "--models-folder", models, "--device", "cpu"]
         try:
             return cli.main([*map(str, ("generate", *inputs, *engine, *QUICK, *options))])
@@ -72,7 +81,7 @@ def conditioned(monkeypatch):
 def test_a_video_is_made_and_names_its_engine_and_notes(generate, tmp_path, capsys):
     assert generate("--preset", "fast", "--json") == 0
     report = json.loads(capsys.readouterr().out)
-    assert (report["engine"], report["frames"]) == ("sonic", 9)
+    assert (report["engine"], report["frames"]) == ("sonic", 5)
     assert any("Preset fast runs 1 of the 2 steps" in note for note in report["notes"])
     assert any("inference_steps is 2, enough for a draft" in note for note in report["notes"])
     assert probe(tmp_path / "a.mp4").metadata["engine"] == "sonic"
@@ -101,7 +110,7 @@ def test_every_missing_file_is_named_once_and_the_exit_code_is_1(recording, tmp_
 def test_the_estimate_tells_work_memory_and_time_and_makes_nothing(generate, sampled, tmp_path, capsys):
     assert generate("--estimate", "--json", output=None) == 0
     report = json.loads(capsys.readouterr().out)
-    assert (report["frames"], report["steps"]) == (9, 2)
+    assert (report["frames"], report["steps"]) == (5, 2)
     assert report["unet_passes"] == 6
     assert min(report["tflop"], report["peak_gib"], report["seconds"]) > 0
     assert sampled == []
@@ -175,7 +184,7 @@ def test_a_resumed_video_is_the_video(generate, tmp_path, monkeypatch):
     generate("--resume")
     generate(output=tmp_path / "b.mp4")
     streams = [cv2.VideoCapture(str(tmp_path / name)) for name in ("a.mp4", "b.mp4")]
-    for _ in range(9):
+    for _ in range(5):
         (one, a), (other, b) = (stream.read() for stream in streams)
         assert one
         assert other
