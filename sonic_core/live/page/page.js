@@ -16,6 +16,7 @@ let source = null; // what speaks: { stop() }
 let said = ["connecting"]; // the status, as a word and its values
 let figures = {};
 let listening; // AudioContext of files
+let chosen = false; // the person has said whether there shall be sound
 
 const word = (name, ...values) => WORDS[language][name].replace(/\{(\d)\}/g, (_, i) => values[i]);
 const tell = (message) => channel?.readyState === "open" && channel.send(JSON.stringify(message));
@@ -165,6 +166,7 @@ async function useMicrophone() {
     track.onended = () => stopSpeaking();
     $("microphone").ariaPressed = "true";
     status("listening");
+    if (!chosen) hear(false); // a loudspeaker would be heard by the microphone
     await listDevices(track.getSettings().deviceId);
   } catch (error) {
     complain(word("noMicrophone", error.message));
@@ -195,7 +197,7 @@ async function playFile(url, name) {
   try {
     await speak(out.stream.getAudioTracks()[0], mine.stop);
     source = mine;
-    hear(true);
+    if (!chosen) hear(true);
     await player.play();
     status("playing", name);
   } catch {
@@ -295,7 +297,10 @@ $("file").onchange = () => {
 };
 $("example").onclick = () => playFile("example.wav", word("example"));
 $("stop").onclick = stopSpeaking;
-$("sound").onchange = () => hear($("sound").checked);
+$("sound").onchange = () => {
+  chosen = true;
+  hear($("sound").checked);
+};
 for (const name of SETTINGS) field(name).oninput = () => adjust(name);
 $("dice").onclick = () => {
   show("seed", Math.floor(Math.random() * 1e6));
