@@ -75,10 +75,11 @@ def export_network(spec: NetworkSpec, folder: Path) -> Exported:
                     opset_version=OPSET,
                     dynamo=False,  # the other exporter takes 40 times as long here and needs a package more
                 )
-            model = onnx.load(str(traced))
+            apart = sum(weight.nbytes for weight in module.parameters()) > LARGEST
+            model = onnx.load(str(traced if apart else _simplified(traced)))
             shutil.rmtree(traced.parent)
             onnx.helper.set_model_props(model, metadata(spec))
-            data = _save(model, path, sum(weight.nbytes for weight in module.parameters()) > LARGEST)
+            data = _save(model, path, apart)
             del model
             difference = largest_difference(spec, module, path)
             if not difference <= TOLERANCE:
@@ -92,6 +93,19 @@ def export_network(spec: NetworkSpec, folder: Path) -> Exported:
     except OSError as error:
         raise OutputError(f"{spec.purpose} cannot be exported to {folder} ({error}).") from error
     return Exported(folder / path.name, difference)
+
+
+def _simplified(path: Path) -> Path:
+    """The network with its constants folded and its idle nodes gone, in plain ONNX, beside it: done once and not at every start."""
+    import onnxruntime
+
+    simple = path.with_suffix(".simple")
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    options.optimized_model_filepath = str(simple)
+    options.log_severity_level = 3
+    onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    return simple
 
 
 def _save(model: Any, path: Path, apart: bool) -> list[Path]:

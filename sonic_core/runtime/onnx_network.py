@@ -24,7 +24,9 @@ SUBFOLDER = "onnx"
 INSTALL = "pip install sonic-portrait[onnx]"
 COMMAND = "python -m sonic_core export onnx"
 WEIGHTS_KEY, GRAPH_KEY = "sonic_portrait_weights", "sonic_portrait_graph"
-"""Names in a file's metadata: fingerprint of the weights that it was exported from, and `NetworkSpec.graph`."""
+"""Names in a file's metadata: fingerprint of the weights that it was exported from, and FORM with `NetworkSpec.graph`."""
+FORM = 2
+"""Raised when files are to be written in another way, so that older ones are refused."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,8 @@ def open_file(path: Path, spec: NetworkSpec) -> OnnxNetwork:
     # Small networks gain nothing from more threads, and waiting ones would cost other programs their time (threads.py).
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3  # what it says about dynamic shapes is no news
+    # `export onnx` has simplified the graph; what would be left to gain costs more at every start than it saves in a clip.
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     try:
         session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         told = session.get_modelmeta().custom_metadata_map
@@ -85,7 +89,7 @@ def open_file(path: Path, spec: NetworkSpec) -> OnnxNetwork:
 
 def metadata(spec: NetworkSpec) -> dict[str, str]:
     """What an exported file must say about itself."""
-    return {WEIGHTS_KEY: fingerprint(spec.weights), GRAPH_KEY: str(spec.graph)}
+    return {WEIGHTS_KEY: fingerprint(spec.weights), GRAPH_KEY: f"{FORM}.{spec.graph}"}
 
 
 def file_name(spec: NetworkSpec) -> str:
