@@ -1,4 +1,4 @@
-"""Lip sync on real speech: learned motion with either encoder, its mouth without diffusion, the acoustic driver, a Rhubarb-like baseline.
+"""Lip sync on real speech: learned motion with either encoder, its mouth without diffusion, the acoustic driver, and peers (peers/).
 
     python -m tests.benchmarks.lipsync [--set FOLDER] [--languages FOLDER] [--seeds 2] [--boot 200]
 
@@ -11,9 +11,9 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import json
+import os
 import time
 import wave
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -32,6 +32,7 @@ from sonic_core.hearing.lip_motion import MOUTH, lip_motion
 from sonic_core.settings import Settings
 
 from .acoustic.motion import acoustic_motion
+from .peers import Driver, peers
 from .table import Row, markdown
 
 TITLE = "Lip sync (open set, wideband clips)"
@@ -50,9 +51,6 @@ AT_LEAST = {"bil_f1", "bil_auc", "rho_speech", "round_auc"}
 LANGUAGES_RHO = 0.65
 NO_SPEECH = 0.12
 REAL_TIME_FACTOR = 0.10
-
-Driver = Callable[[AudioClip], dict]
-"""A recording -> curves as `score.py` reads them."""
 
 
 @dataclass(frozen=True)
@@ -80,8 +78,9 @@ def main() -> None:
             other = SpeechMotion.load(load_encoder(name))
             drivers |= {f"learned, {name}": learned(other, 0), f"lip reader, {name}, no diffusion": read_only(other)}
     drivers["acoustic driver"] = acoustic
-    if importlib.util.find_spec("pocketsphinx"):
-        drivers["Rhubarb-like"] = rhubarb_like
+    found, missing = peers()
+    drivers |= found
+    print("\n".join(missing))
     print("| driver | " + " | ".join(METRICS) + " | CPU s per s |\n|" + "---|" * (len(METRICS) + 2))
     for name, driver in drivers.items():
         scores = score(driver, args.set, args.boot)
@@ -101,10 +100,18 @@ def measure() -> list[Row]:
         return []
     torch.set_num_threads(1)
     model = SpeechMotion.load()
-    metrics = score(learned(model, 0), OPEN_SET, 0).metrics
+    ours = score(learned(model, 0), OPEN_SET, 0)
+    metrics = ours.metrics
     rows = [
         Row(m, abs(metrics[m]) if m == "lag_pooled_ms" else metrics[m], "", TARGETS[m], m in AT_LEAST) for m in METRICS
     ]
+    found, missing = peers()
+    print("\n".join(missing))
+    for name, driver in {"loudness": loudness, "acoustic driver": acoustic, **found}.items():
+        theirs = score(driver, OPEN_SET, 0)
+        shown = {m: value for m in METRICS if np.isfinite(value := theirs.metrics[m])}
+        rows += [Row(f"peer, {name}: {m}", value, "") for m, value in shown.items()]
+        rows.append(Row(f"peer, {name}: CPU seconds per second", theirs.cost, ""))
     return rows + no_speech(model, OPEN_SET)
 
 
@@ -130,54 +137,20 @@ def read_only(model: SpeechMotion) -> Driver:
     return drive
 
 
+def loudness(clip: AudioClip) -> dict:
+    """The mouth as wide as the sound is loud: what any lip sync has to beat."""
+    parts = np.array_split(clip.mono(), clip.frame_count(FPS))
+    return {"fps": FPS, "open": [float(np.sqrt(np.mean(part**2))) for part in parts], "closed_value": 0.0}
+
+
 def acoustic(clip: AudioClip) -> dict:
     return motion_curves(acoustic_motion(clip, clip.frame_count(FPS), Settings()), FPS)
-
-
-# What Rhubarb Lip Sync does: all-phone decoding, nine mouth shapes, smoothing.  shape -> phones, opening, rounding
-RHUBARB = {
-    "A": ("P B M", 0.0, 0.0), "B": ("K S T D N NG CH JH SH ZH Z TH DH Y IY G HH IH EY", 0.3, -0.4), "C": ("EH AE AH UH", 0.65, -0.2),
-    "D": ("AA AY AW", 1.0, 0.0), "E": ("AO ER R", 0.6, 0.5), "F": ("UW OW W OY", 0.3, 1.0), "G": ("F V", 0.08, 0.0),
-    "H": ("L", 0.4, 0.0), "X": ("SIL", 0.0, 0.0),
-}  # fmt: skip
-
-
-def rhubarb_like(clip: AudioClip) -> dict:
-    from pocketsphinx import Decoder, get_model_path
-
-    model = Path(get_model_path()) / "en-us"
-    decoder = Decoder(
-        hmm=str(model / "en-us"),
-        allphone=str(model / "en-us-phone.lm.bin"),
-        lm=None,
-        lw=2.0,
-        beam=1e-20,
-        pbeam=1e-20,
-        loglevel="FATAL",
-    )
-    decoder.start_utt()
-    decoder.process_raw((np.clip(clip.mono(), -1, 1) * 32767).astype("<i2").tobytes(), full_utt=True)
-    decoder.end_utt()
-    shapes = {phone: shape[1:] for shape in RHUBARB.values() for phone in shape[0].split()}
-    hundredths = np.zeros((int(clip.duration * 100) + 2, 2))
-    for segment in decoder.seg():
-        hundredths[segment.start_frame : segment.end_frame + 1] = shapes.get(segment.word, (0.0, 0.0))
-    kernel = np.hanning(9)[1:-1] / np.hanning(9).sum()
-    opening, rounding = (np.convolve(np.pad(c, 3, mode="edge"), kernel, "valid") for c in hundredths.T)
-    at = np.arange(clip.frame_count(FPS)) * 100 / FPS
-    index = np.arange(len(opening))
-    return {
-        "fps": FPS,
-        "open": np.interp(at, index, opening).tolist(),
-        "round": np.interp(at, index, rounding).tolist(),
-        "closed_value": 0.0,
-    }
 
 
 def score(driver: Driver, folder: Path, boot: int, scorer: Path | None = None) -> Scores:
     """Run a driver over the wideband clips of a set."""
     judge = load_scorer(scorer or folder.parent / "score.py")
-    metas, curves, seconds, started = [], {}, 0.0, time.process_time()
+    metas, curves, seconds, started = [], {}, 0.0, _cpu_seconds()
     for path in sorted(folder.glob("*.json")):
         meta = json.loads(path.read_text())
         if path.name == "MANIFEST.json" or meta.get("narrowband") or not meta.get("labelled"):
@@ -186,9 +159,14 @@ def score(driver: Driver, folder: Path, boot: int, scorer: Path | None = None) -
         metas.append({**meta, "id": path.stem})
         curves[path.stem] = driver(clip)
         seconds += clip.duration
-    cost = (time.process_time() - started) / seconds
+    cost = (_cpu_seconds() - started) / seconds
     result = judge.score_set(metas, lambda meta: judge.load_pred(curves, meta["id"], FPS), boot=boot, shifted=False)
     return Scores(result["all"], result.get("ci95", {}), cost)
+
+
+def _cpu_seconds() -> float:
+    """Of this process and of those that it has started."""
+    return sum(os.times()[:4])
 
 
 def no_speech(model: SpeechMotion, folder: Path) -> list[Row]:
