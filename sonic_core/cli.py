@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 from .commands import COMMANDS
 from .commands.console import BarsAndWarnings, Console
-from .commands.signals import INTERRUPTED, signals_interrupt
+from .commands.signals import INTERRUPTED, forget_interruption, signals_interrupt
 from .commands.streams import unbreakable_streams
 from .errors import NotEnoughMemoryError, SettingsError, SonicError
 from .paths import checked_path
@@ -26,7 +26,8 @@ from .words.catalogue import LANGUAGES, system_language
 OK, ERROR, USAGE = 0, 1, 2
 NO_MEMORY = "There is not enough memory for this. Close other programs, or choose a smaller picture or size."
 NO_MEMORY_IN_WORDS = ("not enough memory", "cannot allocate memory", "can't allocate memory", "insufficient memory", "bad_alloc",
-    "can't start new thread", "failed to allocate", "failed to map segment")  # fmt: skip
+    "can't start new thread", "failed to allocate", "failed to map segment",
+    "could not create a primitive", "resource temporarily unavailable")  # fmt: skip
 """How torch, OpenCV, ONNX Runtime, the loader and Python say it where they raise no MemoryError."""
 EXIT_CODES = "exit codes: 0 done, 1 an error that the message explains, 2 wrong usage, 130 interrupted"
 
@@ -40,6 +41,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         except KeyboardInterrupt:  # before the command began
             Console().fail(KeyboardInterrupt(), "Interrupted; nothing was begun.")
             return INTERRUPTED
+        finally:
+            forget_interruption()
 
 
 def _main(given: Sequence[str]) -> int:

@@ -44,3 +44,12 @@ def signals_interrupt() -> Iterator[None]:
         for number, handler in earlier.items():
             if handler is not None:
                 signal.signal(number, handler)
+
+
+def forget_interruption() -> None:
+    """To be called where an interruption was dealt with, for the exit code to count.
+
+    CPython notes that an `exec` of a text, such as dataclasses and namedtuples are made by, was interrupted, and would end the process as
+    if SIGINT had done it, whoever caught the KeyboardInterrupt (`run_eval_code_obj`); the next `exec` takes the note away.
+    """
+    exec("")  # noqa: S102

@@ -66,7 +66,7 @@ def write_muxed(
     codec, audio_codec = container.chosen(encoding)
     with opened(temporary, container.format, container.options, path) as output:
         output.metadata.update(metadata)
-        with plain_output_errors(path):
+        with plain_encoding_errors(path):
             picture = PictureTrack(output, frames, encoding, codec)
             sound = open_audio_track(output, audio, encoding.audio_bitrate, 0.5 / frames.fps, audio_codec)
         encode_all(output, picture, frames, sound, progress, path)
@@ -83,15 +83,27 @@ def encode_all(
     """Encode every frame and the sound that belongs to it, in turn; the one loop that fills a container."""
     with closing(sound):
         for index, frame in enumerate(checked(frames), start=1):
-            with plain_output_errors(path):
+            with plain_encoding_errors(path):
                 output.mux(picture.encode(frame))
                 for packet in sound.packets_until(index / frames.fps):
                     output.mux(packet)
             progress("encoding", index, len(frames), partial(over, frame))
-        with plain_output_errors(path):
+        with plain_encoding_errors(path):
             output.mux(picture.remaining())
             for packet in sound.remaining():
                 output.mux(packet)
+
+
+@contextmanager
+def plain_encoding_errors(path: Path) -> Iterator[None]:
+    """OutputError for what the disk refuses, and for an encoder that gives up, which names no reason: its memory, mostly."""
+    with plain_output_errors(path):
+        try:
+            yield
+        except av.error.ExternalError as error:
+            raise OutputError(
+                f"Cannot write {path}: its encoder gave up. Most often memory is short: close other programs, or choose a smaller size."
+            ) from error
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -275,3 +276,20 @@ def test_too_little_memory_is_told_as_that(monkeypatch, capsys, error):
     answer = capsys.readouterr()
     assert json.loads(answer.out)["error"] == "NotEnoughMemoryError"
     assert answer.err.startswith("Error: There is not enough memory for this.")
+
+
+def test_an_interruption_in_the_middle_of_an_exec_has_our_exit_code(tmp_path):
+    """CPython would end `python -m` as if by SIGINT then, although the interruption was dealt with."""
+    patch = (
+        "from sonic_core.commands import inspect\ninspect.run = lambda args, console: exec('raise KeyboardInterrupt')\n"
+    )
+    (tmp_path / "sitecustomize.py").write_text(patch)
+    done = subprocess.run(
+        [sys.executable, "-m", "sonic_core", "inspect", "a.mp4"],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.stderr == "Interrupted; nothing was left half-written.\n"
+    assert done.returncode == 130

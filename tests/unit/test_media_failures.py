@@ -8,6 +8,7 @@ import sys
 import textwrap
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from media_samples import chirp, flat, moving_picture
@@ -236,3 +237,13 @@ def test_probe_of_no_video(tmp_path):
         probe(tmp_path / "a.mp4")
     with pytest.raises(OutputError, match="Cannot read"):
         probe(tmp_path / "missing.mp4")
+
+
+def test_an_encoder_that_gives_up_is_told_and_leaves_nothing(tmp_path, monkeypatch):
+    def give_up(track, frame):
+        raise av.error.ExternalError(542398533, "Generic error in an external library")
+
+    monkeypatch.setattr("sonic_core.media.picture_track.PictureTrack.encode", give_up)
+    with pytest.raises(OutputError, match=r"a\.mp4: its encoder gave up.*memory"):
+        write_video(flat((0, 0, 0)), None, tmp_path / "a.mp4")
+    assert list(tmp_path.iterdir()) == []
