@@ -26,6 +26,7 @@ from ..errors import SonicError
 from ..media.visible_label import VisibleLabel
 from ..portrait.portrait import Portrait
 from ..settings import Settings
+from .core import LiveFrame
 from .in_loop import FramesInLoop
 from .session import LiveSession
 
@@ -33,7 +34,7 @@ log = logging.getLogger(__name__)
 
 LONGEST_WAIT = 120.0  # s of speech that may wait; what comes beyond it waits in the pipeline
 NEARLY_FULL = 0.05  # s between looks whether there is room again
-REST = 0.5  # s after the last sound, in which the mouth closes
+REST = 0.4  # s of frames after the last sound, in which the mouth closes
 
 
 class LivePortraitProcessor(FrameProcessor):
@@ -63,6 +64,7 @@ class LivePortraitProcessor(FrameProcessor):
         self.session: LiveSession | None = None
         self._rate = 0
         self._frames: FramesInLoop | None = None
+        self._last: LiveFrame | None = None
         self._task: asyncio.Task[None] | None = None
 
     async def setup(self, setup: FrameProcessorSetup) -> None:
@@ -131,18 +133,26 @@ class LivePortraitProcessor(FrameProcessor):
                     image.sync_with_audio = True
                     await self.push_frame(image)
                 await self.push_frame(SpeechOutputAudioRawFrame(sound, self._rate, 1))
+                self._last = frame
         except Exception as error:  # of the engine; more sound is refused from now on
             frames.session.close()
             await self.push_error(error_msg=f"The portrait stopped: {error}", exception=error)
 
     async def _finish(self) -> None:
-        """Let what waits be spoken."""
-        if self.session is not None:
+        """Let what waits be spoken, and the mouth come to rest."""
+        if self.session is not None and self._task is not None:
             self.session.end_of_speech()
-            while self.session.waiting and self._runs:
+            end = None
+            while not self._task.done() and (end is None or self._shown < end):
+                if end is None and self._last is not None and self._last.through >= self.session.pushed:
+                    end = self._shown + REST
                 await asyncio.sleep(NEARLY_FULL)
-            await asyncio.sleep(REST)
         await self._close()
+
+    @property
+    def _shown(self) -> float:
+        """Time of the last frame, s."""
+        return self._last.time if self._last else 0.0
 
     async def _close(self) -> None:
         if self._frames is not None:
