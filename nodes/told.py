@@ -39,7 +39,7 @@ def told_errors(execute: Execute) -> Execute:
 
 def check_numbers(node: Any, values: Mapping[str, Any]) -> None:
     """SettingsError where a wire brings something else to a number's widget: ComfyUI checks only what is typed there."""
-    for item in node.GET_SCHEMA().inputs if values else ():
+    for item in node.define_schema().inputs if values else ():
         if isinstance(item, (host.io.Float.Input, host.io.Int.Input)) and item.id in values:
             value = values[item.id]
             if not is_number(value) and not (value is None and item.optional):

@@ -78,3 +78,16 @@ def test_progress_tells_stage_count_and_the_time_left(pack):
     assert line("encoding", 5, 100, 0.5, 0.05) == "encoding 5/100."
     assert line("encoding", 50, 100, 60.0, 0.25) == "encoding 50/100, 3 min left."
     assert translated(line("encoding", 50, 100, 60.0, 0.25), "zh") == "制作视频 50/100，还需 3 分钟。"
+
+
+def test_numbers_are_checked_where_comfyui_locks_the_class_of_a_node(pack):
+    node, told = pack.part("nodes.generate").Generate, pack.part("nodes.told")
+
+    class Lock(type(node)):
+        def __setattr__(cls, name, value):
+            raise AttributeError(f"Cannot modify class attribute {name!r} on locked class {cls.__name__!r}")
+
+    locked = Lock("GenerateClone", (node,), dict.fromkeys(("SCHEMA", "_RETURN_TYPES", "_DISPLAY_NAME")))
+    told.check_numbers(locked, {"seed": 1})
+    with pytest.raises(pack.part("sonic_core.errors").SettingsError, match="seed is 'seven'; expected a number"):
+        told.check_numbers(locked, {"seed": "seven"})
