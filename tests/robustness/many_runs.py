@@ -38,10 +38,15 @@ def main(folder: Path, count: int) -> None:
 
 def held() -> dict[str, int]:
     gc.collect()
-    # Anonymous memory alone: pages of libraries and weights come and go with the memory that other programs want.
-    status = Path("/proc/self/status").read_text().splitlines()
-    anonymous = next(1024 * int(line.split()[1]) for line in status if line.startswith("RssAnon:"))
-    return {"bytes": anonymous, "handles": len(os.listdir("/proc/self/fd")), "threads": threading.active_count()}
+    # What grows is anonymous memory: pages of libraries and weights come and go with the memory that other programs want.
+    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    anonymous, resident = (1024 * int(status[name].split()[0]) for name in ("RssAnon", "VmRSS"))
+    return {
+        "bytes": anonymous,
+        "resident": resident,
+        "handles": len(os.listdir("/proc/self/fd")),
+        "threads": threading.active_count(),
+    }
 
 
 if __name__ == "__main__":
