@@ -17,6 +17,8 @@ from ..engines.registry import DEFAULT_ENGINE, declaration, declarations
 from ..samples import PORTRAIT, SPEECH
 from ..system_libraries import cure
 from ..version import __version__
+from .live import INSTALL as LIVE_INSTALL
+from .live import PACKAGES as LIVE_PACKAGES
 
 if TYPE_CHECKING:
     from .console import Console
@@ -73,6 +75,7 @@ def run(args: argparse.Namespace, console: Console) -> dict[str, Any]:
         "problems": problems,
     }
     report["onnx"] = onnx_state()
+    report["live"] = live_state()
     report["works"] = what_works(report)
     for line in describe(report):
         console.say(line)
@@ -164,6 +167,14 @@ def onnx_state() -> str:
     return "--runtime onnx is ready: the networks are exported and fit."
 
 
+def live_state() -> str:
+    """Whether the live page can be served, in a sentence."""
+    missing = [name for name in LIVE_PACKAGES if installed_version(name) is None]
+    if missing:
+        return f"live (a portrait that speaks while you do) needs {' and '.join(missing)}: {LIVE_INSTALL}"
+    return "live is ready: a page where a portrait speaks while you do."
+
+
 def has_h264() -> bool:
     import av
 
@@ -198,7 +209,7 @@ def what_works(report: dict[str, Any]) -> list[str]:
         "It needs no GPU and nothing to download. "
         f"It draws {report[SPEED_KEY]:.0f} frames a second at {SPEED_SIZE} px; a video shows {default.fps:g}."
     )
-    return [works, report["onnx"], *(state_of(engine, report) for engine in with_weights())]
+    return [works, report["onnx"], report["live"], *(state_of(engine, report) for engine in with_weights())]
 
 
 def state_of(engine: Declaration, report: dict[str, Any]) -> str:

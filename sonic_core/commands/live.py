@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..engines.registry import DEFAULT_ENGINE, declaration, declarations
-from ..errors import SettingsError
+from ..errors import MissingLibraryError, SettingsError
 from .engine_options import add_options_of, options_of
 from .options import add_encoding, add_labels, add_settings, encoding_from, labels_from, settings_from
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from ..job import Job
     from .console import Console
 
+PACKAGES = ("aiohttp", "aiortc")
+INSTALL = "pip install 'sonic-portrait[live]'"
 HELP = "serve a page where a portrait speaks while you do"
 PORT, HIGHEST_PORT = 8765, 65_535
 RECORDED = "live.mp4"
@@ -90,7 +92,12 @@ def run(args: argparse.Namespace, console: Console) -> dict[str, Any]:
     token = args.token or ("" if is_loopback(args.host) else new_token())
     door = Door(args.host, token, check_names(args.allowed_host))
     job = job_from(args)
-    from ..live.server import IceServer, LiveServer, serve
+    try:
+        from ..live.server import IceServer, LiveServer, serve
+    except ImportError as error:
+        if error.name not in PACKAGES:
+            raise
+        raise MissingLibraryError(f"The live page needs {' and '.join(PACKAGES)}. Install them: {INSTALL}") from error
 
     ice_servers = [IceServer(*words) for words in args.ice_server]
     from ..engines.registry import load_engine

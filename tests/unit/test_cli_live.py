@@ -32,6 +32,15 @@ def test_refused_before_anything_is_loaded(case, tmp_path, capsys):
     assert says in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("missing", ["aiohttp", "aiortc"])
+def test_without_its_packages_it_says_what_to_install(missing, tmp_path, monkeypatch, capsys):
+    for name in [name for name in sys.modules if name.startswith("sonic_core.live.")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, missing, None)
+    assert cli.main(["live", "--image", "missing.png", "--record-to", str(tmp_path)]) == 1
+    assert "pip install 'sonic-portrait[live]'" in capsys.readouterr().err
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one process")
 def test_it_serves_until_ctrl_c(tmp_path):
