@@ -26,6 +26,8 @@ SIZES = (512, 768, 1024)
 """Sides of the picture, px."""
 SECONDS = 110.0
 """For everything; what does not fit is worked out or left out."""
+PARTS_SHARE = 0.35
+"""Of the time, after which no further size is begun among the parts."""
 LENGTHENING = 1.1
 """How much longer than foreseen a clip may take."""
 USUAL_FPS = 25
@@ -107,7 +109,8 @@ def measure(job: Job, options: Sequence[str], progress: Progress = ignore, secon
     progress("benchmark", 0, total)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        asked = {"job": job_to_json(job), "sizes": SIZES, "clips": LENGTHS, "folder": name}
+        limit = PARTS_SHARE * seconds
+        asked = {"job": job_to_json(job), "sizes": SIZES, "clips": LENGTHS, "folder": name, "limit": limit}
         answer = json.loads(run_measured(("parts",), folder / "parts", json.dumps(asked)).said)
         figures = {name: Figure.from_json(name, figure) for name, figure in answer["figures"].items()}
         runs = {(length, size): Run(wall, worked_out=True) for length, size, wall in answer["counted"]}
@@ -128,7 +131,9 @@ def measure(job: Job, options: Sequence[str], progress: Progress = ignore, secon
 def parts_answer(asked: Mapping[str, Any], started: float) -> dict[str, Any]:
     """What the process that measures parts answers, both as JSON values."""
     job = job_from_json(asked["job"])
-    parts = measure_parts(job, asked["sizes"], Path(asked["folder"]), asked["clips"], started)
+    parts = measure_parts(
+        job, asked["sizes"], Path(asked["folder"]), asked["clips"], started, time_limit=asked["limit"]
+    )
     return {
         "figures": {figure.name: figure.as_json() for figure in parts.figures},
         "counted": [[length, size, wall] for (length, size), wall in parts.counted.items()],
@@ -172,7 +177,11 @@ class _Cost:
     def of(cls, parts: Mapping[str, Figure], size: int) -> _Cost:
         def cost(name: str) -> float:
             values = parts[name].values if name in parts else {}
-            return values.get(str(size), values.get(EVERY_SIZE, 0.0))
+            known = values.get(str(size), values.get(EVERY_SIZE))
+            if known is not None:
+                return known
+            # Not measured at this size: as the pixels grow from the largest one that was.
+            return max((value * (size / int(side)) ** 2 for side, value in values.items()), default=0.0)
 
         once = cost("start_up_wall") + cost("picture_cold") + cost("set_up")
         return cls(once, cost("listen") + cost("sample") + USUAL_FPS * cost("frame") / 1000)

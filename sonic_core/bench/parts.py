@@ -98,12 +98,15 @@ def measure_parts(
     started: float | None = None,
     drawn_seconds: float = DRAWN_SECONDS,
     heard_seconds: float = HEARD_SECONDS,
+    time_limit: float = float("inf"),
 ) -> Parts:
     """Measure with the job's picture, engine and options; the portrait cache is expected to be empty.
 
     sizes: sides, px.  folder: where scratch files may go.  clips: seconds of the clips whose work is counted.
     started: `time.time()` when this process was begun, None = not known; its start-up is then not measured.
+    time_limit: seconds after which no further size is begun; the first always is.
     """
+    until = time.monotonic() + time_limit
     values: dict[str, dict[str, float]] = defaultdict(dict)
     faults: list[str] = []
     engine: Engine | None = None
@@ -117,19 +120,20 @@ def measure_parts(
     counted = {}
     with one_thread():
         portrait = _read_twice(job, values)
-        if job.declaration.cheap_trial:
-            if engine is not None:
-                _hear(engine, portrait, sizes[0], heard_seconds, values)
-            for size in sizes:
-                frames = _draw(engine, portrait, size, drawn_seconds, values) if engine is not None else None
-                _encode(job, portrait, size, drawn_seconds, frames, folder, values)
-        else:
+        tried = engine if job.declaration.cheap_trial else None
+        if not job.declaration.cheap_trial:
             faults.append(
                 f"Clips of the {job.engine} engine take long: their time is counted beforehand, not measured."
             )
             counted = _counted(job, portrait, sizes, clips)
-            for size in sizes:
-                _encode(job, portrait, size, drawn_seconds, None, folder, values)
+        if tried is not None:
+            _hear(tried, portrait, sizes[0], heard_seconds, values)
+        for size in sizes:
+            if size != sizes[0] and time.monotonic() > until:
+                faults.append(f"There was no time for the parts at {size} px.")
+                continue
+            frames = _draw(tried, portrait, size, drawn_seconds, values) if tried is not None else None
+            _encode(job, portrait, size, drawn_seconds, frames, folder, values)
     figures = [Figure(name, *TITLES[name], values[name]) for name in TITLES if name in values]
     return Parts(figures, counted, faults, runs=engine is not None and job.declaration.cheap_trial)
 

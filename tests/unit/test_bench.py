@@ -42,6 +42,15 @@ def test_every_part_of_an_engine_is_measured_at_every_size(tmp_path):
     assert "listen" not in figures  # the toy reports no such stage
 
 
+def test_sizes_for_which_there_is_no_time_are_named(tmp_path):
+    made = parts.measure_parts(
+        Job(PORTRAIT, SPEECH, engine="toy"), SIZES, tmp_path, drawn_seconds=0.2, heard_seconds=0.4, time_limit=0
+    )
+    figures = {figure.name: figure.values for figure in made.figures}
+    assert set(figures["limit"]) == {"256"}
+    assert made.faults == ["There was no time for the parts at 320 px."]
+
+
 def without_weights(*args, **kwargs):
     raise ModelMissingError("unet.pth is missing.")
 
