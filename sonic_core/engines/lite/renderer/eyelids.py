@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,8 +23,7 @@ UNDER_BROW = 0.12  # share of the way from the brow to the lid: from there down 
 LEAST_SKIN, LEAST_SKIN_HEIGHT = 0.10, 0.35  # of skin above the lid: IOD, and of the eye's height
 # of the eye's width, IOD below its lower lid, px: what is drawn anew
 VIEW_SIDE, VIEW_BELOW, VIEW_MARGIN = 0.72, 0.12, 4
-# between the rim of glasses and clean skin: at least, and enough for a lid of its own
-LEAST_ROOM, AMPLE_ROOM = 0.02, 0.15
+LEAST_ROOM = 0.02  # between the rim of glasses and clean skin
 
 # How a lid closes.
 LID_END, LID_END_EASE = 1.3, 0.4  # side at which its motion has ended
@@ -33,19 +33,11 @@ OVERLAP, OVERLAP_EASE = 0.010, 0.3  # beyond the lower lid; side from the corner
 SETTLED = 0.40  # of the eye's height below the lower lid, where its skin is at rest
 LASHES_GO, LASHES_GO_EASE = 0.15, 0.45  # closure: a drawn lash line takes over from the lashes of the picture
 
-# Skin of the lid where the picture's is stretched too far, and lashes painted over.
-SMEARED = 1.15  # stretch from which bare skin begins to replace it
-SMEARED_BELOW = 0.5  # share of the lid over which it does so, from the top
-# over clean skin: lashes are painted over up to here, and at the outer corner
-STROKES_ABOVE, STROKES_FAR_ABOVE = 0.015, 0.13
-STROKES_FAR, STROKES_FAR_EASE = 0.7, 0.3  # side from which the latter
-STROKES_EDGE, STROKES_LEAST_EDGE = 0.03, 1  # IOD and px: soft upper end
-STROKES_SIDE, STROKES_SIDE_EASE = 0.75, 0.2  # side from which lashes are painted over at all
-BARE_LIGHT, BARE_SHADE = 1.04, 0.12  # of bare skin at the top, less at the edge
-FILLED, FILLED_BARE = 0.55, 0.30  # share of the smooth fill over streaks of the lid's own skin, more behind glasses
-
 # The closed lid's edge and light.
 EDGE, LEAST_EDGE = 0.004, 0.5  # IOD and px, soft
+BESIDE, BESIDE_EASE = 0.90, 0.15  # side beyond which lashes below the edge are covered too
+SEALED, SEALED_EASE = 0.85, 0.15  # closure from which nothing white is left below the edge
+WHITE, WHITE_EASE = 1.08, 0.2  # luminance over that of the skin drawn over it, from which it is white
 COVER_END, COVER_END_EASE = (1.55, 1.18), (0.18, 0.34)  # side at which a lid ends, outer and inner
 BULGE_LIGHT = 0.07  # the eyeball under the lid lifts it to the light: share added
 BULGE_AT, BULGE_HEIGHT = 0.27, 0.35  # of the lid above its edge; of the eye's height
@@ -73,8 +65,7 @@ class _EyeView:
     """The output pixels of a box as seen from one eye.
 
     positions: [h, w, 2] source px.  b: eye coordinate.  upper, lower: lids there.  across: -1 to 1 between the eye's ends.
-    skin_top: b from which skin is drawn down: under the brow, or under the rim of glasses.  bare: 0 to 1, how little skin there is
-    between that and the lid.
+    skin_top: b from which skin is drawn down: under the brow, or under the rim of glasses.
     """
 
     box: tuple[int, int, int, int]
@@ -84,7 +75,6 @@ class _EyeView:
     lower: NDArray[np.float32]
     across: NDArray[np.float32]
     skin_top: NDArray[np.float32] | float
-    bare: NDArray[np.float32] | float
 
     @property
     def side(self) -> NDArray[np.float32]:
@@ -95,13 +85,12 @@ class _EyeView:
 class _Lid:
     """Where a lid at some closure lies (arrays over the view's box).
 
-    edge: b of the lid's edge.  skin_end: b where the stretched skin ends.  stretch: how far that skin is stretched.
-    source_b: b in the picture that each pixel of the lid shows.  taken_over: 0 own lashes ride along, 1 drawn lash line.
+    edge: b of the lid's edge.  skin_end: b where the stretched skin ends.  source_b: b in the picture that each pixel of the lid shows.
+    taken_over: 0 own lashes and stretched skin, 1 the closed eye and a drawn lash line.
     """
 
     edge: NDArray
     skin_end: NDArray
-    stretch: NDArray
     source_b: NDArray
     taken_over: float
 
@@ -132,9 +121,9 @@ class Eyelids:
                     if mask is None
                     else self._cartoon_lid(eye, mask, view, amount)
                 )
-                if glasses is not None:
+                if self.skin.window is not None:
                     area = frame[y0:y1, x0:x1]
-                    behind = 1 - remap(glasses.in_front, view.positions)[..., None] / np.float32(255)
+                    behind = remap(self.skin.window, view.positions)[..., None] / np.float32(255)
                     lid = to_linear(area) + (lid - to_linear(area)) * behind
                 frame[y0:y1, x0:x1] = to_srgb(lid)
 
@@ -162,13 +151,11 @@ class Eyelids:
         table = np.stack([eye.upper, eye.lower], -1)[None].astype(np.float32)
         lids = remap(table, np.stack([sample, np.zeros_like(sample)], -1))
         skin_top: Any = self._skin_top(eye)
-        bare: Any = 0.0
         if glasses is not None:
             clean = lids[..., 0] - np.float32(eye.skip)
             room = clean - glasses.rim_at(a)
             skin_top = np.maximum(skin_top, clean - np.maximum(room, LEAST_ROOM * self.iod))
-            bare = 1 - smoothstep(room / (AMPLE_ROOM * self.iod))
-        return _EyeView(box, inside, b, lids[..., 0], lids[..., 1], 2 * sample / (count - 1) - 1, skin_top, bare)
+        return _EyeView(box, inside, b, lids[..., 0], lids[..., 1], 2 * sample / (count - 1) - 1, skin_top)
 
     def _lid(self, eye: EyeShape, view: _EyeView, amount: float, rise: float) -> tuple[_Lid, NDArray[np.float32]]:
         """The lid, and the map of the eyeball with its rising lower lid.  rise: share of the opening by which that one rises."""
@@ -195,7 +182,7 @@ class Eyelids:
             ratio * x + (1 - ratio) * x * (1 - x) ** 2
         )  # slope 1 at the top, ends at source_end
         source_b = np.where(b < top, b, np.where(b < skin_end, stretched, b - skin_end + source_end))
-        return _Lid(edge, skin_end, length / np.maximum(source_end - top, 1e-3), source_b, taken_over), eyeball
+        return _Lid(edge, skin_end, source_b, taken_over), eyeball
 
     def _shifted(self, view: _EyeView, amount: NDArray, eye: EyeShape) -> NDArray[np.float32]:
         return (view.positions + amount[..., None] * eye.frame.down).astype(np.float32)
@@ -203,7 +190,7 @@ class Eyelids:
     def _photo_lid(
         self, eye: EyeShape, mask: NDArray[np.uint8] | None, view: _EyeView, amount: float
     ) -> NDArray[np.float32]:
-        """Skin of the lid stretched down; towards full closure a drawn lash line and bare skin take over."""
+        """Skin of the lid stretched down; towards full closure the closed eye and a drawn lash line take over."""
         iod, side, b = self.iod, view.side, view.b
         lid, eyeball = self._lid(eye, view, amount, rise=LOWER_RISE)
         top, lateral = view.skin_top, smoothstep((LID_END - side) / LID_END_EASE)
@@ -211,27 +198,19 @@ class Eyelids:
         moved = self._shifted(view, (lid.source_b - b) * lateral, eye)
         skin = to_linear(self.source.sample(moved))
 
-        # Skin stretched far shows smears: blend in the bare-skin fill, and paint over lashes beyond the outer corner.
-        smeared = lid.taken_over * np.maximum(smoothstep(lid.stretch - SMEARED), view.bare) * lateral
-        smeared *= np.maximum(smoothstep((b - top) / (SMEARED_BELOW * np.maximum(lid.skin_end - top, 1e-3))), view.bare)
-        far = smoothstep((side - STROKES_FAR) / STROKES_FAR_EASE) * outer
-        beyond = eye.skip + STROKES_ABOVE * iod + STROKES_FAR_ABOVE * iod * far
-        strokes = remap(self.skin.lashes, view.positions).astype(np.float32) / 255
-        strokes *= lid.taken_over * np.clip((b - view.upper + beyond) / (STROKES_EDGE * iod + STROKES_LEAST_EDGE), 0, 1)
-        strokes *= smoothstep((side - STROKES_SIDE) / STROKES_SIDE_EASE)
-        painted = np.maximum(smeared, strokes)[..., None]
-        if painted.any():
-            down_lid = np.clip((b - top) / np.maximum(lid.edge - top, 1), 0, 1)
-            bare = to_linear(remap(self.skin.fill, view.positions)) * (BARE_LIGHT - BARE_SHADE * down_lid**3)[..., None]
-            streaks = to_linear(remap(self.skin.streaked, moved))
-            filled = np.asarray(FILLED + FILLED_BARE * view.bare)[..., None]
-            skin += (streaks + (bare - streaks) * filled - skin) * painted
+        # Skin stretched far shows smears: the picture with closed eyes takes over.
+        closed = to_linear(remap(self.skin.closed, view.positions))
+        skin += (closed - skin) * np.float32(lid.taken_over)
 
         cover = np.clip((lid.edge - b) / (LEAST_EDGE + EDGE * iod) + 0.5, 0, 1)
+        cover = np.maximum(cover, lid.taken_over * outer * smoothstep((side - BESIDE) / BESIDE_EASE))
         cover *= smoothstep((np.where(outer, *COVER_END) - side) / np.where(outer, *COVER_END_EASE))
         bulge = np.exp(-(((b - lid.skin_end + BULGE_AT * (lid.skin_end - top)) / (BULGE_HEIGHT * eye.height + 1)) ** 2))
         skin *= (1 + BULGE_LIGHT * amount * bulge * smoothstep((1 - side) / BULGE_EASE))[..., None]
         ball = to_linear(self.source.sample(eyeball)) * self._lid_shadow(eye, view, lid, amount)[..., None]
+        if amount > SEALED:
+            white = smoothstep((luminance(ball) / np.maximum(luminance(closed), 1e-3) - WHITE) / WHITE_EASE)
+            ball += (closed - ball) * (white * smoothstep((amount - SEALED) / SEALED_EASE))[..., None]
         result = ball * (1 - cover)[..., None] + skin * cover[..., None]
         line = self._lash_line(eye, view, lid, outer)[..., None]
         return result * (1 - line) + eye.lash_color * line
@@ -239,7 +218,11 @@ class Eyelids:
     def _lash_line(self, eye: EyeShape, view: _EyeView, lid: _Lid, outer: NDArray) -> NDArray:
         """Opacity of the drawn lash line: soft, thicker away from the corners, with a fringe below."""
         thickness = (LINE + LINE_MORE * smoothstep((1 - view.side) / LINE_EASE)) * self.iod + LEAST_LINE
-        below = view.b - lid.edge + LINE_ABOVE * thickness
+        below = view.b - lid.edge
+        slope = np.hypot(
+            cv2.Sobel(below, cv2.CV_32F, 1, 0, scale=1 / 8), cv2.Sobel(below, cv2.CV_32F, 0, 1, scale=1 / 8)
+        )
+        below = below / np.maximum(slope, 1) + LINE_ABOVE * thickness
         fringe = FRINGE * np.exp(-np.clip(below, 0, None) / (FRINGE_LENGTH * thickness)) * (below > 0)
         line = np.maximum(np.exp(-((below / thickness) ** 2)), fringe)
         ends = smoothstep((np.where(outer, *LINE_END) - view.side) / LINE_END_EASE)
@@ -261,7 +244,7 @@ class Eyelids:
         lateral = smoothstep((LID_END - view.side) / LID_END_EASE)
         band = np.where(b >= lid.edge - eye.skip, view.upper - lid.edge, 0)
         skin = to_linear(self.source.sample(self._shifted(view, band * lateral, eye)))
-        bare = to_linear(remap(self.skin.fill, view.positions))
+        bare = to_linear(remap(self.skin.closed, view.positions))
         # Only the dark strokes of the band belong to the lashes; where these are thin it holds eyeball too.
         stroke = smoothstep((STROKE_LIGHT - luminance(skin) / np.maximum(luminance(bare), 1e-3)) / STROKE_EASE)
         flat = np.clip((lid.edge - eye.skip - b) / FLAT_EDGE + 0.5, 0, 1) * smoothstep(amount / FLAT_EASE)

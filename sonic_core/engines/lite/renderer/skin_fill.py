@@ -1,33 +1,51 @@
-"""Pictures that blinking needs: the eye sockets as bare skin, where lashes are, and the outline of cartoon eyes."""
+"""Pictures that blinking needs: the eyes closed under bare skin, and the outline of cartoon eyes."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ....curves import smoothstep
 from .eyes import EyeShape
 from .linear_light import to_lab
+from .membrane import membrane, spread
 from .spectacles import Spectacles
 
 # All by eye, in IOD unless another unit is said; levels are of 255, distances Lab.
 SOCKET, OWN = 0.95, 0.56  # from the eye's middle: what is looked at, and what no other eye claims
-STREAK_ALONG, STREAK_ACROSS, LEAST_STREAK = 0.06, 0.008, 0.3  # sigma; px
 
-# Bare skin in place of the eye, from pixels round it that look like skin.
+# What a lid covers: the opening with its rims, and the lashes that hang on it.
+RIM, RIM_WORN = 0.033, 0.05  # round the opening, and behind glasses, where no lash is followed farther
+BEYOND_EYE = 1.3  # half widths from the eye's middle: a stroke that goes there is a frame
+LASHES_ABOVE, LASHES_BELOW = 0.07, 0.09  # lashes reach so far from the opening
+LASHES_UNDER_BROW = 0.45  # share of the way from brow to lid above which a stroke is brow
+LASHES_OUT, LASHES_IN = 1.6, 1.12  # and half widths from the eye's middle, to the temple and to the nose
+OUTER, OUTER_EASE = (
+    0.6,
+    0.5,
+)  # half widths from the eye's middle: from there on they reach as far as at the outer corner:
+OUTER_ABOVE, OUTER_BELOW = 0.15, 0.05
+STROKES = 0.35  # opacity of a stroke from which it is a lash
+COVER_MARGIN, COVER_BLUR, LEAST_COVER_BLUR = 0.014, 0.014, 0.6  # grown by; soft edge, sigma; px
+
+BORDER, BORDER_HOLD = 0.03, 0.3  # beside what is covered: width, and how much it holds the skin drawn there at least
+DARKEST, DARKEST_EASE = 0.25, 0.2  # of the skin's lightness, from which it is shadow and neither brow nor background
+
+# Bare skin in place of what is covered, from pixels round it that look like skin.
 LAB_BLUR, LEAST_LAB_BLUR = 0.012, 0.3  # sigma; px
-# what is replaced: above clean lid skin, below the lower lid, half widths of the eye
+# what is replaced in a drawing: above clean lid skin, below the lower lid, half widths of the eye
 ABOVE, BELOW, BESIDE = 0.02, 0.06, 1.15
 # what tells the skin's colour: share of the way from brow to lid, then as above
 RING_BELOW_BROW, RING_BELOW, RING_BESIDE = 0.3, 0.45, 1.6
 LEAST_RING = 20  # px with which that colour is trusted
-FLOOR = 1e-5  # weight of what is no skin at all
-FINEST, FINEST_BLUR, LEAST_FINEST_BLUR = 14, 0.025, 0.5  # skin's fine texture: most, levels; sigma; px
-FINEST_WORN = 4  # behind glasses the cheek shows the edge of their lower rim
+FLOOR, SKIN = 1e-5, 0.5  # weight of what is no skin at all, and of what is
+FINEST_BLUR, LEAST_FINEST_BLUR = 0.025, 0.5  # skin's fine texture: sigma; px
+TEXTURE_FROM, TEXTURE_BESIDE = 0.02, 0.12  # beside what is covered: where its strength is read
+PEAKS = 3  # of that strength: more is an edge and no texture
 CHEEK_BELOW = 0.62  # below the eye the texture is borrowed
 
 
@@ -49,24 +67,23 @@ BARE = _Likeness(0.3, 16, ((0.045, 1.0), (0.10, 0.35), (0.20, 0.05), (0.45, 0.00
 WORN = _Likeness(0.5, 14, ((0.045, 0.0), (0.10, 0.35), (0.20, 0.05), (0.45, 0.004)))
 
 # Lashes: black-hat of the picture over its lightness.
-# widest stroke, and levels added to the lightness so that black skin is not all strokes
-STROKE, STROKE_LIGHT = 0.05, 20.0
+# widest lash and brow, and levels added to the lightness so that black skin is not all strokes
+STROKE, BROW, STROKE_LIGHT = 0.05, 0.09, 20.0
 STROKE_GAIN, STROKE_FLOOR = 5, 0.35  # of that share of darkness: 0 up to 7 %, 1 from 27 %
-STROKE_BLUR, LEAST_STROKE_BLUR = 0.006, 0.8  # sigma; px
 
 OUTLINE, OUTLINE_BLUR, LEAST_OUTLINE_BLUR = 0.05, 0.012, 0.5  # a drawn eye's mask: grown by, soft edge; px
 
 
 @dataclass(frozen=True)
 class LidSkin:
-    """fill: RGB uint8, the picture with bare skin in place of the eyes.  streaked: RGB uint8, blurred along the lids.
+    """closed: RGB uint8, the picture with skin over the eyes, without a step where that ends; of flat drawings bare skin all round.
 
-    lashes: uint8 [H, W], where thin dark strokes are.  cartoon: per eye a uint8 [H, W] mask of the drawn eye, or None.
+    cartoon: per eye a uint8 [H, W] mask of the drawn eye, or None.  window: uint8 [H, W], where a lid behind glasses shows; None
+    without glasses.
     """
 
-    fill: NDArray[np.uint8]
-    streaked: NDArray[np.uint8]
-    lashes: NDArray[np.uint8]
+    closed: NDArray[np.uint8]
+    window: NDArray[np.uint8] | None
     cartoon: tuple[NDArray[np.uint8] | None, NDArray[np.uint8] | None]
 
 
@@ -74,11 +91,12 @@ def lid_skin(
     image: NDArray[np.uint8],
     eyes: Sequence[EyeShape],
     glasses: Sequence[Spectacles | None],
+    wears_glasses: bool,
     iod: float,
     skin_lab: NDArray[np.float32],
 ) -> LidSkin:
-    fill, streaked, lashes = image.copy(), image.copy(), np.zeros(image.shape[:2], np.uint8)
-    masks = []
+    masks: list[NDArray[np.uint8] | None] = []
+    closed, window = image.copy(), np.zeros(image.shape[:2], np.uint8)
     for eye, worn in zip(eyes, glasses, strict=True):
         x0, y0, x1, y1 = box = _socket(eye, iod, image.shape)
         area = np.s_[y0:y1, x0:x1]
@@ -86,13 +104,17 @@ def lid_skin(
         a, b = eye.frame.to_local(x, y)
         own = np.abs(a) < OWN * iod
         hidden = worn.in_front[area] > 0 if worn is not None else np.zeros(a.shape, bool)
-        fill[area] = np.where(own[..., None], _filled(image[area], eye, a, b, hidden, iod, skin_lab), fill[area])
-        lashes[area] = np.maximum(lashes[area], np.where(own, _lash_strokes(image[area], iod), 0))
-        streaked[area] = cv2.GaussianBlur(
-            image[area], (0, 0), sigmaX=STREAK_ALONG * iod, sigmaY=STREAK_ACROSS * iod + LEAST_STREAK
-        )
-        masks.append(_cartoon_mask(eye, box, image.shape, iod) if eye.cartoon else None)
-    return LidSkin(fill, streaked, lashes, (masks[0], masks[1]))
+        if eye.cartoon:
+            covered = _opening(eye, a, b, eye.skip + ABOVE * iod, BELOW * iod, BESIDE)
+            filled = _bare_skin(image[area], eye, a, b, covered, hidden, iod, skin_lab)[0]
+            masks.append(_cartoon_mask(eye, box, image.shape, iod))
+        else:
+            covered = own & (_between_rims if wears_glasses else _covered)(image[area], eye, a, b, iod)
+            filled = _closed(image[area], eye, a, b, covered, hidden, iod, skin_lab)
+            window[area] = np.maximum(window[area], np.where(own, 255 * _soft(covered, iod), 0))
+            masks.append(None)
+        closed[area] = np.where(own[..., None], np.clip(filled + 0.5, 0, 255).astype(np.uint8), closed[area])
+    return LidSkin(closed, window if wears_glasses else None, (masks[0], masks[1]))
 
 
 def _socket(eye: EyeShape, iod: float, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
@@ -101,55 +123,127 @@ def _socket(eye: EyeShape, iod: float, shape: tuple[int, ...]) -> tuple[int, int
     return int(x0), int(y0), int(x1), int(y1)
 
 
-def _filled(
+def _across(eye: EyeShape, a: NDArray) -> NDArray:
+    return (a - eye.a.mean()) / (eye.width / 2)
+
+
+def _opening(eye: EyeShape, a: NDArray, b: NDArray, above: float, below: float, beside: float) -> NDArray[np.bool_]:
+    upper, lower = eye.lids_at(a)
+    return (b > upper - above) & (b < lower + below) & (np.abs(_across(eye, a)) < beside)
+
+
+def _covered(image: NDArray[np.uint8], eye: EyeShape, a: NDArray, b: NDArray, iod: float) -> NDArray[np.bool_]:
+    """The eye's opening with its rims, and the dark strokes that hang on them and end before brow, temple and nose."""
+    upper, lower = eye.lids_at(a)
+    opening = _grown(_opening(eye, a, b, 0, 1, 1.0), RIM * iod)
+    out = _across(eye, a) * eye.outward
+    beyond = smoothstep((out - OUTER) / OUTER_EASE)
+    above = np.maximum(LASHES_ABOVE * iod + (OUTER_ABOVE - LASHES_ABOVE) * iod * beyond, eye.skip)
+    below = LASHES_BELOW * iod + (OUTER_BELOW - LASHES_BELOW) * iod * beyond
+    reach = (b > upper - above) & (b < lower + below) & (out < LASHES_OUT) & (out > -LASHES_IN)
+    reach &= b > eye.brow + LASHES_UNDER_BROW * (upper - eye.brow)
+    dark = (_lash_strokes(image, iod) > STROKES) & reach
+    _, parts = cv2.connectedComponents((dark | opening).astype(np.uint8))
+    return parts == np.bincount(parts[opening]).argmax() if opening.any() else opening
+
+
+def _between_rims(image: NDArray[np.uint8], eye: EyeShape, a: NDArray, b: NDArray, iod: float) -> NDArray[np.bool_]:
+    """The eye's opening and its rims behind glasses, without the dark strokes that run on beyond the eye: those are the frame."""
+    opening = _opening(eye, a, b, 0, 1, 1.0)
+    dark = (_lash_strokes(image, iod) > STROKES) & ~opening
+    _, parts = cv2.connectedComponents(dark.astype(np.uint8))
+    frame = np.isin(parts, np.unique(parts[dark & (np.abs(_across(eye, a)) > BEYOND_EYE)])) & dark
+    return opening | (_grown(opening, RIM_WORN * iod) & ~frame)
+
+
+def _soft(covered: NDArray[np.bool_], iod: float) -> NDArray[np.float32]:
+    return cv2.GaussianBlur(
+        _grown(covered, COVER_MARGIN * iod + 1).astype(np.float32), (0, 0), COVER_BLUR * iod + LEAST_COVER_BLUR
+    )
+
+
+def _grown(mask: NDArray[np.bool_], radius: float) -> NDArray[np.bool_]:
+    size = 2 * round(radius) + 1
+    return cv2.dilate(mask.astype(np.uint8), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))).astype(bool)
+
+
+def _closed(
     image: NDArray[np.uint8],
     eye: EyeShape,
     a: NDArray,
     b: NDArray,
+    covered: NDArray[np.bool_],
     hidden: NDArray[np.bool_],
     iod: float,
     skin_lab: NDArray,
-) -> NDArray[np.uint8]:
-    """Normalised convolution, at four widths, of the pixels that look like the skin round the eye.  hidden: behind glasses."""
+) -> NDArray[np.float32]:
+    """The picture with skin over what a lid covers: a membrane held by the skin round it."""
+    hole = _grown(covered, COVER_MARGIN * iod + 1 + 1.5 * (COVER_BLUR * iod + LEAST_COVER_BLUR))
+    bare, weight = _bare_skin(image, eye, a, b, hole, hidden, iod, skin_lab)
+    # What borders on the lid holds it, skin or shadow; brows, rims of glasses and a dark background do not.
+    border = _grown(hole, BORDER * iod + 1) & ~hole & ~hidden
+    lightness = cv2.GaussianBlur(to_lab(image)[..., 0], (0, 0), LAB_BLUR * iod + LEAST_LAB_BLUR)
+    skin = weight > SKIN
+    known = float(np.median(lightness[skin])) if skin.any() else float(skin_lab[0])
+    shadow = smoothstep((lightness / max(known, 1.0) - DARKEST) / DARKEST_EASE) * (1 - _lash_strokes(image, iod, BROW))
+    held = np.maximum(weight, BORDER_HOLD * border * shadow).astype(np.float32)
+    smooth = membrane(image.astype(np.float32), held, bare, iod)
+    lid = smooth + _texture(image, eye, iod, weight, hole)
+    return image + (lid - image) * _soft(covered, iod)[..., None]
+
+
+def _bare_skin(
+    image: NDArray[np.uint8],
+    eye: EyeShape,
+    a: NDArray,
+    b: NDArray,
+    covered: NDArray[np.bool_],
+    hidden: NDArray[np.bool_],
+    iod: float,
+    skin_lab: NDArray,
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Normalised convolution, at four widths, of the pixels that look like the skin round the eye, and how much each does.
+
+    hidden: behind glasses.
+    """
     lab = to_lab(image, blur=LAB_BLUR * iod + LEAST_LAB_BLUR)
-    upper, lower = eye.lids_at(a)
-    across = np.abs(a - eye.a.mean()) / (eye.width / 2)
-    inside = (b > upper - eye.skip - ABOVE * iod) & (b < lower + BELOW * iod) & (across < BESIDE)
-    inside |= hidden
+    across = np.abs(_across(eye, a))
+    unseen = covered | hidden
     brow_gap = eye.brow + RING_BELOW_BROW * (eye.upper.min() - eye.brow)
-    ring = ~inside & (across < RING_BESIDE) & (b > brow_gap) & (b < lower + RING_BELOW * iod)
+    ring = ~unseen & (across < RING_BESIDE) & (b > brow_gap) & (b < eye.lids_at(a)[1] + RING_BELOW * iod)
     reference = np.median(lab[ring], 0) if ring.sum() > LEAST_RING else skin_lab
     like = WORN if hidden.any() else BARE
     distance = np.sqrt((((lab - reference) * [like.light, 1, 1]) ** 2).sum(2))
-    weight = (np.exp(-((distance / like.tolerance) ** 2)) * ~inside + FLOOR).astype(np.float32)
-    weighted = image.astype(np.float32) * weight[..., None]
-    total: Any = 0.0
-    mass: Any = 0.0
-    for sigma, share in like.fills:
-        total = total + share * cv2.GaussianBlur(weighted, (0, 0), sigma * iod)
-        mass = mass + share * cv2.GaussianBlur(weight, (0, 0), sigma * iod)
-    filled = total / mass[..., None] + 0.5
-    if eye.cartoon:
-        return np.clip(filled, 0, 255).astype(np.uint8)
-    # Bare fill is too smooth for skin: borrow the fine texture of the cheek below.
-    finest = FINEST_WORN if hidden.any() else FINEST
+    weight = (np.exp(-((distance / like.tolerance) ** 2)) * ~unseen + FLOOR).astype(np.float32)
+    return spread(image.astype(np.float32), weight, like.fills, iod), weight
+
+
+def _texture(
+    image: NDArray[np.uint8], eye: EyeShape, iod: float, weight: NDArray[np.float32], hole: NDArray[np.bool_]
+) -> NDArray[np.float32]:
+    """The fine texture of the cheek below, as strong as that of the skin beside the eye at most."""
     coarse = cv2.GaussianBlur(image, (0, 0), FINEST_BLUR * iod + LEAST_FINEST_BLUR).astype(np.float32)
-    fine = np.clip(image - coarse, -finest, finest)
+    fine = image - coarse
+    beside = _grown(hole, TEXTURE_BESIDE * iod) & ~_grown(hole, TEXTURE_FROM * iod) & (weight > SKIN)
+    own = float(np.median(np.abs(fine[beside]))) if beside.sum() > LEAST_RING else 0.0
+    most = PEAKS * own
+    kept = cv2.erode((weight > SKIN).astype(np.float32), np.ones((2 * int(TEXTURE_FROM * iod) + 1,) * 2))
+    fine = np.clip(fine, -most, most) * cv2.GaussianBlur(kept, (0, 0), TEXTURE_FROM * iod + 0.5)[..., None]
     down = np.rint(CHEEK_BELOW * iod * eye.frame.down).astype(int)
     shift = np.array([[1.0, 0, -down[0]], [0, 1.0, -down[1]]])
     size = (image.shape[1], image.shape[0])
-    texture = cv2.warpAffine(fine, shift, size, flags=cv2.INTER_NEAREST, borderMode=cv2.BORDER_REFLECT)
-    return np.clip(filled + texture, 0, 255).astype(np.uint8)
+    borrowed = cv2.warpAffine(fine, shift, size, flags=cv2.INTER_NEAREST, borderMode=cv2.BORDER_REFLECT)
+    strength = float(np.median(np.abs(borrowed[hole]))) if hole.any() else 0.0
+    return borrowed * np.float32(min(own / max(strength, 0.5), 1))
 
 
-def _lash_strokes(image: NDArray[np.uint8], iod: float) -> NDArray[np.uint8]:
-    """Thin dark strokes by black-hat filtering."""
+def _lash_strokes(image: NDArray[np.uint8], iod: float, widest: float = STROKE) -> NDArray[np.float32]:
+    """Opacity, 0 to 1, of thin dark strokes, by black-hat filtering."""
     gray = cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY)
-    size = int(STROKE * iod) * 2 + 1
+    size = int(widest * iod) * 2 + 1
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
     strokes = cv2.morphologyEx(gray, cv2.MORPH_BLACKHAT, kernel).astype(np.float32) / (gray + STROKE_LIGHT)
-    strokes = cv2.dilate(np.clip(STROKE_GAIN * strokes - STROKE_FLOOR, 0, 1).astype(np.float32), np.ones((3, 3)))
-    return (255 * cv2.GaussianBlur(strokes, (0, 0), LEAST_STROKE_BLUR + STROKE_BLUR * iod)).astype(np.uint8)
+    return np.clip(STROKE_GAIN * strokes - STROKE_FLOOR, 0, 1)
 
 
 def _cartoon_mask(
