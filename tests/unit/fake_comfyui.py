@@ -220,11 +220,12 @@ def _handler(fake: FakeComfyUI) -> type[BaseHTTPRequestHandler]:
                 wrong = {"4": {"errors": [error], "class_type": "SonicInference"}}
                 self.answer({"error": {"message": "Prompt outputs failed validation"}, "node_errors": wrong}, 400)
                 return
+            identity = body.get("prompt_id") or str(uuid.uuid4())
             with fake.lock:
-                fake.pending.append((0, body["prompt_id"], prompt, {"client_id": body.get("client_id")}, ["5"]))
+                fake.pending.append((0, identity, prompt, {"client_id": body.get("client_id")}, ["5"]))
                 fake.lock.notify_all()
             fake.tell("status", fake.status())
-            self.answer({"prompt_id": body["prompt_id"], "number": 0, "node_errors": {}})
+            self.answer({"prompt_id": identity, "number": 0, "node_errors": {}})
 
         def upload(self, content: bytes) -> None:
             head = f"Content-Type: {self.headers['Content-Type']}\r\n\r\n".encode()
