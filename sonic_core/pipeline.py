@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from .audio.clip import AudioClip
 from .audio.loading import load_audio
 from .between.interpolation import Between, interpolated
+from .between.interpolators import INTERPOLATORS
 from .engines.base import Conditioning, Engine, Latents, Origin
 from .engines.declaration import DEVICE, FOLDERS, RUNTIME
 from .engines.registry import load_engine
@@ -120,7 +121,7 @@ def generate(
     with _threads_for(engine, between):
         conditioning = engine.prepare(portrait, audio, settings, progress, mask)
         conditioning = replace(conditioning, origin=Origin(origin_digest, audio_digest(audio)))
-        warnings = (*_without_effect(engine, settings), *conditioning.warnings)
+        warnings = (*_without_effect(engine, job, between), *conditioning.warnings)
         for warning in warnings:  # before the long work: somebody may want to stop it
             log.warning("%s", warning)
         origin = origin_of(engine, portrait, audio, settings, mask) if kept else {}
@@ -142,13 +143,22 @@ def generate(
     return Generated(path, len(frames), frames.duration, ground.notes + conditioning.notes, warnings)
 
 
-def _without_effect(engine: Engine, settings: Settings) -> tuple[str, ...]:
-    """A warning that names the settings which were changed and do nothing in this engine."""
-    changed = [item.name for item in fields(Settings) if getattr(settings, item.name) != item.default]
-    names = engine.declaration.without_effect(changed)
-    if not names:
-        return ()
-    return (f"Without effect in the {engine.name} engine: {', '.join(names)}. Leave it out, or choose another engine.",)
+def _without_effect(engine: Engine, job: Job, between: Between[Frame] | None) -> tuple[str, ...]:
+    """Warnings that name what was changed and does nothing: in this engine, or at its own frame rate."""
+    changed = [item.name for item in fields(Settings) if getattr(job.settings, item.name) != item.default]
+    names, told = engine.declaration.without_effect(changed), []
+    if job.interpolation != INTERPOLATORS[0] and between is None:
+        if engine.declaration.draws_any_moment:
+            names += ("interpolation",)
+        else:
+            told.append(
+                f"Without effect at the engine's own {engine.fps:g} fps: interpolation. Give output_fps, or leave it out."
+            )
+    if names:
+        told.append(
+            f"Without effect in the {engine.name} engine: {', '.join(names)}. Leave it out, or choose another engine."
+        )
+    return tuple(told)
 
 
 def _threads_for(engine: Engine, between: Between[Frame] | None) -> AbstractContextManager[None]:

@@ -48,8 +48,8 @@ def nonsilent_spans(clip: AudioClip) -> list[list[int]]:
             from pydub.silence import detect_nonsilent
         except ImportError as error:
             raise AudioError(
-                f"silence trimming needs pydub, which cannot be loaded ({error}). "
-                "Install pydub (and audioop-lts on Python 3.13 and later), or turn trim_silence off."
+                f"Silence is found by pydub, which cannot be loaded ({error}). "
+                "Install pydub (and audioop-lts on Python 3.13 and later); only trimming can be left out, by turning trim_silence off."
             ) from error
     pcm = np.round(np.clip(to_mono_16k(clip), -1, 1) * 32767).astype("<i2")
     segment = AudioSegment(data=pcm.tobytes(), sample_width=2, frame_rate=ENCODER_RATE, channels=1)

@@ -186,7 +186,7 @@ def add_labels(parser: argparse.ArgumentParser) -> None:
         "--c2pa-cert", type=Path, metavar="FILE.pem", help="Sign the finished video (C2PA): your certificate chain."
     )
     group.add_argument("--c2pa-key", type=Path, metavar="FILE.pem", help="The private key of that certificate.")
-    group.add_argument("--c2pa-alg", default="es256", metavar="NAME", help="The key's algorithm. Default es256.")
+    group.add_argument("--c2pa-alg", metavar="NAME", help="The key's algorithm. Default es256.")
 
 
 def labels_from(args: argparse.Namespace) -> Labels:
@@ -208,7 +208,13 @@ def _signing_from(args: argparse.Namespace) -> Signing | None:
 
     if bool(args.c2pa_cert) != bool(args.c2pa_key):
         raise SettingsError("Signing needs both --c2pa-cert and --c2pa-key; one of them is missing.")
-    return Signing(args.c2pa_cert, args.c2pa_key, args.c2pa_alg) if args.c2pa_cert else None
+    if args.c2pa_cert:
+        return Signing(args.c2pa_cert, args.c2pa_key, args.c2pa_alg or Signing.algorithm)
+    if args.c2pa_alg is not None:
+        raise SettingsError(
+            "--c2pa-alg is given, but nothing is signed. Add --c2pa-cert and --c2pa-key, or leave it out."
+        )
+    return None
 
 
 def _help(item: Field[Any]) -> str:

@@ -7,14 +7,18 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..between.interpolators import INTERPOLATORS
 from ..errors import SettingsError
+from ..settings import Settings
 from .job_options import job_from
 
 if TYPE_CHECKING:
     from .console import Console
 
-NEEDS_THE_WHOLE = ("trim_silence", "report", "output_fps", "estimate")
+NEEDS_THE_WHOLE = ("trim_silence", "report", "output_fps", "estimate", "resume")
 """Options that need the whole recording or the finished file."""
+OF_THE_WHOLE = ("duration", "length_policy", "inference_steps", "loopable")
+"""Settings that do."""
 
 
 def speak_through_pipes(args: argparse.Namespace, console: Console) -> dict[str, Any]:
@@ -28,7 +32,8 @@ def speak_through_pipes(args: argparse.Namespace, console: Console) -> dict[str,
     job = job_from(args)
     settings, labels = job.settings, job.labels
     given = [name for name in NEEDS_THE_WHOLE if getattr(args, name, None)]
-    given += [name for name in ("duration", "loopable") if getattr(settings, name)]
+    given += [name for name in OF_THE_WHOLE if getattr(settings, name) != getattr(Settings, name)]
+    given += ["interpolation"] if job.interpolation != INTERPOLATORS[0] else []
     given += ["smooth"] if job.smoothing.acts else []
     given += ["c2pa_cert"] if labels.signing else []
     if given:

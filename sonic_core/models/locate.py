@@ -34,10 +34,20 @@ def locate(
 
 
 def report_problems(
-    engine: str, missing: Sequence[ModelFile], faults: Sequence[str], folders: Sequence[Path]
+    engine: str,
+    missing: Sequence[ModelFile],
+    faults: Sequence[str],
+    folders: Sequence[Path],
+    chosen: Mapping[str, Path] | None = None,
 ) -> ModelMissingError:
-    """One error that lists every missing and every unusable file with size, licence, source and destination."""
+    """One error that lists every missing and every unusable file with size, licence, source and destination.
+
+    chosen: paths named by the user, as in `locate`; those of missing files are told.
+    """
     lines = [f"The {engine} engine cannot be loaded: {len(missing)} file(s) missing, {len(faults)} unusable."]
+    named = [f"{path} ({file.key})" for file in missing if (path := (chosen or {}).get(file.key))]
+    if named:
+        lines += ["Chosen, but not there:", *(f"  {path}" for path in named)]
     if missing:
         lines += [f"Missing, to be put under {folders[0]}:", *(f"  {file.described()}" for file in missing)]
     if faults:

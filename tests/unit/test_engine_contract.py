@@ -5,7 +5,7 @@ import json
 import re
 import subprocess
 import sys
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,7 @@ from sonic_core.job import Job
 from sonic_core.media.probe import probe
 from sonic_core.pipeline import Loaded, generate, load
 from sonic_core.settings import Settings
+from sonic_core.words.catalogue import translated
 
 NAMES = ("lite", "sonic", "toy")
 ROOT = Path(__file__).parents[2]
@@ -228,6 +229,23 @@ def test_frames_between_its_frames_are_made_as_it_draws_none(tmp_path):
     with pytest.raises(SettingsError, match="no recording"):
         load(job)
     assert generate(job, Loaded(load_engine("toy"), portrait(), speech(SECONDS))).frames == 10
+
+
+@pytest.mark.parametrize(
+    ("draws", "told"),
+    [
+        (False, "Without effect at the engine's own 25 fps: interpolation. Give output_fps, or leave it out."),
+        (True, "Without effect in the toy engine: interpolation. Leave it out, or choose another engine."),
+    ],
+)
+def test_interpolation_that_no_frame_needs_is_told(draws, told, tmp_path, monkeypatch):
+    engine = load_engine("toy")
+    monkeypatch.setattr(type(engine), "declaration", replace(engine.declaration, draws_any_moment=draws))
+    loaded = Loaded(engine, portrait(), speech(SECONDS))
+    for interpolation, warnings in (("flow", (told,)), ("auto", ())):
+        job = Job(None, None, tmp_path / "a.mp4", Settings(min_resolution=256), "toy", interpolation=interpolation)
+        assert generate(job, loaded).warnings == warnings
+    assert translated(told, "zh") != told
 
 
 def test_a_job_for_one_engine_is_not_made_by_another(tmp_path):

@@ -182,6 +182,10 @@ def test_a_reader_that_leaves_is_an_error_in_words():
         (["--audio", "-"], "go together"),
         (["--audio", "-", "--output", "-", "--json"], "--json"),
         (["--audio", "-", "--output", "-", "--duration", "3"], "--duration needs the whole recording"),
+        (["--audio", "-", "--output", "-", "--length-policy", "pad"], "--length-policy needs the whole recording"),
+        (["--audio", "-", "--output", "-", "--inference-steps", "9"], "--inference-steps needs the whole recording"),
+        (["--audio", "-", "--output", "-", "--interpolation", "rife"], "--interpolation needs the whole recording"),
+        (["--audio", "-", "--output", "-", "--resume"], "--resume needs the whole recording"),
         (["--audio", "-", "--output", "-", "--engine", "sonic"], "needs one that streams"),
     ],
 )

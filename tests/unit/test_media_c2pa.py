@@ -135,6 +135,11 @@ def test_half_the_credentials_are_wrong_usage(tmp_path, capsys):
     assert "--c2pa-key" in capsys.readouterr().err
 
 
+def test_an_algorithm_without_credentials_is_wrong_usage(tmp_path, capsys):
+    assert cli.main(["demo", "--c2pa-alg", "es384", "--output", str(tmp_path / "a.mp4")]) == 2
+    assert "--c2pa-alg is given, but nothing is signed" in capsys.readouterr().err
+
+
 def test_command_line_signs_and_inspect_verifies(tmp_path, credentials, capsys):
     output = tmp_path / "a.mp4"
     common = ["demo", "--min-resolution", "256", "--duration", "0.2", "--length-policy", "trim", "--quiet"]

@@ -58,6 +58,14 @@ def test_interpolation_weights_are_optional(models):
     assert load_sonic([models]).ifnet is None
 
 
+def test_a_chosen_file_that_is_not_there_is_named(tmp_path):
+    chosen = {"unet": tmp_path / "mine.pth", "flownet": tmp_path / "flow.pkl"}
+    with pytest.raises(ModelMissingError) as missing:
+        load_sonic([tmp_path], chosen)
+    lines = str(missing.value).splitlines()
+    assert lines[1:4] == ["Chosen, but not there:", f"  {chosen['unet']} (unet)", f"  {chosen['flownet']} (flownet)"]
+
+
 def test_a_wav2vec2_encoder_is_loaded_where_the_config_names_it(tmp_path):
     write_models(tmp_path, wav2vec2=True)
     assert isinstance(load_sonic([tmp_path]).encoder, Wav2Vec2Encoder)

@@ -75,6 +75,7 @@ class LiteEngine(Engine):
         runtime: what its networks run on.  folders: where exported ones are searched, None = in the usual models folders.
         """
         self.motion = motion or SpeechMotion.load(encoder, runtime=runtime, folders=folders)
+        self._runtime = runtime
 
     def prepare(
         self,
@@ -141,7 +142,12 @@ class LiteEngine(Engine):
             portrait, settings.framing, settings.min_resolution, settings.expand_ratio, settings.aspect
         )
         renderer = PortraitRenderer(framed.portrait, settings.style, progress)
-        return LiteStage(framed, renderer, self._live_networks)
+        stage = LiteStage(framed, renderer, self._live_networks)
+        if self._runtime != TORCH:
+            stage.notes += (
+                f"Motion is run by torch while the sound arrives; the runtime {self._runtime} reads the picture alone.",
+            )
+        return stage
 
     @cached_property
     def _live_networks(self) -> LiveNetworks:

@@ -86,7 +86,7 @@ def load_sonic(
             except ModelMissingError as error:
                 faults.append(f"{paths[key]}: {str(error).removeprefix(f'{paths[key]} ')}")
     if missing or faults:
-        raise report_problems(SONIC.name, missing, faults, folders)
+        raise report_problems(SONIC.name, missing, faults, folders, chosen)
     _check_together(parts, paths)
     fingerprints = {key: fingerprint(path) for key, path in paths.items()}
     return SonicModel(**parts, fingerprints=fingerprints, read_unet=partial(unet_in, paths["unet"], dtype))
