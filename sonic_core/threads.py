@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -24,6 +26,13 @@ def share_of_cores() -> int:
     return int(given) if given.isdecimal() else 0
 
 
+_lock = threading.Lock()
+_inside: Counter[int] = Counter()
+"""Threads that are inside `one_thread` now, by ident, and how deep.  OpenCV counts for the process, torch for each of its threads."""
+_usual: dict[str, int] = {}
+"""What OpenCV and torch go back to."""
+
+
 @contextmanager
 def one_thread() -> Iterator[None]:
     """Run small networks and small pictures on one thread per caller.
@@ -35,13 +44,24 @@ def one_thread() -> Iterator[None]:
     import cv2
 
     torch = sys.modules.get("torch")  # where nobody uses it, nobody waits for its import
-    torch_before, cv2_before = torch.get_num_threads() if torch else 0, cv2.getNumThreads()
-    if torch:
-        torch.set_num_threads(1)
-    cv2.setNumThreads(1)
+    caller = threading.get_ident()
+    with _lock:
+        if not _inside:
+            _usual.clear()
+            _usual["cv2"] = cv2.getNumThreads()
+        if torch:
+            _usual.setdefault("torch", torch.get_num_threads())
+            torch.set_num_threads(1)
+        cv2.setNumThreads(1)
+        _inside[caller] += 1
     try:
         yield
     finally:
-        if torch:
-            torch.set_num_threads(torch_before)
-        cv2.setNumThreads(cv2_before)
+        with _lock:
+            _inside[caller] -= 1
+            if not _inside[caller]:
+                del _inside[caller]
+                if torch:
+                    torch.set_num_threads(_usual["torch"])
+            if not _inside:
+                cv2.setNumThreads(_usual["cv2"])

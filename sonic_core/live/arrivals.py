@@ -17,7 +17,7 @@ class Arrivals:
         self._waiting: deque[tuple[int, float | None]] = deque()  # end among the ticks that wait, arrival
         self._placed: deque[tuple[int, int, float | None]] = deque()  # start and end on the time line, arrival
         self._end = 0
-        self._until_dropped = 0
+        self._until_dropped = self._handed_to = 0
         self.pushed_ticks = 0
         self.handed_ticks = 0
         """Of what was pushed: what left in frames or was dropped."""
@@ -45,7 +45,7 @@ class Arrivals:
 
     def of_frame(self, first: int, last: int) -> float | None:
         """When the newest sound of the frame from tick `first` to `last` came; None where none did or it was sent ahead."""
-        arrival = None
+        arrival, self._handed_to = None, last
         while self._placed and self._placed[0][0] < last:
             start, end, arrival = self._placed[0]
             self.handed_ticks += max(0, min(end, last) - max(start, first))
@@ -59,7 +59,9 @@ class Arrivals:
         self._waiting.clear()
         self._until_dropped = self.pushed_ticks
 
-    def restart(self, end: int) -> None:
-        """What was placed beyond tick `end` was dropped."""
+    def restart(self, end: int) -> int:
+        """The time line goes on at tick `end` with nothing placed; returns the ticks of sound that were and are dropped."""
+        dropped = sum(last - max(first, self._handed_to) for first, last, _ in self._placed)
         self._placed.clear()
         self._end, self.handed_ticks = end, self._until_dropped
+        return dropped

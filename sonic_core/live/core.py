@@ -184,10 +184,11 @@ class LiveCore:
         if interrupted:
             self._performance.interrupt(len(self._moments))
             self._tail = self._ahead[0] * _fall(self.frame_samples, self.rate)
-            self.dropped_sound += len(self._ahead) / self.stage.fps
             self._moments.clear()
             self._ahead = self._silent_look_ahead()
-            self._arrivals.restart((self._pulled + self.stage.look_ahead) * self._frame_ticks)
+            with self._lock:
+                dropped = self._arrivals.restart((self._pulled + self.stage.look_ahead) * self._frame_ticks)
+                self.dropped_sound += dropped / self._intake.ticks_per_second
 
     def _silent_look_ahead(self) -> deque[NDArray[np.float32]]:
         """The sound of the frames that a performance begins with."""

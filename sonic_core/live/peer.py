@@ -36,7 +36,7 @@ QUIET = 0.003  # -50 dB
 
 
 class Peer:
-    """Answers one offer; `closed` is set when it is over, by whichever side or by a network that is gone.
+    """Answers one offer; `closed` is set when it is over, by whichever side or by a network that is gone, `gone` when all is put away.
 
     stage: shared by all.  settings: at first.  recording: where it may record.  recorded: is told the files.
     language: of messages to the person.
@@ -53,7 +53,7 @@ class Peer:
         language: str = "en",
     ) -> None:
         self.session = LiveSession(stage, settings)
-        self.closed = asyncio.Event()
+        self.closed, self.gone = asyncio.Event(), asyncio.Event()
         self._recording, self._recorded, self._label, self._language = recording, recorded, label, language
         self._connection = RTCPeerConnection(RTCConfiguration(iceServers=list(ice_servers)))
         self._picture, self._sound = PictureTrack(), SoundTrack(self.session.rate)
@@ -90,6 +90,12 @@ class Peer:
         if self.closed.is_set():
             return
         self.closed.set()
+        try:
+            await self._put_away()
+        finally:
+            self.gone.set()
+
+    async def _put_away(self) -> None:
         self.session.close()
         if self._frames is not None:
             await self._frames.close()

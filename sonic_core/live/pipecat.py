@@ -62,7 +62,7 @@ class LivePortraitProcessor(FrameProcessor):
         # Prepared before the pipeline starts, where nobody waits for it yet.
         self.stage = portrait if isinstance(portrait, Stage) else LiveSession(portrait, self._settings).stage
         self.session: LiveSession | None = None
-        self._rate = 0
+        self._rate, self._begun = 0, b""
         self._frames: FramesInLoop | None = None
         self._last: LiveFrame | None = None
         self._task: asyncio.Task[None] | None = None
@@ -94,9 +94,11 @@ class LivePortraitProcessor(FrameProcessor):
             await self._speak(self.session, frame)
         elif isinstance(frame, TTSStoppedFrame) and self.session is not None:
             self.session.end_of_speech()
+            self._begun = b""
         else:
             if isinstance(frame, InterruptionFrame) and self.session is not None:
                 self.session.interrupt()
+                self._begun = b""
             elif isinstance(frame, EndFrame):
                 await self._finish()
             elif isinstance(frame, CancelFrame):
@@ -109,7 +111,10 @@ class LivePortraitProcessor(FrameProcessor):
         self._task = self.create_task(self._show(self._frames))
 
     async def _speak(self, session: LiveSession, frame: TTSAudioRawFrame) -> None:
-        samples = samples_of(frame.audio, frame.num_channels)
+        sound = self._begun + frame.audio
+        whole = len(sound) - len(sound) % (2 * frame.num_channels)
+        self._begun = sound[whole:]  # of a sample that a service's chunk ends within
+        samples = samples_of(sound[:whole], frame.num_channels)
         seconds = samples.shape[-1] / frame.sample_rate
         while session.waiting + seconds > LONGEST_WAIT - 1 and session.waiting and self._runs:
             await asyncio.sleep(NEARLY_FULL)  # an interruption ends this

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import queue
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -23,8 +25,13 @@ from .core import LiveFrame
 from .in_loop import ENDLESS
 from .session import LiveSession
 
+log = logging.getLogger(__name__)
+
 LONGEST = 3600.0
 """s after which a recording ends by itself: nobody may fill the disk by forgetting it."""
+LEAST_FREE = 500_000_000
+"""Bytes that recordings leave free on their disk: they end by themselves before, and none is begun."""
+LOOKED_AFTER = 250  # frames between looks at the disk
 MOST_WAITING = 100
 """Frames for an encoder that is too slow; beyond them the picture before is repeated, and no sound is lost."""
 
@@ -40,7 +47,10 @@ class Recording:
     digest: str
 
     def begin(self, session: LiveSession, done: Callable[[Path | SonicError], None]) -> Recorder:
-        """Record from the next frame on; raises OutputError where nothing can be written, SettingsError for a label that does not fit."""
+        """Record from the next frame on.
+
+        Raises OutputError where nothing can be written or the disk is nearly full, SettingsError for a label that does not fit.
+        """
         stage, job, output = session.stage, self.job, self.job.output
         if output is None:
             raise OutputError("Recording is switched off here. Start with --record-to FOLDER.")
@@ -58,7 +68,12 @@ class Recording:
         # A label for the whole time is in the session's frames already.
         label = labels.visible if labels.visible and labels.visible.span == "start" else None
         try:
-            return Recorder(video, shape, label, done)
+            if (free := _free(output.parent)) < LEAST_FREE:
+                raise OutputError(
+                    f"{free / 1e6:.0f} MB are free in {output.parent}; a recording is begun from {LEAST_FREE / 1e6:.0f} MB on. "
+                    "Free some space or choose another folder."
+                )
+            return Recorder(video, shape, label, output.parent, done)
         except SonicError:
             video.discard()
             raise
@@ -67,7 +82,7 @@ class Recording:
 class Recorder:
     """Takes frames until `finish`; then, or when it fails, `done` is called once from the recorder's thread with the file or the error.
 
-    shape: size and rate of the frames.  label: drawn into the beginning.
+    shape: size and rate of the frames.  label: drawn into the beginning.  folder: ends by itself where its disk is nearly full.
     """
 
     def __init__(
@@ -75,10 +90,11 @@ class Recorder:
         video: GrowingVideo,
         shape: FrameStream,
         label: VisibleLabel | None,
+        folder: Path,
         done: Callable[[Path | SonicError], None],
     ) -> None:
         self.repeated = 0
-        self._video, self._done = video, done
+        self._video, self._folder, self._done = video, folder, done
         self._frames = with_visible_label(replace(shape, length=ENDLESS, start=self._pictures), label)
         self._fps, self._count, self._finished = shape.fps, 0, False
         self._waiting: queue.SimpleQueue[tuple[Frame | None, NDArray[np.float32]] | None] = queue.SimpleQueue()
@@ -123,14 +139,30 @@ class Recorder:
 
     def _work(self) -> None:
         try:
-            for image in self._frames:
+            result: Path | SonicError = self._written()
+        except SonicError as error:
+            result = error
+        except Exception as error:  # of an encoder or a signer: whoever waits is told too
+            log.exception("A recording failed.")
+            result = OutputError(f"The recording failed: {type(error).__name__}: {error}. Record again.")
+        self._finished = True
+        self._done(result)
+
+    def _written(self) -> Path:
+        """Write what comes; the file."""
+        try:
+            for written, image in enumerate(self._frames, 1):
                 self._video.add(image, self._sound[None])
+                if written % LOOKED_AFTER == 0 and _free(self._folder) < LEAST_FREE:
+                    log.warning("A recording ended: the disk of %s is nearly full.", self._folder)
+                    self.finish()
             if not self._count:
                 raise OutputError("Nothing was recorded: the recording was ended before its first frame.")
-            result: Path | SonicError = self._video.publish()
-        except SonicError as error:
-            self._finished = True
-            result = error
+            return self._video.publish()
         finally:
             self._video.discard()
-        self._done(result)
+
+
+def _free(folder: Path) -> int:
+    """Bytes that can still be written there."""
+    return shutil.disk_usage(folder).free

@@ -154,6 +154,7 @@ class LiveServer:
     async def _until_closed(self, peer: Peer) -> None:
         await peer.closed.wait()
         self.peers.discard(peer)
+        await peer.gone.wait()
 
     async def _download(self, request: web.Request) -> web.StreamResponse:
         """A recording of this run, by its name alone."""
@@ -172,7 +173,9 @@ class LiveServer:
         return web.json_response({"message": translated(why, language)}, status=status)
 
     async def _close(self, _: web.Application) -> None:
+        """End all sessions; those too that are ending already, with their recordings."""
         await asyncio.gather(*(peer.close() for peer in list(self.peers)))
+        await asyncio.gather(*self._closing)
 
 
 async def serve(server: LiveServer, port: int, ready: Callable[[str], None]) -> None:

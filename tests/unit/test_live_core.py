@@ -208,3 +208,17 @@ def test_an_end_that_nobody_announced_comes_out_all_the_same():
     core.push_audio(tone(0.1), 16_000)  # less than that
     assert np.abs(heard(pulled(core, 30))).max() > 0.4
     assert core.waiting == 0
+
+
+def test_silence_that_an_interruption_ends_is_no_dropped_sound():
+    core = LiveCore(LoudnessStage())
+    pulled(core, 9)
+    core.interrupt()
+    pulled(core, 1)
+    assert core.dropped_sound == 0
+    core.push_audio(tone(1, RATE), RATE)
+    core.end_of_speech()
+    frames = pulled(core, 9)
+    core.interrupt()
+    pulled(core, 4)
+    assert core.dropped_sound + frames[-1].through == pytest.approx(1, abs=0.001)

@@ -3,15 +3,19 @@
 import numpy as np
 import pytest
 import torch
+from sonic_samples import portrait
 
 from sonic_core.audio.clip import AudioClip
 from sonic_core.audio.loading import load_audio
 from sonic_core.audio.resampling import resample, to_mono_16k
+from sonic_core.engines.lite.engine import LiteEngine
 from sonic_core.engines.lite.lip_parting import lip_opening
+from sonic_core.engines.lite.live.bearing import Bearing
 from sonic_core.engines.lite.live.lids import Lids
 from sonic_core.engines.lite.live.networks import LiveNetworks
 from sonic_core.engines.lite.live.performance import LOOK_AHEAD, LitePerformance
-from sonic_core.engines.lite.motion import learned_motion
+from sonic_core.engines.lite.live.voice import Voice
+from sonic_core.engines.lite.motion import SpeechMotion, learned_motion
 from sonic_core.engines.lite.parameters import PARAMETER_INDEX, PARAMETERS
 from sonic_core.hearing.encoders import levelled
 from sonic_core.hearing.lip_motion import closure_events
@@ -201,3 +205,26 @@ def test_poor_sound_is_spoken_like_good_sound(networks, track, speech, fault):
     assert np.corrcoef(lip_opening(poor)[:length], lip_opening(track)[:length])[0, 1] > 0.8
     assert lip_opening(poor)[:20].max() < 0.02
     assert lip_opening(poor)[-30:].max() < 0.02
+
+
+def test_that_another_runtime_does_not_move_the_face_is_a_note_of_the_stage(networks, monkeypatch):
+    monkeypatch.setattr(LiteEngine, "_live_networks", networks)
+    silent = SpeechMotion(None, None, None, None)
+    small = Settings(min_resolution=256, framing="face")
+    torch_notes, notes = (LiteEngine(silent, runtime=name).stage(portrait(), small).notes for name in ("torch", "onnx"))
+    assert notes == (
+        *torch_notes,
+        "Motion is run by torch while the sound arrives; the runtime onnx reads the picture alone.",
+    )
+
+
+def test_another_seed_blinks_at_other_moments():
+    def blinks(seed):
+        bearing, frames = Bearing(Settings(seed=1)), 200
+        bearing.adjust(Settings(seed=seed))
+        silence = Voice().hear(np.zeros(FRAME, np.float32), frames)
+        quiet = np.zeros((frames, len(PARAMETERS)), np.float32)
+        track = bearing.settle(quiet, 0, frames, silence, np.ones(frames, bool))
+        return tuple(np.flatnonzero(column(track, "blink_l") > 0.5))
+
+    assert blinks(1) != blinks(2)

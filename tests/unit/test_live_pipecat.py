@@ -111,6 +111,22 @@ def test_speech_comes_out_with_its_pictures_and_other_frames_pass():
     assert sizes == {((6, 4), "RGB", 72)}
 
 
+def test_chunks_may_end_within_a_sample():
+    watcher, portrait = Watcher(), LivePortraitProcessor(LoudnessStage())
+    packed = b"".join(frame.audio for frame in speech(1))
+
+    async def play(worker):
+        for first in range(0, len(packed), 4_801):
+            await worker.queue_frame(TTSAudioRawFrame(packed[first : first + 4_801], RATE, 1))
+        await worker.queue_frame(TTSStoppedFrame())
+        await worker.queue_frame(EndFrame())
+        await until(lambda: watcher.of(EndFrame))
+
+    asyncio.run(run([portrait, watcher], play))
+    assert not watcher.of(ErrorFrame)
+    assert np.abs(watcher.heard()).sum() == pytest.approx(np.abs(tone(1, RATE, 0.9)).sum(), rel=0.02)
+
+
 def test_an_interruption_drops_what_was_not_shown():
     watcher, portrait = Watcher(), LivePortraitProcessor(LoudnessStage())
 

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from itertools import islice
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -154,3 +155,30 @@ def test_a_label_that_does_not_fit_is_told_and_leaves_nothing(tmp_path):
     with pytest.raises(SettingsError, match="Choose a shorter text"):
         Recording(Job(None, None, tmp_path / "live.mp4", labels=labels), "").begin(session_of(), print)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_error_that_is_not_ours_is_told_too(tmp_path, monkeypatch):
+    def broken(self, frame):
+        raise ZeroDivisionError("no encoder does that")
+
+    monkeypatch.setattr(growing.GrowingTracks, "add_frame", broken)
+    told, _ = record(tmp_path)
+    assert [str(one) for one in told] == [
+        "The recording failed: ZeroDivisionError: no encoder does that. Record again."
+    ]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_disk_that_gets_full_ends_a_recording_and_begins_none(tmp_path, monkeypatch):
+    monkeypatch.setattr(recorder_module, "LOOKED_AFTER", 10)
+    free = iter([10**12, 10**12])
+    monkeypatch.setattr(recorder_module.shutil, "disk_usage", lambda _: SimpleNamespace(free=next(free, 10**8)))
+    session, told, ended = session_of(), [], threading.Event()
+    recording = Recording(Job(None, None, tmp_path / "live.mp4"), "")
+    made = recording.begin(session, lambda result: (told.append(result), ended.set()))
+    for frame in islice(session, 60):
+        made.add(frame)
+    assert ended.wait(60)  # by itself
+    assert probe(told[0]).frames >= 20
+    with pytest.raises(OutputError, match="100 MB are free"):
+        recording.begin(session, told.append)

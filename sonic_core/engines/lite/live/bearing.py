@@ -40,7 +40,7 @@ class Bearing:
     """Settled frames in, the same frames with everything but the mouth as it is shown out."""
 
     def __init__(self, settings: Settings) -> None:
-        self._lids = Lids(np.random.default_rng([settings.seed, 1]))
+        self._lids, self._settings = Lids(_lids_of(settings.seed)), settings
         self._emotions = {name: Eased() for name in FACES}
         self._dynamic, self._motion = Eased(settings.dynamic_scale), Eased(settings.motion_scale)
         self._smooth = Followed(list(SMOOTHED.values()))
@@ -50,6 +50,8 @@ class Bearing:
 
     def adjust(self, settings: Settings) -> None:
         """Go over to other settings."""
+        if settings.seed != self._settings.seed:
+            self._lids.reseed(_lids_of(settings.seed))
         self._settings = settings
         self._dynamic.target, self._motion.target = settings.dynamic_scale, settings.motion_scale
 
@@ -98,3 +100,8 @@ class Bearing:
         mixture = heard_in(prosody) if settings.emotion == "auto" else {settings.emotion: 1.0}
         for name, eased in self._emotions.items():
             eased.target = settings.emotion_strength * mixture.get(name, 0.0)
+
+
+def _lids_of(seed: int) -> np.random.Generator:
+    """Chance of the lids, beside that of the motion."""
+    return np.random.default_rng([seed, 1])

@@ -16,9 +16,13 @@ class Lids:
     """The lids, frame after frame.  rng: when a blink comes that the network did not want."""
 
     def __init__(self, rng: np.random.Generator) -> None:
-        self._rng = rng
         self._now = 0.0
         self._began = FIRST - BLINK_INTERVAL[0]
+        self.reseed(rng)
+
+    def reseed(self, rng: np.random.Generator) -> None:
+        """Go on with another generator."""
+        self._rng = rng
         self._patience = self._draw()
 
     def next(self, wish: float, pause: bool, seconds: float) -> float:

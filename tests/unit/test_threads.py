@@ -1,0 +1,52 @@
+"""One thread for small networks, whoever else is at work."""
+
+import threading
+
+import cv2
+import pytest
+import torch
+
+from sonic_core.threads import one_thread
+
+
+@pytest.fixture(autouse=True)
+def usual():
+    before = torch.get_num_threads(), cv2.getNumThreads()
+    torch.set_num_threads(3)
+    cv2.setNumThreads(3)
+    yield
+    torch.set_num_threads(before[0])
+    cv2.setNumThreads(before[1])
+
+
+def counts():
+    return torch.get_num_threads(), cv2.getNumThreads()
+
+
+def test_the_usual_counts_come_back_after_the_outermost():
+    with one_thread():
+        with one_thread():
+            assert counts() == (1, 1)
+        assert counts() == (1, 1)
+    assert counts() == (3, 3)
+
+
+def test_sessions_that_overlap_leave_the_usual_counts_in_every_thread():
+    inside, leave, seen = threading.Event(), threading.Event(), {}
+
+    def other():
+        with one_thread():
+            inside.set()
+            leave.wait(60)
+            seen["while"] = counts()
+        seen["after"] = counts()
+
+    thread = threading.Thread(target=other)
+    with one_thread():
+        thread.start()
+        assert inside.wait(60)
+    assert counts() == (3, 1)  # OpenCV's number is the process's, and the other is still at work
+    leave.set()
+    thread.join()
+    assert seen == {"while": (1, 1), "after": (3, 3)}
+    assert counts() == (3, 3)
