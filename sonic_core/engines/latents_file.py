@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import math
-import os
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -17,6 +16,7 @@ from safetensors.numpy import save_file
 
 from ..diffusion.arrays import Array
 from ..errors import OutputError, SettingsError
+from ..media.pending_file import PendingFile
 from .base import Conditioning, Latents
 
 log = logging.getLogger(__name__)
@@ -34,19 +34,18 @@ def save_latents(latents: Latents, path: Path, made_from: Mapping[str, Any] | No
 def _write(
     arrays: Mapping[str, Array], path: Path, told: Mapping[str, str], made_from: Mapping[str, Any] | None
 ) -> None:
-    pending = path.with_name(f".{path.name}.{os.getpid()}.part")
+    pending = PendingFile(path, overwrite=True)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         metadata = {**told, "made_from": json.dumps(made_from or {})}
-        save_file({name: np.ascontiguousarray(value) for name, value in arrays.items()}, pending, metadata)
-        os.replace(pending, path)
+        save_file({name: np.ascontiguousarray(value) for name, value in arrays.items()}, pending.temporary, metadata)
+        pending.temporary.replace(path)  # or not at all: a numbered name would never be found again
     except (OSError, SafetensorError) as error:
         raise OutputError(
             f"latents cannot be written to {path} ({error}); free space there or name another file."
         ) from error
     finally:
         with suppress(OSError):
-            pending.unlink()
+            pending.discard()
 
 
 class StepFile:

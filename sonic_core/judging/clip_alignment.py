@@ -148,11 +148,13 @@ def align_clip(
 
 
 def judge_clip(path: Path, net: SyncNet, progress: Progress = ignore) -> SyncScore:
-    """LSE-C, LSE-D and offset of a video file by the user's SyncNet, at 25 frames per second."""
+    """LSE-C, LSE-D and offset of a video file by the user's SyncNet, at 25 frames per second.  Raises AudioError without sound."""
     timeline = read_timeline(path)
     count = int(timeline.shared_seconds * syncnet.FPS)
     frames = read_frames_at(timeline, np.arange(count) / syncnet.FPS, syncnet.FPS)
     mono = [block[0] for block in read_sound(timeline, syncnet.RATE, mono=True)]
+    if not mono:
+        raise AudioError(f"Nothing of the sound of {path.name} can be decoded. Convert the video first.")
     return syncnet.score_sync(net, frames, np.concatenate(mono), MeshTracker(), progress)
 
 

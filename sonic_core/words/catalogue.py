@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 import locale
 import os
-import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 LANGUAGES = ("en", "zh")
 _FOLDER = Path(__file__).parent
+DEEPEST = 4
+"""Sentences within sentences that are translated; ours are within two at most."""
 
 
 def system_language() -> str:
@@ -43,28 +44,51 @@ def translated(text: str, language: str) -> str:
 
 @dataclass(frozen=True)
 class _Entry:
-    pattern: re.Pattern[str]
+    """parts: the English sentence around its values.  words: the translation.  several_lines: whether the sentence itself has any."""
+
+    parts: tuple[str, ...]
     words: str
-    letters: int
+    several_lines: bool
+
+    @property
+    def letters(self) -> int:
+        return sum(map(len, self.parts))
+
+    def values(self, text: str) -> list[str] | None:
+        """What stands in the places of {}, each as short as can be; None for another text.  One pass: texts may be long."""
+        first, last = self.parts[0], self.parts[-1]
+        if len(self.parts) == 1:
+            return [] if text == first else None
+        end = len(text) - len(last)
+        if not text.startswith(first) or not text.endswith(last) or end < len(first):
+            return None
+        if "\n" in text and not self.several_lines:
+            return None  # a sentence of one line is never found across several
+        values, at = [], len(first)
+        for part in self.parts[1:-1]:
+            found = text.find(part, at, end)
+            if found < 0:
+                return None
+            values.append(text[at:found])
+            at = found + len(part)
+        return [*values, text[at:end]]
 
 
 @cache
 def _entries(language: str) -> tuple[_Entry, ...]:
     """Those with most letters of their own first: they fit best."""
     table: dict[str, str] = json.loads((_FOLDER / f"{language}.json").read_text(encoding="utf-8"))
-    entries = []
-    for english, words in table.items():
-        parts = english.split("{}")
-        flags = re.DOTALL if "\n" in english else 0  # a sentence of one line is never found across several
-        pattern = re.compile("(.*?)".join(map(re.escape, parts)), flags)
-        entries.append(_Entry(pattern, words, sum(map(len, parts))))
+    entries = [_Entry(tuple(english.split("{}")), words, "\n" in english) for english, words in table.items()]
     return tuple(sorted(entries, key=lambda entry: -entry.letters))
 
 
-def _sentence(text: str, language: str) -> str | None:
-    indent = text[: len(text) - len(text.lstrip())]
+def _sentence(text: str, language: str, depth: int = 0) -> str | None:
+    said = text.lstrip()
+    indent = text[: len(text) - len(said)]
+    if depth > DEEPEST:
+        return None
     for entry in _entries(language):
-        if entry.letters <= len(text) and (match := entry.pattern.fullmatch(text[len(indent) :])):
-            values = [_sentence(value, language) or value if value else "" for value in match.groups()]
-            return indent + entry.words.format(*values)
+        if (values := entry.values(said)) is not None:
+            inner = [_sentence(value, language, depth + 1) or value if value else "" for value in values]
+            return indent + entry.words.format(*inner)
     return None

@@ -1,3 +1,4 @@
+import os
 from dataclasses import replace
 
 import numpy as np
@@ -5,9 +6,11 @@ import pytest
 import torch
 from sonic_samples import portrait, speech
 
+from sonic_core.engines import latents_file
 from sonic_core.engines.base import Conditioning, Latents
 from sonic_core.engines.latents_file import load_latents, save_latents
 from sonic_core.errors import OutputError, SettingsError
+from sonic_core.media.pending_file import PendingFile
 from sonic_core.settings import Settings
 
 LATENTS = Latents(torch.arange(120.0).view(5, 4, 2, 3), 12.5, "sonic")
@@ -88,5 +91,17 @@ def test_no_file_and_no_latents_are_errors(tmp_path):
 
 def test_a_folder_that_cannot_be_written_is_an_error(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(OutputError, match="cannot be written"):
+    with pytest.raises(OutputError, match="Cannot write"):
         save_latents(LATENTS, tmp_path / "file" / "l.safetensors")
+
+
+def test_a_killed_run_leaves_only_what_a_later_one_removes(tmp_path, monkeypatch):
+    monkeypatch.setattr(PendingFile, "discard", lambda self: self._holds.close())
+    monkeypatch.setattr(latents_file, "save_file", lambda *_: (_ for _ in ()).throw(SystemExit))
+    with pytest.raises(SystemExit):
+        save_latents(LATENTS, tmp_path / "l.safetensors")
+    monkeypatch.undo()
+    (left,) = tmp_path.iterdir()
+    os.utime(left, (0, 0))
+    save_latents(LATENTS, tmp_path / "l.safetensors")
+    assert [path.name for path in tmp_path.iterdir()] == ["l.safetensors"]

@@ -56,6 +56,12 @@ def test_what_a_user_typed_is_not_taken_for_a_pattern():
     assert translated("fps is {0}; expected 1 to 120 frames per second.", "zh") == "fps 为 {0}；应为每秒 1 至 120 帧。"
 
 
+@pytest.mark.parametrize("piece", ["is ; expected : (.) ", "Note: ", ": ", ", "])
+def test_long_texts_of_any_kind_are_read_in_one_pass(piece):
+    text = piece * (20_000 // len(piece))  # a pattern that tries every place for every value would not come to an end
+    assert translated(text, "zh").count(piece.strip()[-1]) >= 1_000
+
+
 @pytest.mark.parametrize(
     ("name", "language"),
     [("zh_CN.UTF-8", "zh"), ("zh-TW", "zh"), ("Chinese (Simplified)_China", "zh"), ("C", "en"), ("de_DE", "en")],

@@ -189,7 +189,6 @@ class SonicEngine(Engine):
         whole = (paste.image if paste else conditioning.portrait.image).shape
         height, width = conditioning.features.image.shape[:2] if self.reference and not paste else whole[:2]
         overlap = 0 if self.reference else self.preset.decode_overlap
-        ifnet = self.model.ifnet and self.model.ifnet.to(self.device)
 
         def render() -> Iterator[Frame]:
             fitting = self._fitting(conditioning)
@@ -199,6 +198,8 @@ class SonicEngine(Engine):
                     if plan.unload_unet:
                         self.model.unet.to("cpu")
                     self.model.vae.to(self.device)
+                    if self.model.ifnet is not None:
+                        self.model.ifnet.to(self.device)
                     return decode(plan.decode_chunk)
 
                 return fitting.run("decoding", under)
@@ -206,7 +207,7 @@ class SonicEngine(Engine):
             decoder = ChunkedDecoder(self.model.vae, fitting.plan.decode_chunk, overlap, fit)
             decoded = decoder(torch.as_tensor(latents.samples), progress)
             key_frames = ((picture_ * 0.5 + 0.5).clamp(0, 1) for picture_ in decoded)
-            drawn = doubled(key_frames, ifnet, conditioning.frame_count)
+            drawn = doubled(key_frames, self.model.ifnet, conditioning.frame_count)
             frames = (picture.as_pixels(frame_, truncate=self.reference) for frame_ in drawn)
             yield from (
                 paste.stream(frames) if paste else (picture.brought_to(pixels, width, height) for pixels in frames)
