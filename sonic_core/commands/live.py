@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="A further name of this server, as of the proxy in front of it; may be given several times.",
     )
-    group.add_argument("--sessions", type=int, default=3, metavar="N", help="People at the same time. Default 3.")
+    group.add_argument("--sessions", type=int, default=2, metavar="N", help="People at the same time. Default 2.")
     group.add_argument(
         "--ice-server",
         action="append",

@@ -71,7 +71,7 @@ class LiveServer:
     settings: Settings
     recording: Recording
     door: Door = field(default_factory=Door)
-    sessions: int = 3
+    sessions: int = 2
     ice_servers: Sequence[IceServer] = ()
 
     def __post_init__(self) -> None:
