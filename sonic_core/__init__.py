@@ -8,24 +8,33 @@ from typing import TYPE_CHECKING, Any
 from .version import __version__ as __version__
 
 if TYPE_CHECKING:
+    from .audio.clip import AudioClip
     from .audio.loading import load_audio
+    from .engines.base import Engine
     from .engines.registry import load_engine
+    from .errors import SonicError
     from .job import FaceChoice, Job
     from .job_json import job_from_json, job_to_json
     from .keeping import Kept, kept_in
     from .live.core import LiveFrame
+    from .live.recorder import Recording
     from .live.session import LiveSession
+    from .live.stats import LiveStats
     from .media.c2pa_signing import Signing
     from .media.encoding import Encoding
     from .media.labels import Labels
     from .media.visible_label import VisibleLabel
     from .pipeline import Generated, Loaded, generate, load
     from .portrait.analysis import load_portrait
+    from .portrait.portrait import Portrait
+    from .progress import Progress
     from .settings import Settings
     from .smoothing.choice import Smoothing
 
 _HOME = {
+    "AudioClip": ".audio.clip",
     "Encoding": ".media.encoding",
+    "Engine": ".engines.base",
     "FaceChoice": ".job",
     "Generated": ".pipeline",
     "Job": ".job",
@@ -33,10 +42,15 @@ _HOME = {
     "Labels": ".media.labels",
     "LiveFrame": ".live.core",
     "LiveSession": ".live.session",
+    "LiveStats": ".live.stats",
     "Loaded": ".pipeline",
+    "Portrait": ".portrait.portrait",
+    "Progress": ".progress",
+    "Recording": ".live.recorder",
     "Settings": ".settings",
     "Signing": ".media.c2pa_signing",
     "Smoothing": ".smoothing.choice",
+    "SonicError": ".errors",
     "VisibleLabel": ".media.visible_label",
     "generate": ".pipeline",
     "job_from_json": ".job_json",
@@ -48,7 +62,9 @@ _HOME = {
     "load_portrait": ".portrait.analysis",
 }
 __all__ = [
+    "AudioClip",
     "Encoding",
+    "Engine",
     "FaceChoice",
     "Generated",
     "Job",
@@ -56,10 +72,15 @@ __all__ = [
     "Labels",
     "LiveFrame",
     "LiveSession",
+    "LiveStats",
     "Loaded",
+    "Portrait",
+    "Progress",
+    "Recording",
     "Settings",
     "Signing",
     "Smoothing",
+    "SonicError",
     "VisibleLabel",
     "generate",
     "job_from_json",

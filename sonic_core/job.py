@@ -39,6 +39,7 @@ class FaceChoice:
 
     @property
     def given(self) -> bool:
+        """Whether anything is chosen."""
         return self.box is not None or self.mask is not None or self.whole_image
 
 

@@ -123,6 +123,7 @@ class Engine(ABC):
 
     @property
     def name(self) -> str:
+        """Under which users choose it."""
         return self.declaration.name
 
     @property

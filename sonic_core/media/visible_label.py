@@ -61,6 +61,7 @@ class VisibleLabel:
 
     @property
     def words(self) -> str:
+        """What is written: the user's text, else the usual words of the language."""
         return self.text.strip() or TEXTS[self.language]
 
 

@@ -58,12 +58,15 @@ class Portrait:
 
     @property
     def has_mesh(self) -> bool:
+        """Whether features of a face were measured; a face box alone has none."""
         return len(self.landmarks) > 0
 
     @property
     def height(self) -> int:
+        """Rows of the picture, px."""
         return self.image.shape[0]
 
     @property
     def width(self) -> int:
+        """Columns of the picture, px."""
         return self.image.shape[1]

@@ -25,6 +25,7 @@ class Smoothing:
 
     @property
     def acts(self) -> bool:
+        """Whether frames are changed at all."""
         return self.method != "none" and self.strength > 0
 
     def __call__(self, frames: FrameStream) -> FrameStream:
