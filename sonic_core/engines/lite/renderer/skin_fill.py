@@ -33,6 +33,9 @@ STROKES = 0.35  # opacity of a stroke from which it is a lash
 COVER_MARGIN, COVER_BLUR, LEAST_COVER_BLUR = 0.014, 0.014, 0.6  # grown by; soft edge, sigma; px
 
 BORDER, BORDER_HOLD = 0.03, 0.3  # beside what is covered: width, and how much it holds the skin drawn there at least
+BROW_FREE = (
+    0.88  # share of that hold which a brow loses: it must not darken the lid, nor end above it as on a light box
+)
 DARKEST, DARKEST_EASE = 0.25, 0.2  # of the skin's lightness, from which it is shadow and neither brow nor background
 
 # Bare skin in place of what is covered, from pixels round it that look like skin.
@@ -185,8 +188,9 @@ def _closed(
     lightness = cv2.GaussianBlur(to_lab(image)[..., 0], (0, 0), LAB_BLUR * iod + LEAST_LAB_BLUR)
     skin = weight > SKIN
     known = float(np.median(lightness[skin])) if skin.any() else float(skin_lab[0])
-    shadow = smoothstep((lightness / max(known, 1.0) - DARKEST) / DARKEST_EASE) * (1 - _lash_strokes(image, iod, BROW))
-    held = np.maximum(weight, BORDER_HOLD * border * shadow).astype(np.float32)
+    shadow = smoothstep((lightness / max(known, 1.0) - DARKEST) / DARKEST_EASE)
+    brow = cv2.dilate(_lash_strokes(image, iod, BROW), np.ones((3, 3), np.uint8))
+    held = (np.maximum(weight, BORDER_HOLD * border * shadow) * (1 - BROW_FREE * brow) + FLOOR).astype(np.float32)
     smooth = membrane(image.astype(np.float32), held, bare, iod)
     lid = smooth + _texture(image, eye, iod, weight, hole)
     return image + (lid - image) * _soft(covered, iod)[..., None]
