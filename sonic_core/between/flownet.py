@@ -9,11 +9,9 @@ import torch
 
 from ..models.filling import Weights, filled
 from ..models.locate import locate, models_folders
-from ..models.manifest import SONIC_FILES
 from ..models.weights import read_weights
+from .flownet_file import FLOWNET
 from .rife import IFNet
-
-FLOWNET = next(file for file in SONIC_FILES if file.key == "flownet")
 
 
 def build_ifnet(weights: Weights, dtype: torch.dtype = torch.float32) -> IFNet:

@@ -11,7 +11,7 @@ from PIL import Image
 from tiny_sonic import write_tiny_sonic
 
 from sonic_core.audio.loading import load_audio
-from sonic_core.models.manifest import SONIC_FILES
+from sonic_core.engines.sonic.files import SONIC_FILES
 
 CORE_ALONE = re.compile("LoadVideo|ImageScaleBy")  # nodes that the runtime of these tests lacks: tests/e2e runs them
 TEMPLATES = sorted((ROOT / "example_workflows").glob("*.json"))

@@ -36,7 +36,7 @@ def high_quality(comfy):
 
 
 def test_without_weights_the_error_lists_every_missing_file_with_size_licence_and_source(comfy):
-    from sonic_core.models.manifest import SONIC_FILES
+    from sonic_core.engines.sonic.files import SONIC_FILES
 
     done = comfy.run(high_quality(comfy))
     assert done.end.type == "execution_error"

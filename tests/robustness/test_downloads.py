@@ -19,8 +19,9 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))
 
 from hub_server import Hub, serving
 
+from sonic_core.engines.sonic.files import SONIC_FILES
 from sonic_core.errors import ModelMissingError
-from sonic_core.models import download, manifest
+from sonic_core.models import download
 from sonic_core.models.alone import alone_with
 from sonic_core.models.download import Fetched, fetch, missing_downloads, write_record
 
@@ -51,7 +52,7 @@ def hub(monkeypatch, send, files=None):
 
 def unet(into, content=CONTENT):
     """The manifest's UNet as a file of this content."""
-    known = next(file for file in manifest.SONIC_FILES if file.key == "unet")
+    known = next(file for file in SONIC_FILES if file.key == "unet")
     remote = replace(known.source.files[0], size=len(content), sha256=hashlib.sha256(content).hexdigest())
     file = replace(known, source=replace(known.source, files=(remote,)))
     (item,) = missing_downloads([file], [into], into)

@@ -11,11 +11,11 @@ from media_samples import chirp, flat, moving_picture
 
 from sonic_core import cli
 from sonic_core.engines.registry import credits_of
+from sonic_core.engines.sonic.files import SONIC_FILES
 from sonic_core.media.probe import probe
 from sonic_core.media.provenance import AIGC_FIELDS, KEYS, Credit, Provenance, audio_digest
 from sonic_core.media.provenance_check import check_provenance, own_tags
 from sonic_core.media.writer import write_video
-from sonic_core.models.manifest import SONIC_FILES
 
 MADE = Provenance(
     "示例公司",

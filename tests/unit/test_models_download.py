@@ -11,13 +11,14 @@ from hub_server import COMMIT, Hub, serving
 
 from sonic_core import cli
 from sonic_core.engines.sonic import declaration
+from sonic_core.engines.sonic.files import SONIC_FILES
 from sonic_core.errors import ModelMissingError, OutputError
-from sonic_core.models import download, manifest
+from sonic_core.models import download
 from sonic_core.models.download import fetch, missing_downloads
 
 FILES = {
     f"{file.source.repository}/{remote.path}": f"content of {remote.path}".encode() * 100
-    for file in manifest.SONIC_FILES
+    for file in SONIC_FILES
     for remote in file.source.files
 }
 LARGE = os.urandom(24_000_000)
@@ -32,11 +33,11 @@ def known(files):
 
     return tuple(
         replace(file, source=replace(file.source, files=tuple(remote(file, item) for item in file.source.files)))
-        for file in manifest.SONIC_FILES
+        for file in SONIC_FILES
     )
 
 
-FULL_SIZE, SMALL_FILES = manifest.SONIC_FILES, known(FILES)
+FULL_SIZE, SMALL_FILES = SONIC_FILES, known(FILES)
 
 
 @pytest.fixture(autouse=True)

@@ -2,10 +2,10 @@ import pytest
 import torch
 from sonic_samples import write_models
 
+from sonic_core.engines.sonic.files import SONIC_FILES
 from sonic_core.engines.sonic.loading import load_sonic
 from sonic_core.errors import ModelMissingError
 from sonic_core.models.convert import convert_file, convert_found
-from sonic_core.models.manifest import SONIC_FILES
 
 
 @pytest.fixture

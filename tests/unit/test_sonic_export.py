@@ -9,9 +9,9 @@ from sonic_core import cli
 from sonic_core.engines.sonic.attention import AttentionContext
 from sonic_core.engines.sonic.estimating import WINDOW
 from sonic_core.engines.sonic.exporting import export_onnx, sonic_specs
+from sonic_core.engines.sonic.files import SONIC_FILES
 from sonic_core.errors import ModelMissingError
 from sonic_core.models.locate import locate
-from sonic_core.models.manifest import SONIC_FILES
 from sonic_core.runtime import onnx_export
 
 onnx = pytest.importorskip("onnx")

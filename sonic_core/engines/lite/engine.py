@@ -1,4 +1,4 @@
-"""The lite engine: audio -> motion track -> warped photo, in real time on one CPU core, with nothing to download."""
+"""The lite engine: audio -> motion track -> warped photo on the CPU, with nothing to download."""
 
 from __future__ import annotations
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ...credit import Credit
-from ...models.manifest import SONIC_FILES
 from ...portrait.credit import FACE_NETWORKS
 from ..declaration import CHOSEN, DEVICE, EVERY_SETTING, FOLDERS, RESERVE, Declaration, FileChoice, Option
+from .files import SONIC_FILES
 from .presets import PRESETS
 
 IMAGE_GUIDANCE, AUDIO_GUIDANCE = 2.0, 7.5

@@ -16,12 +16,12 @@ from ...audio.clip import AudioClip
 from ...diffusion.windows import CircularWindows, OpenWindows, Windows
 from ...errors import SettingsError
 from ...models.locate import locate, models_folders
-from ...models.manifest import SONIC_FILES
 from ...portrait.portrait import Portrait
 from ...runtime.devices import has_8_bit_floats, sustained_rate, usable_device, working_dtype
 from ...settings import Settings
 from .audio_conditioning import key_frame_count, usable_audio
 from .eight_bit import bytes_in_8_bits, module_bytes
+from .files import SONIC_FILES
 from .framing import frame
 from .loading import networks_on_meta
 from .planning import (

@@ -15,7 +15,6 @@ from torch import Tensor, nn
 
 from ...errors import ModelMissingError
 from ...models.locate import locate, models_folders, report_problems
-from ...models.manifest import SONIC_FILES
 from ...models.weights import read_sidecar, read_weights
 from ...progress import Progress, ignore
 from ...runtime.network import NetworkSpec
@@ -28,6 +27,7 @@ from .audio_windows import BUCKET_SPAN, TOKEN_SPAN
 from .building import build_bucket_net, build_token_net, build_whisper
 from .declaration import SONIC
 from .estimating import WINDOW
+from .files import SONIC_FILES
 from .loading import unet_in, weights_in
 from .unet import SonicUNet
 

@@ -18,7 +18,6 @@ from ...errors import ModelMissingError
 from ...hearing.any_wav2vec2 import Wav2Vec2Encoder
 from ...models.fingerprint import fingerprint
 from ...models.locate import locate, models_folders, report_problems
-from ...models.manifest import SONIC_FILES
 from ...models.weights import Renaming, read_shapes, read_sidecar, read_weights
 from . import svd_single_file
 from .audio_encoder import WhisperStates
@@ -33,6 +32,7 @@ from .building import (
     published_vae_and_clip,
 )
 from .declaration import SONIC
+from .files import SONIC_FILES
 from .unet import SonicUNet
 
 

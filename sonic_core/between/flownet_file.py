@@ -1,0 +1,24 @@
+"""RIFE's weights: what the file is, where it comes from and where it goes."""
+
+from __future__ import annotations
+
+from ..models.manifest import ModelFile, RemoteFile, Source
+
+FLOWNET = ModelFile(
+    "flownet",
+    "frame interpolation (RIFE); optical flow takes its place when absent",
+    "sonic/RIFE/flownet.pkl",
+    tuple(f"{folder}flownet.{end}" for end in ("safetensors", "pkl") for folder in ("sonic/RIFE/", "RIFE/")),
+    "MIT",
+    Source(
+        "LeonJoe13/Sonic",
+        (
+            RemoteFile(
+                "RIFE/flownet.pkl",
+                12_186_817,
+                "fe854fc8996547c953f732aaa3b78cae76cc0a12833ae856ea0749c4c570d7d8",
+            ),
+        ),
+    ),
+    optional=True,
+)
