@@ -14,6 +14,8 @@ import uuid
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from filecmp import cmp
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -257,12 +259,22 @@ class ComfyQueue:
                 name = f"{output.stem}_{number + 1}{Path(file['filename']).suffix}" if number else output.name
                 await site.server.download(file, place / name)
                 if number:
-                    put_in_place(place / name, self.ledger.folder / output.with_name(name))
+                    put_in_place(place / name, self._place_beside(output.with_name(name), place / name))
             figures = _figures(place / output.name, site.server.url)
             taken = round(time.monotonic() - work.since, 3)
             self.ledger.finish(work.clip, self.run, place / output.name, figures, taken)
         except OSError as error:
             raise OutputError(f"{output} cannot be written ({error.strerror}). Free some space.") from error
+
+    def _place_beside(self, wanted: Path, complete: Path) -> Path:
+        """Where a further result goes: under the name that is wanted, or a longer one where that is a row's or another file has it."""
+        for number in count():
+            name = wanted.with_stem(f"{wanted.stem}_{number}") if number else wanted
+            target = self.ledger.folder / name
+            free = not target.exists() or (target.is_file() and cmp(target, complete, shallow=False))
+            if free and not self.ledger.knows(name.as_posix()):
+                return target
+        raise AssertionError("names never end")
 
     def _failed(self, clip: Entry, reason: str, again: bool) -> None:
         self.ledger.fail(clip, self.run, reason, again and clip.attempts < self.tries)

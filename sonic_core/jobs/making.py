@@ -12,6 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from av import FFmpegError
+
 from ..engines.declaration import DEVICE, RUNTIME
 from ..errors import AudioError, DurationMismatchError, ModelMissingError, PortraitError, SettingsError, SonicError
 from ..job_json import job_from_values
@@ -26,19 +28,31 @@ if TYPE_CHECKING:
     from ..progress import Preview
 
 PORTRAITS_KEPT = 8
+ENGINES_KEPT = 2
+"""Engines, each with its own weights in memory, that clips may take turns with."""
 THUMBNAIL, THUMBNAIL_QUALITY = 120, 60  # px of the longer side; JPEG
 FINAL = (AudioError, DurationMismatchError, ModelMissingError, PortraitError, SettingsError)
 """Errors that another try would meet again."""
-FAILURES = (SonicError, OSError, RuntimeError, ValueError, ArithmeticError, LookupError, TypeError, MemoryError)
+FAILURES = (
+    SonicError,
+    OSError,
+    RuntimeError,
+    ValueError,
+    ArithmeticError,
+    LookupError,
+    TypeError,
+    MemoryError,
+    FFmpegError,
+)
 """What a clip may fail with; anything else is a fault of this program and ends the worker."""
 
 
 class Bench:
-    """What clips share: engines by name and options, the last portraits."""
+    """What clips share: the last engines by name and options, the last portraits."""
 
     def __init__(self, device: str = "") -> None:
         self.device = device
-        self.engines: dict[str, Engine] = {}
+        self.engines: OrderedDict[str, Engine] = OrderedDict()
         self.portraits: OrderedDict[str, Any] = OrderedDict()
 
     def placed(self, job: Job) -> Job:
@@ -48,14 +62,11 @@ class Bench:
         return replace(job, options={**job.options, DEVICE: self.device})
 
     def load(self, job: Job) -> Loaded:
-        """As `pipeline.load`, each engine once and each portrait seldom more than once."""
+        """As `pipeline.load`, engines and portraits seldom more than once."""
         from ..audio.loading import load_audio
-        from ..engines.registry import load_engine
         from ..pipeline import Loaded, portrait_for
 
-        name = repr((job.engine, sorted(job.options.items(), key=str)))
-        if name not in self.engines:
-            self.engines[name] = load_engine(job.engine, **job.options)
+        engine = self._engine(job)
         picture = Path(str(job.picture))
         status = picture.stat()
         choices = job.face, job.settings.face_index, job.picture_frame, job.options.get(RUNTIME)
@@ -65,9 +76,19 @@ class Bench:
             if len(self.portraits) > PORTRAITS_KEPT:
                 self.portraits.popitem(last=False)
         portrait, mask = self.portraits[face]
-        return Loaded(
-            self.engines[name], portrait, load_audio(Path(str(job.recording)), trim_silence=job.trim_silence), mask
-        )
+        return Loaded(engine, portrait, load_audio(Path(str(job.recording)), trim_silence=job.trim_silence), mask)
+
+    def _engine(self, job: Job) -> Engine:
+        """Loaded already, or instead of the one that was not used for longest."""
+        from ..engines.registry import load_engine
+
+        name = repr((job.engine, sorted(job.options.items(), key=str)))
+        if name not in self.engines:
+            while len(self.engines) >= ENGINES_KEPT:
+                self.engines.popitem(last=False)[1].rest()
+            self.engines[name] = load_engine(job.engine, **job.options)
+        self.engines.move_to_end(name)
+        return self.engines[name]
 
 
 class Maker:

@@ -101,10 +101,29 @@ def trial_job(ledger: Ledger) -> str | None:
     return None
 
 
+def _nested(name: str, ledger: Ledger) -> tuple[int, str] | None:
+    """Row and output of a planned clip whose file or folder would lie inside that of `name`, or around it."""
+    places = name.split("/")
+    around = ["/".join(places[:depth]) for depth in range(1, len(places))]
+    for where, values in [
+        ("folded > ? and folded < ?", (f"{name}/", f"{name}0")),
+        *(("folded = ?", (a,)) for a in around),
+    ]:
+        if found := ledger.db.execute(f"select row, output from temp.planned where {where} limit 1", values).fetchone():
+            return found[0], found[1]
+    return None
+
+
 def _note(clips: Iterable[Candidate], ledger: Ledger, plan: Plan) -> None:
     """Put clips whose rows are right into the temporary table, and count what they will take."""
     ledger.db.execute("begin")
     for clip in clips:
+        if nested := _nested(clip.folded, ledger):
+            plan.problem(
+                f"row {clip.row}: the output {clip.output} and row {nested[0]}'s, {nested[1]}, lie one in the other. Give each row a place "
+                "of its own."
+            )
+            continue
         noted = ledger.db.execute(
             "insert or ignore into temp.planned values (?,?,?,?,?,?)",
             (clip.output, clip.folded, clip.row, clip.key, clip.job, clip.seconds),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import socket
 from collections.abc import Iterator
@@ -58,7 +59,9 @@ def connected(cluster: Cluster, workers: int) -> Iterator[None]:
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     try:
         if cluster.address == LOCAL:  # a new one, also beside another that runs here
-            ray.init("local", num_cpus=max(1, round(workers * cluster.cpus)), include_dashboard=False, **options)
+            ray.init(
+                "local", num_cpus=max(1, math.ceil(workers * cluster.cpus - 1e-6)), include_dashboard=False, **options
+            )
         else:
             ray.init(address=cluster.address, **options)
     except (ConnectionError, ValueError, RuntimeError) as error:

@@ -27,6 +27,7 @@ from .ledger import DONE, FAILED, FINISHING, WAITING, WORKING, Entry, Ledger
 from .making import FAILURES, FINAL, Maker, reason_of
 from .places import is_full, remove
 from .ray_cluster import Cluster, answers, living, places
+from .store import WAIT_FOR_ROOM
 
 log = logging.getLogger(__name__)
 
@@ -88,6 +89,7 @@ class RayPool:
         self.nodes: dict[int, Any] = {}  # tasks that tell where an actor is
         self.tasks: dict[Any, Slot] = {}
         self.fruitless = 0
+        self.full_since: float | None = None  # monotonic seconds, of a disk on which nothing was finished since
         self.lost: Counter[str] = Counter()  # nodes that went with a row, by output
 
     def work_off(self, tell: Report) -> State:
@@ -211,14 +213,21 @@ class RayPool:
             self.fruitless = 0
 
     def _note(self, slot: Slot, clip: Entry, told: dict[str, Any]) -> None:
-        if "error" in told:
-            again = told["full"] or (not told["final"] and clip.attempts < self.crew.tries)
-            self.ledger.fail(clip, slot.owner, told["error"], again)
-            if told["full"]:
-                time.sleep(1.0)  # somebody may be making room
-            return
-        complete = self.ledger.work_folder(slot.owner) / told["name"]
-        self.ledger.finish(clip, slot.owner, complete, told["figures"], told["seconds"])
+        if "error" not in told:
+            complete = self.ledger.work_folder(slot.owner) / told["name"]
+            try:
+                self.ledger.finish(clip, slot.owner, complete, told["figures"], told["seconds"])
+                self.full_since = None
+                return
+            except OSError as error:  # of the rename, on a disk of the network
+                told = {"error": reason_of(error), "final": False, "full": is_full(error)}
+        again = not told["final"] and clip.attempts < self.crew.tries
+        if told["full"]:
+            self.full_since = self.full_since or time.monotonic()
+            again = again or time.monotonic() - self.full_since < WAIT_FOR_ROOM
+        self.ledger.fail(clip, slot.owner, told["error"], again)
+        if told["full"]:
+            time.sleep(1.0)  # somebody may be making room
 
     def _mourn(self, slot: Slot, error: RayError) -> None:
         """A task that Ray has given up: its node has gone, or its actor died `tries` times.

@@ -40,7 +40,7 @@ def patient(method: Callable[P, R]) -> Callable[P, R]:
         while True:
             try:
                 return method(*args, **kwargs)
-            except sqlite3.OperationalError as error:
+            except sqlite3.DatabaseError as error:
                 full = "full" in str(error)
                 if not full or time.monotonic() > end:
                     cure = (

@@ -1,5 +1,6 @@
 """The ledger: each clip has one owner, and whoever dies at whichever step, the clip is made once."""
 
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -207,3 +208,12 @@ def test_a_worker_is_told_its_share_of_the_cores_before_it_starts(monkeypatch):
     monkeypatch.setattr(subprocess, "Popen", popen)
     with pytest.raises(InterruptedError, match="3"):
         start_process({"threads": 3})
+
+
+def test_a_damaged_ledger_is_told_in_words(ledger, monkeypatch):
+    def damaged(owner):
+        raise sqlite3.DatabaseError("database disk image is malformed")
+
+    monkeypatch.setattr(ledger, "_note_owner", damaged)
+    with pytest.raises(OutputError, match="The ledger cannot be written: database disk image is malformed"):
+        ledger.enlist()

@@ -163,3 +163,13 @@ def test_planning_loads_no_torch(tmp_path):
     )
     environment = {"PYTHONPATH": str(Path(__file__).parents[2]), "PATH": ""}
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, env=environment)
+
+
+def test_outputs_that_lie_in_one_another_are_refused(ledger):
+    outputs = ("a.png", "a/b.mp4", "c/d/e.mp4", "C.png", "a b/c.mp4", "a-b.mp4", "d.mp4", "d.mp4/e.mp4")
+    plan = plan_of(ledger, *({**GOOD, "output": output} for output in outputs))
+    assert plan.problems == [
+        "row 3: the output a/b.mp4 and row 2's, a, lie one in the other. Give each row a place of its own.",
+        "row 5: the output C and row 4's, c/d/e.mp4, lie one in the other. Give each row a place of its own.",
+        "row 9: the output d.mp4/e.mp4 and row 8's, d.mp4, lie one in the other. Give each row a place of its own.",
+    ]

@@ -21,7 +21,7 @@ from fake_comfyui import DEFINITIONS, FakeComfyUI
 from sonic_core.cli import main
 from sonic_core.errors import SettingsError
 from sonic_core.frames import FrameStream
-from sonic_core.jobs.comfy_queue import ComfyQueue
+from sonic_core.jobs.comfy_queue import ComfyQueue, InWork, Site
 from sonic_core.jobs.comfy_workflow import Workflow
 from sonic_core.jobs.ledger import Ledger, Planned
 from sonic_core.media.probe import probe
@@ -359,6 +359,25 @@ def test_a_prompt_that_is_on_its_way_is_not_taken_for_forgotten(tmp_path):
         asyncio.run(whole())
     ledger.close()
     assert Server.sent == 1
+
+
+def test_further_results_take_no_name_that_is_another_rows_or_a_strangers(tmp_path):
+    class Server:
+        url = "http://there"
+
+        async def download(self, file, target):
+            target.write_bytes(file["filename"].encode())
+
+    ledger = Ledger(tmp_path)
+    run = ledger.enlist()
+    ledger.plan(run, [Planned(f"{name}.gif", row, "k", "{}") for row, name in enumerate(("a", "a_2"))])
+    (tmp_path / "a_2_1.gif").write_text("somebody's")
+    queue, work = ComfyQueue(ledger, run, [], None, tries=2, stop_after=0), InWork(ledger.claim(run, run), 0.0)
+    for _ in range(2):  # fetched again it is the same file
+        asyncio.run(queue._fetch(Site(Server()), work, [{"filename": "x.gif"}, {"filename": "y.gif"}]))
+    ledger.close()
+    there = {path.name: path.read_text() for path in tmp_path.glob("*.gif")}
+    assert there == {"a.gif": "x.gif", "a_2_1.gif": "somebody's", "a_2_2.gif": "y.gif"}
 
 
 def test_a_workflow_of_another_shape_is_told_in_words(tmp_path):
