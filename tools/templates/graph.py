@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from sonic_core.version import __version__
+
 NOTE_COLOURS = {"color": "#432", "bgcolor": "#653"}
 NAMESPACE = uuid.UUID("6f1f0b52-6c0c-4d0c-9a9a-3a1b7c0f5d11")
 
@@ -152,7 +154,7 @@ def _node(node: Node, number: int, definition: Mapping[str, Any], links: Iterabl
         for slot, (name, kind) in enumerate(zip(names, definition["output"], strict=True))
     ]
     ours = node.kind.startswith("Sonic")
-    origin = {"cnr_id": "sonic-portrait", "ver": "0.1.0"} if ours else {"cnr_id": "comfy-core", "ver": "0.3.64"}
+    origin = {"cnr_id": "sonic-portrait", "ver": __version__} if ours else {"cnr_id": "comfy-core", "ver": "0.3.64"}
     return {
         "id": number,
         "type": node.kind,
