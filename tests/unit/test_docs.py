@@ -7,7 +7,7 @@ from importlib.util import find_spec
 
 import pytest
 from desk import laid
-from markdown_pages import PAGES, ROOT, anchors, blocks, commands, links, name_of
+from markdown_pages import PAGES, ROOT, anchors, blocks, commands, links, name_of, prose
 
 from sonic_core import cli
 from sonic_core.commands import COMMANDS
@@ -167,3 +167,13 @@ def test_imports_run_down_the_rows_of_the_architecture():
             if there <= here and not here == there == lowest:
                 wrong.append(f"{path.relative_to(CORE)} imports {other}")
     assert wrong == []
+
+
+def test_no_page_repeats_another():
+    told = {}
+    for page in MANUALS:
+        if "zh" not in name_of(page) and not name_of(page).startswith("web/"):
+            for sentence in re.split(r"(?<=[.:;|])\s+|\n", prose(page)):
+                if len(sentence.strip(" |*-")) > 60:
+                    told.setdefault(sentence.strip(" |*-"), set()).add(name_of(page))
+    assert {sentence: pages for sentence, pages in told.items() if len(pages) > 1} == {}
