@@ -18,7 +18,12 @@ ROOT_PAGES = (
     "RELEASING.md",
 )
 PAGES = [path for path in map(ROOT.joinpath, ROOT_PAGES) if path.exists()] + sorted(
-    [*ROOT.glob("docs/**/*.md"), *ROOT.glob("web/docs/*.md"), *ROOT.glob("tests/**/README.md")]
+    [
+        *ROOT.glob("docs/**/*.md"),
+        *ROOT.glob("web/docs/*.md"),
+        *ROOT.glob("tests/**/README.md"),
+        *ROOT.glob("examples/*.md"),
+    ]
 )
 FENCE = re.compile(r"^ *```(\w*)\n(.*?)^ *```$", re.M | re.S)
 LINK = re.compile(r"\]\(([^()\s]+)\)")

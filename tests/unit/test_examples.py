@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from desk import laid
+from markdown_pages import links
 
 from sonic_core import load_audio
 from sonic_core.audio.clip import AudioClip
@@ -24,8 +25,9 @@ SHORT = [
     "custom_engine",
     "live_from_file",
     "read_provenance",
+    "comfyui_client",
+    "speak_live",
 ]
-SHORT += ["comfyui_client"]
 
 
 def example(name):
@@ -47,6 +49,11 @@ def clip(files, tmp_path_factory):
     path = tmp_path_factory.mktemp("made") / "hello.mp4"
     example("one_clip").main(*files, str(path))
     return path
+
+
+def test_each_is_in_the_list():
+    listed = {path for path, _ in links(EXAMPLES / "README.md")}
+    assert listed == {path.name for path in EXAMPLES.iterdir() if path.is_file()} - {"README.md"}
 
 
 @pytest.mark.parametrize("name", SHORT)
