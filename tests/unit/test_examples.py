@@ -26,7 +26,6 @@ SHORT = [
     "live_from_file",
     "read_provenance",
     "comfyui_client",
-    "speak_live",
 ]
 
 
