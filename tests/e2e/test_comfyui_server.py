@@ -85,7 +85,7 @@ def test_loading_the_pack_writes_nothing(comfy):
 def test_templates_extensions_and_words_are_served(comfy):
     assert "fast" in comfy.get("/workflow_templates")["sonic-portrait"]
     assert comfy.get("/api/workflow_templates/sonic-portrait/fast.json")["version"] == 0.4
-    assert comfy.get("/api/workflow_templates/sonic-portrait/fast.jpg")[:4] == b"RIFF"  # moving, WebP under the name that is asked for
+    assert comfy.get("/api/workflow_templates/sonic-portrait/fast.jpg")[:4] == b"RIFF"  # WebP, as it moves
     scripts = {f"/extensions/sonic-portrait/js/{name}.js" for name in SCRIPTS}
     assert {path for path in comfy.get("/extensions") if "sonic-portrait" in path} == scripts
     for name in TEMPLATE_FILES:
