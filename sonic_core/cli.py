@@ -104,11 +104,25 @@ def is_short_of_memory(error: BaseException) -> bool:
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse, whose refusals a program that asked for JSON can read too."""
+    """argparse, whose refusals a program that asked for JSON can read too.
 
-    def __init__(self, *args: Any, console: Console, **kwargs: Any) -> None:
+    mixed: arguments without a name may stand after options even where the last may be left out (not in parsers with subparsers).
+    """
+
+    def __init__(self, *args: Any, console: Console, mixed: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.console = console
+        self.console, self.mixed = console, mixed
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As argparse; where it has given up on `onnx --engine sonic DIR`, as releases before 3.12.7 do, it looks once more."""
+        found = super().parse_known_args(args, namespace)
+        if not found[1] or not self.mixed:
+            return found
+        self.mixed = False  # the second look comes here again
+        try:
+            return self.parse_known_intermixed_args(args)
+        finally:
+            self.mixed = True
 
     def error(self, message: str) -> NoReturn:
         self.console.report({"error": SettingsError.__name__, "message": message})
@@ -127,7 +141,7 @@ def make_parser(commands: dict[str, ModuleType], console: Console) -> Parser:
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, command in commands.items():
         subparser = subparsers.add_parser(
-            name, console=console, help=command.HELP, description=command.__doc__, epilog=EXIT_CODES
+            name, console=console, mixed=True, help=command.HELP, description=command.__doc__, epilog=EXIT_CODES
         )
         command.add_arguments(subparser)
         common = subparser.add_argument_group("output of the program")

@@ -14,7 +14,7 @@ import pytest
 from media_samples import chirp, moving_picture
 
 from sonic_core import cli
-from sonic_core.commands import COMMANDS, console, inspect
+from sonic_core.commands import COMMANDS, console, export, inspect
 from sonic_core.media.writer import write_video
 from sonic_core.settings import Settings
 
@@ -293,3 +293,14 @@ def test_an_interruption_in_the_middle_of_an_exec_has_our_exit_code(tmp_path):
     )
     assert done.stderr == "Interrupted; nothing was left half-written.\n"
     assert done.returncode == 130
+
+
+@pytest.mark.parametrize(
+    "given",
+    [["onnx", "DIR", "--engine", "sonic"], ["onnx", "--engine", "sonic", "DIR"], ["--engine", "sonic", "onnx", "DIR"]],
+)
+def test_a_folder_may_stand_after_options(monkeypatch, given):
+    monkeypatch.setattr(export, "run", lambda args, console: given.append((args.engine, args.folder)) or {})
+    assert code_of("export", *given, "--quiet") == 0
+    assert given[-1] == ("sonic", Path("DIR"))
+    assert code_of("export", *given[:-1], "second", "--quiet") == 2
