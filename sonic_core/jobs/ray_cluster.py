@@ -18,6 +18,19 @@ from ..errors import OutputError, SettingsError
 
 ANSWER = 2.0  # s within which a node that lives takes a connection
 LOCAL = "local"
+STARTS = 3
+"""Times that a local cluster is started: Ray gives a node 30 s to come up, which a busy machine may exceed, and no setting for it."""
+PATIENCE = {  # by default 30 s, 60 s, 60 s, 100 s, and 5 missed in a row
+    "RAY_gcs_server_port_wait_time_s": "300",
+    "RAY_raylet_start_wait_time_s": "300",
+    "RAY_worker_register_timeout_seconds": "300",
+    "RAY_agent_register_timeout_ms": "600000",
+    "RAY_health_check_failure_threshold": "60",
+}
+"""How long the parts of a local cluster wait for each other: all of them are on one machine, where slow is not dead."""
+
+log = logging.getLogger(__name__)
+QUIETLY: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
 
 
 @dataclass(frozen=True)
@@ -56,18 +69,14 @@ def connected(cluster: Cluster, workers: int) -> Iterator[None]:
     if cluster.address == LOCAL:  # the actors import this package as this process does
         root = str(Path(__file__).parents[2])
         os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
-    options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
-    try:
-        if cluster.address == LOCAL:  # a new one, also beside another that runs here
-            ray.init(
-                "local", num_cpus=max(1, math.ceil(workers * cluster.cpus - 1e-6)), include_dashboard=False, **options
-            )
-        else:
-            ray.init(address=cluster.address, **options)
-    except (ConnectionError, ValueError, RuntimeError) as error:
-        raise OutputError(
-            f"No Ray cluster at {cluster.address}: {error}. Start one with `ray start --head`."
-        ) from error
+        _start(max(1, math.ceil(workers * cluster.cpus - 1e-6)))
+    else:
+        try:
+            ray.init(address=cluster.address, **QUIETLY)
+        except (ConnectionError, ValueError, RuntimeError) as error:
+            raise OutputError(
+                f"No Ray cluster at {cluster.address}: {error}. Start one with `ray start --head`."
+            ) from error
     try:
         there = ray.cluster_resources()
         for kind, wanted in (("CPU", cluster.cpus * workers), ("GPU", cluster.gpus * workers)):
@@ -79,3 +88,21 @@ def connected(cluster: Cluster, workers: int) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
+
+
+def _start(cpus: int) -> None:
+    """A new cluster on this machine, also beside another that runs here.  Raises OutputError with Ray's reason."""
+    for name, value in PATIENCE.items():
+        os.environ.setdefault(name, value)
+    for left in reversed(range(STARTS)):
+        try:
+            ray.init("local", num_cpus=cpus, include_dashboard=False, **QUIETLY)
+            return
+        except Exception as error:  # Ray raises plain ones here
+            ray.shutdown()
+            if not left:
+                raise OutputError(
+                    f"Ray did not start on this machine, {STARTS} times: {type(error).__name__}: {error}. Run the same command again when "
+                    "the machine has less to do, or without --ray: --workers N needs no cluster."
+                ) from error
+            log.warning("Ray did not start (%s); it is started again", error)

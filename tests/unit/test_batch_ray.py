@@ -12,6 +12,7 @@ import time
 import pytest
 from batch_runs import LIMIT, POSIX, ROOT, SHORT, TIDY, batch, clips, ended, rest, started, states, table
 
+from sonic_core.errors import OutputError
 from sonic_core.media.probe import probe
 from sonic_core.samples import SPEECH
 
@@ -45,6 +46,28 @@ def test_a_ray_actor_that_is_killed_loses_no_clip(tmp_path):
     assert {path.name for path in out.glob("*.mp4")} == {f"clip{i}.mp4" for i in range(5)}
     assert all(probe(path).frames == 10 for path in out.glob("*.mp4"))
     assert rest(out) == TIDY
+
+
+@pytest.mark.parametrize("slow", [2, 3])
+def test_a_cluster_that_is_slow_to_start_is_started_again_and_told_in_the_end(monkeypatch, caplog, slow):
+    ray, starts = pytest.importorskip("ray"), []
+    from sonic_core.jobs import ray_cluster
+
+    def init(*_, **__):  # Ray's own answer after 30 s
+        starts.append(os.environ["RAY_gcs_server_port_wait_time_s"])  # noqa: SIM112 - its name
+        if len(starts) <= slow:
+            raise TimeoutError("The current node timed out during startup.")
+
+    for name in ray_cluster.PATIENCE:
+        monkeypatch.setenv(name, "7")  # the user's own stays
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setattr(ray, "init", init)
+    monkeypatch.setattr(ray, "cluster_resources", lambda: {"CPU": 2.0})
+    ending = pytest.raises(OutputError, match="timed out during startup") if slow == 3 else contextlib.nullcontext()
+    with ending, ray_cluster.connected(ray_cluster.Cluster(), 2):
+        pass
+    assert starts == ["7"] * 3
+    assert caplog.text.count("it is started again") == 2
 
 
 def test_more_than_the_cluster_has_is_told(tmp_path):
