@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import time
+from urllib.parse import quote
 
 import pytest
 from batch_runs import POSIX, SHORT, TIDY, batch, clips, ended, rest, started, states, table, working
@@ -39,7 +40,8 @@ def test_a_row_that_fails_does_not_stop_the_others_and_its_reason_is_reported(tm
     from PIL import Image
 
     Image.new("RGB", (300, 300), "grey").save(noise)
-    jobs = table(tmp_path, f"{noise},{SPEECH},=bad.mp4,0", clips(1)[0])
+    picture, recording = shutil.copy(PORTRAIT, tmp_path / "肖像 🙂.png"), shutil.copy(SPEECH, tmp_path / "录音 🎤.wav")
+    jobs = table(tmp_path, f"{noise},{SPEECH},=bad.mp4,0", f"{picture},{recording},第一天/你好 🎬.mp4,0")
     out = tmp_path / "out"
     code, answer = batch(jobs, "--output", out, "--reject-confidence", "1", *SHORT[:-1])
     assert (code, answer["done"], answer["failed"], answer["rejected"]) == (1, 1, 1, 1)
@@ -48,10 +50,11 @@ def test_a_row_that_fails_does_not_stop_the_others_and_its_reason_is_reported(tm
     assert (bad["state"], bad["attempts"], bad["output"]) == ("failed", "1", "'=bad.mp4")
     assert "face" in bad["error"]
     assert good["state"] == "rejected"
-    assert good["duration_s"] == "0.4"
+    assert (good["output"], good["duration_s"]) == ("第一天/你好 🎬.mp4", "0.4")
+    assert probe(out / "第一天" / "你好 🎬.mp4").frames == 10
     page = (out / "report.html").read_text(encoding="utf-8")
-    assert page.index("=bad.mp4") < page.index("clip0.mp4")
-    assert 'data-src="clip0.mp4"' in page
+    assert page.index("=bad.mp4") < page.index("第一天/你好 🎬.mp4")
+    assert f'data-src="{quote("第一天/你好 🎬.mp4")}"' in page
     assert "data:image/jpeg;base64," in page
 
 
