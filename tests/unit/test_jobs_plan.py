@@ -153,6 +153,52 @@ def test_memory_does_not_grow_with_the_number_of_rows(tmp_path):
     assert many < few + 2500 * 200  # bytes; the JSON of a row alone has more than 1000
 
 
+LONG = """
+import json, re, sys, time
+from pathlib import Path
+from sonic_core.jobs.ledger import Ledger
+from sonic_core.jobs.plan import check, planned
+from sonic_core.jobs.table import read_rows
+
+count, table = int(sys.argv[3]), Path("jobs.csv")
+with table.open("w") as file:
+    file.write("image,audio,output,seed\\n")
+    file.writelines(f"{sys.argv[1]},{sys.argv[2]},{i // 1000}/c{i}.mp4,{i}\\n" for i in range(count))
+ledger = Ledger(Path("out"))
+plan = check(read_rows(table), ledger, {"settings": {"duration": 0.1, "length_policy": "trim"}}, Path().absolute())
+plan.raise_problems()
+owner = ledger.enlist()
+ledger.plan(owner, planned(ledger))
+first = ledger.claim(owner, owner).output
+peak = re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())  # getrusage would count the parent's, too
+print(json.dumps([plan.clips, first, time.process_time(), int(peak[1])]))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    not Path("/proc/self/status").exists(), reason="reads the peak memory of a process where Linux tells it"
+)
+def test_a_hundred_thousand_rows_start_in_seconds_and_in_the_memory_of_a_tenth(tmp_path):
+    """Until the first clip is claimed; the seconds are of the processor, of which a busy machine gives each process fewer at a time."""
+    figures = {}
+    for count in (10_000, 100_000):
+        folder = tmp_path / str(count)
+        folder.mkdir()
+        environment = {"PYTHONPATH": str(Path(__file__).parents[2]), "PATH": ""}
+        told = subprocess.run(
+            [sys.executable, "-c", LONG, str(PORTRAIT), str(SPEECH), str(count)],
+            cwd=folder, check=True, env=environment, capture_output=True, text=True,
+        )  # fmt: skip
+        clips, first, seconds, memory = json.loads(told.stdout)
+        assert (clips, first) == (count, "0/c0.mp4")
+        figures[count] = seconds, memory
+    (few_seconds, few_memory), (seconds, memory) = figures[10_000], figures[100_000]
+    assert seconds < 60, figures  # 5 were measured
+    assert seconds < 20 * few_seconds, figures  # ten times the rows: no more than in proportion
+    assert memory < 1.1 * few_memory, figures
+
+
 def test_planning_loads_no_torch(tmp_path):
     (tmp_path / "jobs.csv").write_text(f"image,audio\n{PORTRAIT},{SPEECH}\n")
     code = (
