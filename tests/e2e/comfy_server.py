@@ -24,9 +24,13 @@ TEMPLATE_FILES = ("sonic_sample_portrait.jpg", "sonic_sample_speech.mp3")
 ENDS = {"execution_success", "execution_error", "execution_interrupted"}
 
 
+WORDS = b"\0\0\0\3"
+"""How a line of progress on a node begins; other binary messages are pictures."""
+
+
 @dataclass(frozen=True)
 class Event:
-    """A message of the websocket: seconds since the prompt was sent, its type and data (bytes for pictures)."""
+    """A message of the websocket: seconds since the prompt was sent, its type and data (bytes for pictures and words on a node)."""
 
     at: float
     type: str
@@ -89,7 +93,7 @@ class Comfy:
         while not done.events or done.end.type not in ENDS:
             message = self.socket.recv()
             if isinstance(message, bytes):
-                event = Event(time.monotonic() - start, "picture", message)
+                event = Event(time.monotonic() - start, "words" if message[:4] == WORDS else "picture", message)
             else:
                 data = json.loads(message)
                 if data["data"].get("prompt_id", done.prompt_id) != done.prompt_id:
