@@ -1,11 +1,12 @@
 """`python -m sonic_core`."""
 
 import sys
+from collections import namedtuple
 
 try:
     from .cli import main
 except KeyboardInterrupt:
-    exec("")  # noqa: S102 - as commands.signals.forget_interruption, which cannot be imported here
+    namedtuple("Nothing", ())  # as commands.signals.forget_interruption, which cannot be imported here
     sys.exit(130)
 
 if __name__ == "__main__":

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..errors import SettingsError
 from ..words.catalogue import translated
 from .engine_options import add_engine_choice, options_from, typed
 
@@ -27,6 +29,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, console: Console) -> dict[str, Any]:
+    if find_spec("..bench", __package__) is None:
+        raise SettingsError(
+            "This copy comes without bench, as ComfyUI's registry ships it. Install the whole with pip from a checkout."
+        )
     from ..bench.benchmark import SIZES, measure, read_earlier
     from ..bench.figures import table
     from ..job import Job

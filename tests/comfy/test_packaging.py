@@ -10,7 +10,9 @@ from pack_loading import ROOT
 
 SHIPPED = [
     *(ROOT / "nodes").glob("*.py"),
-    *(path for path in (ROOT / "sonic_core").rglob("*.py") if path.parent.name != "jobs"),  # .comfyignore leaves it out
+    *(
+        path for path in (ROOT / "sonic_core").rglob("*.py") if path.parent.name not in ("bench", "jobs")
+    ),  # .comfyignore
 ]
 
 

@@ -321,7 +321,14 @@ def test_convert_writes_safetensors_that_are_then_used(tmp_path, capsys):
 def test_doctor_finds_the_weights(models, monkeypatch, capsys):
     from sonic_core.commands.doctor import weights_of, what_works
 
-    report = {"problems": [], "lite_frames_per_second": 100.0, "devices": ["cpu"], "packages": {}, "onnx": "ready"}
+    report = {
+        "problems": [],
+        "lite_frames_per_second": 100.0,
+        "devices": ["cpu"],
+        "packages": {},
+        "onnx": "",
+        "live": "",
+    }
     packages = dict.fromkeys(("transformers", "diffusers", "huggingface_hub"), "1")
     monkeypatch.setenv("SONIC_PORTRAIT_MODELS", str(models))
     sentences = what_works({**report, "packages": packages, "sonic_weights": weights_of(SONIC)})
