@@ -1,4 +1,4 @@
-"""How many threads small networks get, and how many cores a process."""
+"""How many threads small networks get, how many cores a process, and that no library makes them real-time threads."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 SHARE = "SONIC_PORTRAIT_THREADS"
 """Environment variable: cores that this process shall use, where several work side by side.  `batch` sets it for its workers."""
@@ -65,3 +66,24 @@ def one_thread() -> Iterator[None]:
                     torch.set_num_threads(_usual["torch"])
             if not _inside:
                 cv2.setNumThreads(_usual["cv2"])
+
+
+@contextmanager
+def usual_scheduling() -> Iterator[None]:
+    """Threads of this process that have become real-time threads inside go back to the scheduling that the caller had.
+
+    SVT-AV1 gives its threads, and the one that opens it, the highest real-time priority wherever it may: as root, hence in containers.
+    Everything that is begun later would inherit it, and nothing else on the machine would get those cores.
+    """
+    if sys.platform != "linux":
+        yield
+        return
+    policy, parameters = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        yield
+    finally:
+        real_time = {os.SCHED_FIFO, os.SCHED_RR} - {policy}
+        for thread in [0, *(int(task.name) for task in Path("/proc/self/task").glob("*"))]:
+            with suppress(OSError):  # it has ended
+                if os.sched_getscheduler(thread) in real_time:
+                    os.sched_setscheduler(thread, policy, parameters)

@@ -12,7 +12,7 @@ from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
 from ..frames import Frame, FrameStream, exact_rate
-from ..threads import share_of_cores
+from ..threads import share_of_cores, usual_scheduling
 from .encoders import choose_encoder
 from .encoding import Encoding
 
@@ -59,7 +59,10 @@ class PictureTrack:
         picture.pts = self.count
         picture.time_base = self.stream.codec_context.time_base
         self.count += 1
-        return self.stream.encode(picture)
+        if self.count > 1:
+            return self.stream.encode(picture)
+        with usual_scheduling():  # the first one opens the encoder
+            return self.stream.encode(picture)
 
     def remaining(self) -> list[av.Packet]:
         return self.stream.encode(None)

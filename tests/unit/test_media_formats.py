@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
 
 import av
 import numpy as np
@@ -52,6 +56,23 @@ def test_every_codec_is_tagged_and_ends_with_the_sound(tmp_path, name, codec):
     # In a WebM what is heard: FFmpeg before 8.1 reads the last Opus packet's length in full, and decodes what belongs to it.
     heard = decoded_samples(path).shape[1] / video.sample_rate if name == "a.webm" else video.audio_duration
     assert abs(video.duration - heard) <= HALF_A_FRAME
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells how a thread is scheduled")
+@pytest.mark.parametrize(("name", "codec"), VIDEOS)
+def test_no_encoder_makes_real_time_threads(tmp_path, name, codec):
+    """SVT-AV1 does, as root: everything that is begun later would inherit it."""
+    before, during = os.sched_getscheduler(0), set()
+
+    def watched():
+        for frame in moving_picture(0.4):
+            yield frame
+            during.update(os.sched_getscheduler(int(task.name)) for task in Path("/proc/self/task").iterdir())
+
+    frames = moving_picture(0.4)
+    write_video(replace(frames, start=watched), None, tmp_path / name, encoding(codec))
+    assert os.sched_getscheduler(0) == before
+    assert during == {before}
 
 
 @pytest.mark.parametrize(("name", "codec"), VIDEOS)
