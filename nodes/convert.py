@@ -198,10 +198,13 @@ def images_and_masks(frames: FrameStream, keep: bool, progress: Progress) -> tup
 
 def is_number(value: Any) -> TypeGuard[float]:
     """A real number that a float can hold; bool is one, text is none."""
+    if not isinstance(value, (int, float, np.integer, np.floating)):
+        return False
     try:
-        return isinstance(value, (int, float, np.number)) and float(value) is not None
+        float(value)
     except OverflowError:
         return False
+    return True
 
 
 def check_images(images: Tensor) -> None:

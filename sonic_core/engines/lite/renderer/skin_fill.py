@@ -27,15 +27,15 @@ LASHES_OUT, LASHES_IN = 1.6, 1.12  # and half widths from the eye's middle, to t
 OUTER, OUTER_EASE = (
     0.6,
     0.5,
-)  # half widths from the eye's middle: from there on they reach as far as at the outer corner:
+)  # half widths from the eye's middle, from where they come to reach as far as at the outer corner:
 OUTER_ABOVE, OUTER_BELOW = 0.15, 0.05
 STROKES = 0.35  # opacity of a stroke from which it is a lash
 COVER_MARGIN, COVER_BLUR, LEAST_COVER_BLUR = 0.014, 0.014, 0.6  # grown by; soft edge, sigma; px
+EDGE_REACH = 1.5  # sigmas of that edge beyond which nothing of the lid shows
 
 BORDER, BORDER_HOLD = 0.03, 0.3  # beside what is covered: width, and how much it holds the skin drawn there at least
-BROW_FREE = (
-    0.88  # share of that hold which a brow loses: it must not darken the lid, nor end above it as on a light box
-)
+# share of that hold which a brow loses: it must not darken the lid, nor end above it as on a light box
+BROW_FREE = 0.88
 DARKEST, DARKEST_EASE = 0.25, 0.2  # of the skin's lightness, from which it is shadow and neither brow nor background
 
 # Bare skin in place of what is covered, from pixels round it that look like skin.
@@ -181,7 +181,7 @@ def _closed(
     skin_lab: NDArray,
 ) -> NDArray[np.float32]:
     """The picture with skin over what a lid covers: a membrane held by the skin round it."""
-    hole = _grown(covered, COVER_MARGIN * iod + 1 + 1.5 * (COVER_BLUR * iod + LEAST_COVER_BLUR))
+    hole = _grown(covered, COVER_MARGIN * iod + 1 + EDGE_REACH * (COVER_BLUR * iod + LEAST_COVER_BLUR))
     bare, weight = _bare_skin(image, eye, a, b, hole, hidden, iod, skin_lab)
     # What borders on the lid holds it, skin or shadow; brows, rims of glasses and a dark background do not.
     border = _grown(hole, BORDER * iod + 1) & ~hole & ~hidden
