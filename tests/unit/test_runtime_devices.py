@@ -155,3 +155,13 @@ def test_reference_stands_alone():
 def test_the_rate_of_this_machine_is_a_positive_number():
     assert np.isfinite(sustained_rate(torch.device("cpu"), torch.float32))
     assert sustained_rate(torch.device("cpu"), torch.float32) > 1e8
+
+
+def test_a_first_product_that_is_slow_tells_the_rate_of_a_cpu_alone(monkeypatch):
+    def rate(device, *seconds):
+        taken = iter(seconds)
+        monkeypatch.setattr("sonic_core.runtime.devices._seconds_of_product", lambda *_: next(taken))
+        return sustained_rate(torch.device(device), torch.float16)
+
+    assert rate("cpu", 0.5) == 256**3 / 0.5
+    assert rate("meta", 0.5, 0.02, 0.01) == 4096**3 / 0.01
