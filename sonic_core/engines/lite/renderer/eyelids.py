@@ -116,11 +116,7 @@ class Eyelids:
             view = self._view(eye, glasses, positions)
             if view is not None:
                 x0, y0, x1, y1 = view.box
-                lid = (
-                    self._photo_lid(eye, None, view, amount)
-                    if mask is None
-                    else self._cartoon_lid(eye, mask, view, amount)
-                )
+                lid = self._photo_lid(eye, view, amount) if mask is None else self._cartoon_lid(eye, mask, view, amount)
                 if self.skin.window is not None:
                     area = frame[y0:y1, x0:x1]
                     behind = remap(self.skin.window, view.positions)[..., None] / np.float32(255)
@@ -187,9 +183,7 @@ class Eyelids:
     def _shifted(self, view: _EyeView, amount: NDArray, eye: EyeShape) -> NDArray[np.float32]:
         return (view.positions + amount[..., None] * eye.frame.down).astype(np.float32)
 
-    def _photo_lid(
-        self, eye: EyeShape, mask: NDArray[np.uint8] | None, view: _EyeView, amount: float
-    ) -> NDArray[np.float32]:
+    def _photo_lid(self, eye: EyeShape, view: _EyeView, amount: float) -> NDArray[np.float32]:
         """Skin of the lid stretched down; towards full closure the closed eye and a drawn lash line take over."""
         iod, side, b = self.iod, view.side, view.b
         lid, eyeball = self._lid(eye, view, amount, rise=LOWER_RISE)
