@@ -27,6 +27,7 @@ STAGES = {
     "writing": "Writing",
     "decoding": "Decoding",
     "downloading": "Downloading",
+    "checking": "Checking",
     "converting": "Converting",
     "clips": "Making clips",
     "benchmark": "Measuring",
@@ -39,6 +40,7 @@ UNITS = {
     "writing": " s",
     "decoding": " frames",
     "downloading": " MB",
+    "checking": " MB",
     "converting": " files",
     "clips": " clips",
 }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..engines.registry import declaration, declarations
@@ -12,7 +11,6 @@ from ..errors import SettingsError
 from .engine_options import add_models_folder, searched_folders
 
 if TYPE_CHECKING:
-    from ..models.download import Download
     from .console import Console
 
 HELP = "fetch the weights of an engine that has them not in the package"
@@ -29,39 +27,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, console: Console) -> dict[str, Any]:
-    from ..models.download import fetch, missing_downloads, write_record
+    from ..models.download import check_offered, fetch, missing_downloads
+    from ..models.download_list import described, place_in
+    from ..models.download_record import write_record
 
     folders = searched_folders(args.models_folder)
     into = folders[0]
-    downloads = missing_downloads(declaration(args.engine).weights, folders, into)
+    downloads = missing_downloads(declaration(args.engine).weights, folders, into.joinpath)
     if not downloads:
         console.say(f"All weights of the {args.engine} engine are there already.")
         return {"folder": str(into), "fetched": {}}
-    for line in describe(downloads, into):
+    for line in described(downloads, into):
         console.say(line)
     accept(args.accept_licence, console)
+    check_offered(downloads)
     fetched = {}
     for download in downloads:
-        place = download.target.relative_to(into).as_posix()
+        place = place_in(into, download)
         console.say(f"Fetching {place}")
         fetched[place] = fetch(download, console)
         record = write_record(into, fetched)
         console.say(f"         commit {fetched[place].commit}, sha256 {fetched[place].sha256}")
     console.say(f"Done. Commits and checksums are written down in {record}.")
     return {"folder": str(into), "fetched": {place: asdict(item) for place, item in fetched.items()}}
-
-
-def describe(downloads: list[Download], into: Path) -> list[str]:
-    """What will be fetched and under which licences."""
-    files = {download.file.key: download.file for download in downloads}.values()
-    lines = [f"To be put under {into}:"]
-    for file in files:
-        pinned = f"commit {file.source.revision}" if file.source.revision else "pinned by sha256"
-        lines.append(f"  {file.described()}; {pinned}")
-    lines.append(f"Together {sum(download.remote.size for download in downloads) / 1e9:.1f} GB.")
-    lines.append("Licences:")
-    lines += [f"  {licence}" for licence in sorted({f"{file.licence}: {file.source.page}" for file in files})]
-    return lines
 
 
 def accept(accepted: bool, console: Console) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import glob
 import hashlib
 import io
-import json
 import os
 import re
 import shutil
@@ -13,9 +12,9 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -35,7 +34,6 @@ from .alone import alone_with
 from .locate import locate
 from .manifest import ModelFile, RemoteFile
 
-RECORD = "downloads.json"
 MEGABYTE = 10**6
 STALLED_S = 600.0
 """s without growth (the hub's client hands over 10 MB at a time) after which a server is given up that sends too little to use."""
@@ -69,16 +67,37 @@ class Fetched:
     sha256: str
 
 
-def missing_downloads(files: Sequence[ModelFile], folders: Sequence[Path], into: Path) -> list[Download]:
-    """What is in none of the models folders yet; files go to their destinations under the folder `into`."""
-    found, _ = locate(files, folders)
+def missing_downloads(
+    files: Sequence[ModelFile],
+    folders: Sequence[Path],
+    place: Callable[[str], Path],
+    chosen: Mapping[str, Path] | None = None,
+) -> list[Download]:
+    """What is in none of the models folders yet.
+
+    place: where a destination such as `sonic/unet.pth` lies.  chosen: paths that are known already, by key.
+    """
+    found, _ = locate(files, folders, chosen)
     return [
-        Download(file, remote, into / target)
+        Download(file, remote, place(target))
         for file in files
-        if found.get(file.key, into / file.destination) == into / file.destination
+        if found.get(file.key, place(file.destination)) == place(file.destination)
         for remote, target in file.targets.items()
-        if not (into / target).exists()
+        if not place(target).exists()
     ]
+
+
+def check_offered(downloads: Sequence[Download], progress: Progress = ignore) -> None:
+    """Ask the server for every file before gigabytes of the first are fetched: whether it gives it, and whether it is the right one.
+
+    Raises ModelMissingError where it does not, `progress` may raise between two questions.
+    """
+    for done, download in enumerate(downloads):
+        progress("asking", done, len(downloads))
+        try:
+            _announced(download)
+        except NETWORK_ERRORS as error:
+            raise _explained(error, download) from error
 
 
 def fetch(download: Download, progress: Progress = ignore) -> Fetched:
@@ -91,81 +110,74 @@ def fetch(download: Download, progress: Progress = ignore) -> Fetched:
     """
     source, remote, target = download.file.source, download.remote, download.target
     try:
-        url = _url(download, source.revision)
-        announced = get_hf_file_metadata(url, token=_token_for(url))
-        if not announced.commit_hash or not announced.etag or announced.size is None:
-            raise ModelMissingError(
-                f"{url} does not answer as a hub does; set HF_ENDPOINT to the hub or a mirror of it."
-            )
-        _check_announced(url, remote, announced.size, announced.etag)
-        _check_stays_private(url, announced.location)
+        announced = _announced(download)
         target.parent.mkdir(parents=True, exist_ok=True)
         part = target.with_name(f".{target.name}.{announced.etag[:16]}.part")
-        url = _url(download, announced.commit_hash)
+        url = _url(download, announced.commit)
         total = -(-announced.size // MEGABYTE)
         with alone_with(part, lambda: progress("downloading", _megabytes(part), total)):
-            if target.exists() and _sha256(target) == remote.sha256:  # another run fetched it meanwhile
+            if target.exists() and _sha256(target, progress) == remote.sha256:  # another run fetched it meanwhile
                 part.unlink(missing_ok=True)
             else:
                 _check_space(target, announced.size - part.stat().st_size)
                 with _own_bars():
                     _fetch_rest(url, part, announced.size, progress)
-                if _sha256(part) != remote.sha256:
+                if _sha256(part, progress) != remote.sha256:
                     part.unlink()
                     raise ModelMissingError(f"{url} arrived damaged and was removed; run the download again.")
                 os.replace(part, target)
             _remove_others(target)
     except NETWORK_ERRORS as error:
         raise _explained(error, download) from error
-    return Fetched(source.repository, remote.path, announced.commit_hash, announced.size, remote.sha256)
-
-
-def write_record(folder: Path, fetched: dict[str, Fetched]) -> Path:
-    """Add what was fetched, by place under the models folder, to the record there; a record that cannot be read is begun anew."""
-    path = folder / RECORD
-    try:
-        lock = folder / f".{RECORD}.lock"
-        with alone_with(lock):
-            try:
-                return _write_record(path, fetched)
-            finally:
-                lock.unlink(missing_ok=True)
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written ({error}); free space there or choose another folder.") from error
-
-
-def _write_record(path: Path, fetched: dict[str, Fetched]) -> Path:
-    try:
-        entries = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        entries = {}
-    if not isinstance(entries, dict):
-        entries = {}
-    entries.update({place: asdict(item) for place, item in fetched.items()})
-    pending = path.with_name(f".{path.name}.part")
-    pending.write_text(json.dumps(entries, indent=2) + "\n", encoding="utf-8")
-    os.replace(pending, path)
-    return path
+    return Fetched(source.repository, remote.path, announced.commit, announced.size, remote.sha256)
 
 
 class _BoundedFile(io.FileIO):
-    """A file at whose end the body of an answer is written, up to `size` bytes; it knows how far it has grown."""
+    """A file at whose end the body of an answer is written, up to `size` bytes; it knows how far it has grown.
+
+    Closing waits for the block that is being written: whoever goes on where it ends must find its end.
+    """
 
     def __init__(self, path: Path, size: int) -> None:
         super().__init__(path, "ab")
-        self.size = size
+        self.size, self.writing = size, threading.Lock()
         self.grown = self.tell()
 
     def write(self, data: bytes) -> int:  # type: ignore[override]  # the hub hands over bytes
-        if self.tell() + len(data) > self.size:
-            raise _TooLongError
-        written = super().write(data)
-        self.grown = self.tell()
+        with self.writing:
+            if self.tell() + len(data) > self.size:
+                raise _TooLongError
+            written = super().write(data)
+            self.grown = self.tell()
         return written
+
+    def close(self) -> None:
+        with self.writing:
+            super().close()
 
 
 class _TooLongError(Exception):
     """The server sends more than it announced."""
+
+
+@dataclass(frozen=True)
+class _Announced:
+    """What the server says about a file: its commit, etag and size in bytes."""
+
+    commit: str
+    etag: str
+    size: int
+
+
+def _announced(download: Download) -> _Announced:
+    """Raises ModelMissingError for another file than the manifest names, and what the hub's client raises."""
+    url = _url(download, download.file.source.revision)
+    answer = get_hf_file_metadata(url, token=_token_for(url))
+    if not answer.commit_hash or not answer.etag or answer.size is None:
+        raise ModelMissingError(f"{url} does not answer as a hub does; set HF_ENDPOINT to the hub or a mirror of it.")
+    _check_announced(url, download.remote, answer.size, answer.etag)
+    _check_stays_private(url, answer.location)
+    return _Announced(answer.commit_hash, answer.etag, answer.size)
 
 
 def _check_announced(url: str, expected: RemoteFile, size: int, etag: str) -> None:
@@ -281,11 +293,12 @@ def _megabytes(path: Path) -> int:
         return 0
 
 
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
+def _sha256(path: Path, progress: Progress) -> str:
+    digest, total = hashlib.sha256(), -(-path.stat().st_size // MEGABYTE)
     with path.open("rb") as file:
         while block := file.read(2**20):
             digest.update(block)
+            progress("checking", file.tell() // MEGABYTE, total)
     return digest.hexdigest()
 
 

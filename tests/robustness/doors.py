@@ -178,7 +178,8 @@ def sidecar(path: Path) -> None:
 
 def record(path: Path) -> None:
     """The list of what was downloaded, to which the next download adds."""
-    from sonic_core.models.download import Fetched, write_record
+    from sonic_core.models.download import Fetched
+    from sonic_core.models.download_record import write_record
 
     write_record(path.parent, {"sonic/unet.pth": Fetched("owner/name", "unet.pth", "c" * 40, 10, "0" * 64)})
 

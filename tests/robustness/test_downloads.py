@@ -23,7 +23,8 @@ from sonic_core.engines.sonic.files import SONIC_FILES
 from sonic_core.errors import ModelMissingError
 from sonic_core.models import download
 from sonic_core.models.alone import alone_with
-from sonic_core.models.download import Fetched, fetch, missing_downloads, write_record
+from sonic_core.models.download import Fetched, fetch, missing_downloads
+from sonic_core.models.download_record import write_record
 
 NAME = "LeonJoe13/Sonic/Sonic/unet.pth"
 CONTENT = os.urandom(24_000_000)
@@ -55,7 +56,7 @@ def unet(into, content=CONTENT):
     known = next(file for file in SONIC_FILES if file.key == "unet")
     remote = replace(known.source.files[0], size=len(content), sha256=hashlib.sha256(content).hexdigest())
     file = replace(known, source=replace(known.source, files=(remote,)))
-    (item,) = missing_downloads([file], [into], into)
+    (item,) = missing_downloads([file], [into], into.joinpath)
     return item
 
 

@@ -15,6 +15,7 @@ from sonic_core.engines.sonic.files import SONIC_FILES
 from sonic_core.errors import ModelMissingError, OutputError
 from sonic_core.models import download
 from sonic_core.models.download import fetch, missing_downloads
+from sonic_core.models.download_record import RECORD
 
 FILES = {
     f"{file.source.repository}/{remote.path}": f"content of {remote.path}".encode() * 100
@@ -58,7 +59,7 @@ def hub(monkeypatch, files=FILES, **options):
 
 
 def only(key, into, files=SMALL_FILES):
-    return [item for item in missing_downloads(files, [into], into) if item.file.key == key]
+    return [item for item in missing_downloads(files, [into], into.joinpath) if item.file.key == key]
 
 
 def test_every_file_arrives_in_its_place_from_the_server_that_hf_endpoint_names(monkeypatch, tmp_path, capsys):
@@ -73,7 +74,7 @@ def test_every_file_arrives_in_its_place_from_the_server_that_hf_endpoint_names(
             assert (models / place).read_bytes() == FILES[f"{file.source.repository}/{remote.path}"]
     assert "CC BY-NC-SA 4.0, non-commercial" in answer.err
     assert "Stability AI Community License" in answer.err
-    record = json.loads((models / download.RECORD).read_text())
+    record = json.loads((models / RECORD).read_text())
     assert record == json.loads(answer.out)["fetched"]
     unet = record["sonic/unet.pth"]
     assert unet["commit"] == COMMIT
@@ -220,7 +221,8 @@ def test_what_is_there_under_another_name_is_not_fetched_and_half_a_folder_is_co
     (tmp_path / "sonic" / "unet.safetensors").write_bytes(b"")
     (tmp_path / "svd_xt_1_1.safetensors").write_bytes(b"")
     places = [
-        item.target.relative_to(tmp_path).as_posix() for item in missing_downloads(SMALL_FILES, [tmp_path], tmp_path)
+        item.target.relative_to(tmp_path).as_posix()
+        for item in missing_downloads(SMALL_FILES, [tmp_path], tmp_path.joinpath)
     ]
     assert places == [
         "sonic/audio2token.pth",
