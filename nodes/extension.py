@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .download import Download
 from .frame_interpolate import FrameInterpolate
 from .generate import Generate
 from .host import ComfyExtension, io, register_model_folder
@@ -25,6 +26,7 @@ NODES: list[type[io.ComfyNode]] = [
     FrameInterpolate,
     VideoCombine,
     Generate,
+    Download,
 ]
 
 

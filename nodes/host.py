@@ -28,6 +28,7 @@ __all__ = ["ComfyExtension", "io"]
 SonicModel = io.Custom("SONIC_MODEL")
 SonicPredata = io.Custom("SONIC_PORTRAIT_PREDATA")  # another Sonic pack has SONIC_PREDATA, of other things
 
+PACK = Path(__file__).parents[1]
 MODEL_FOLDER = "sonic"  # the key and folder that users of the other Sonic pack have already
 PROGRESS_STEPS = 1000
 LANGUAGE_SETTING = "sonic-portrait.language"  # what the editor speaks when it follows the browser and has saved nothing
@@ -84,6 +85,13 @@ def model_path(place: str) -> Path | None:
     key, _, rest = place.partition("/")
     folders = folder_paths.get_folder_paths(key) if key in folder_paths.folder_names_and_paths and rest else []
     return next((path for folder in folders if (path := Path(folder) / rest).exists()), None)
+
+
+def model_place(place: str) -> Path:
+    """Where a download such as `sonic/unet.pth` goes: into the first folder registered for its first part."""
+    key, _, rest = place.partition("/")
+    folders = folder_paths.get_folder_paths(key) if key in folder_paths.folder_names_and_paths and rest else []
+    return Path(folders[0]) / rest if folders else models_folder() / place
 
 
 def torch_device() -> str:

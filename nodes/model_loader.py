@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from ..sonic_core.engines.registry import DEFAULT_ENGINE, ENGINES, declaration, declarations, load_engine
-from ..sonic_core.errors import SettingsError
+from ..sonic_core.errors import ModelMissingError, SettingsError
 from . import host
+from .download import missing
 from .engine_inputs import AUTO, chosen_options, engine_inputs
 from .host import io
 from .told import told, told_errors
@@ -58,4 +59,15 @@ class ModelLoader(io.ComfyNode):
     @classmethod
     @told_errors
     def execute(cls, engine: str, **choices: Any) -> io.NodeOutput:
-        return io.NodeOutput(load_engine(engine, **chosen_options(engine, choices)))
+        try:
+            return io.NodeOutput(load_engine(engine, **chosen_options(engine, choices)))
+        except ModelMissingError as error:
+            raise ModelMissingError(f"{error}\n{how_to_fetch(engine)}" if missing(engine) else str(error)) from error
+
+
+def how_to_fetch(engine: str) -> str:
+    """Portable ComfyUI has a Python of its own, which finds no module in the folder where it is started."""
+    return (
+        "The node Sonic Download fetches what is missing. Or in a terminal, in portable ComfyUI's folder on Windows: "
+        f"`python_embeded\\python.exe ComfyUI\\custom_nodes\\{host.PACK.name} download {engine} --models-folder ComfyUI\\models`"
+    )

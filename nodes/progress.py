@@ -35,7 +35,7 @@ class WholeNodeProgress:
         self.whole = WholeWork(stages)
         self.show, self.check, self.wants_preview = show, check, preview
         self.tell = tell
-        self.began = time.monotonic()
+        self.stage, self.since = "", (0.0, 0.0)  # when the stage began, and the part of the whole that was done then
         self.shown_at = self.pictured_at = float("-inf")
 
     def weigh(self, stages: Mapping[str, float]) -> None:
@@ -46,6 +46,8 @@ class WholeNodeProgress:
         self.check()
         share = self.whole(stage, done, total)
         now = time.monotonic()
+        if stage != self.stage and stage in self.whole.spans:
+            self.stage, self.since = stage, (now, share)
         due = self.wants_preview and now - self.pictured_at >= PREVIEW_INTERVAL
         pictured = preview if due else None
         if pictured is None and now - self.shown_at < BAR_INTERVAL and share < 1.0 - 1e-9:
@@ -55,12 +57,16 @@ class WholeNodeProgress:
             self.pictured_at = now
         self.show(share, pictured() if pictured is not None else None)
         if self.tell is not None and stage in self.whole.spans:
-            self.tell(progress_line(stage, done, total, now - self.began, share))
+            begun, before = self.since
+            self.tell(progress_line(stage, done, total, now - begun, share, before))
 
 
-def progress_line(stage: str, done: int, total: int, elapsed: float, share: float) -> str:
-    """ "encoding 120/1500, 3 min left": the time once enough has passed to tell."""
+def progress_line(stage: str, done: int, total: int, elapsed: float, share: float, before: float = 0.0) -> str:
+    """ "encoding 120/1500, 3 min left": the time once enough has passed to tell.
+
+    elapsed: s since the stage began.  share, before: of the whole that is done, and that was done then: work may be resumed in its middle.
+    """
     counted = f"{stage} {done}/{total}"
-    if elapsed < SURE_AFTER or share <= 0.02:
+    if elapsed < SURE_AFTER or share - before <= 0.02:
         return f"{counted}."
-    return f"{counted}, {time_in_words(elapsed * (1 - share) / share)} left."
+    return f"{counted}, {time_in_words(elapsed * (1 - share) / (share - before))} left."

@@ -57,7 +57,7 @@ def models_folder(folders, monkeypatch) -> Path:
 
     models, elsewhere = folders / "models", folders / "elsewhere"
     monkeypatch.setattr(folder_paths, "models_dir", str(models))
-    places = {"sonic": [models / "sonic", elsewhere], "checkpoints": [models / "checkpoints"]}
+    places = {"sonic": [models / "sonic", elsewhere], **{key: [models / key] for key in ("checkpoints", "diffusers")}}
     for key, paths in places.items():
         monkeypatch.setitem(
             folder_paths.folder_names_and_paths, key, ([str(path) for path in paths], {".pth", ".safetensors"})

@@ -7,7 +7,8 @@ import inspect
 import pytest
 from pack_loading import ROOT
 
-NAMES = {  # the design card, and Frame Interpolate: class, id, title
+NAMES = {
+    "Download": ("SonicDownload", "Sonic Download"),  # the design card, and Frame Interpolate: class, id, title
     "LoadAudio": ("SonicLoadAudio", "Load Audio (Sonic)"),
     "ModelLoader": ("SonicModelLoader", "Sonic Model Loader"),
     "SONIC_PreData": ("SonicPreData", "SONIC_PreData (portrait)"),

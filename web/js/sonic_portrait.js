@@ -1,4 +1,4 @@
-// What the canvas adds to Sonic nodes: video entries in the node menu and the length of the chosen recording.
+// What the canvas adds to Sonic nodes: video entries in the node menu, the length of the chosen recording, licences that are accepted by hand.
 
 import { app } from "../../../scripts/app.js";
 import { api } from "../../../scripts/api.js";
@@ -6,6 +6,7 @@ import { word } from "./sonic_words.js";
 
 const VIDEO_NODES = new Set(["SonicVideoCombine", "SonicGenerate"]);
 const AUDIO_NODE = "SonicLoadAudio";
+const DOWNLOAD_NODE = "SonicDownload";
 
 function viewUrl({ filename, subfolder = "", type = "input" }) {
   return api.apiURL(`/view?${new URLSearchParams({ filename, subfolder, type })}`);
@@ -97,6 +98,13 @@ function after(owner, name, action) {
   };
 }
 
+// --- Download: whoever opens a graph accepts licences anew ---------------------------------------------------------
+
+function acceptedByHandOnly(node) {
+  const licences = node.widgets?.find((item) => item.name === "licences");
+  if (licences) after(node, "onConfigure", () => (licences.value = licences.options.values[0]));
+}
+
 app.registerExtension({
   name: "sonic-portrait",
 
@@ -121,6 +129,7 @@ app.registerExtension({
   nodeCreated(node) {
     const kind = node.constructor.comfyClass;
     if (kind === AUDIO_NODE) showDuration(node);
+    if (kind === DOWNLOAD_NODE) acceptedByHandOnly(node);
     if (!VIDEO_NODES.has(kind)) return;
     node.previewMediaType = "video"; // frontends before 1.42 take an mp4 for a picture otherwise
     const executed = node.onExecuted;
