@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .store import blocks_of
+
 MINUS_3_DB = 0.5**0.5
 LEFT_RIGHT_GAIN = {
     "FL": (1.0, 0.0),
@@ -23,7 +25,6 @@ LEFT_RIGHT_GAIN = {
 }
 UNKNOWN_GAIN = (MINUS_3_DB, MINUS_3_DB)
 CANCELLED = 10.0  # dB
-_BLOCK = 1 << 20  # samples at a time
 
 
 def named_channels(layout: Any) -> tuple[str, ...]:
@@ -55,8 +56,8 @@ def mono_gains(samples: NDArray[np.float32]) -> tuple[float, ...] | None:
         return None
     power = np.zeros(2)
     mixed = 0.0
-    for first in range(0, samples.shape[1], _BLOCK):
-        left, right = samples[:, first : first + _BLOCK].astype(np.float64)
+    for block in blocks_of(samples):
+        left, right = block.astype(np.float64)
         power += (left @ left, right @ right)
         both = (left + right) / 2
         mixed += both @ both

@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ..scratch import forget
+
 
 @dataclass(frozen=True)
 class AudioClip:
@@ -40,9 +42,9 @@ class AudioClip:
     def mixed(self, begin: int, end: int) -> NDArray[np.float32]:
         """Samples `begin` to `end` of `mono`."""
         part = self.samples[:, begin:end]
-        if self.mix is None:
-            return part.mean(axis=0)
-        return (np.array(self.mix, np.float32) @ part).astype(np.float32)
+        mixed = part.mean(axis=0) if self.mix is None else np.array(self.mix, np.float32) @ part
+        forget(self.samples)
+        return mixed.astype(np.float32, copy=False)
 
     def with_samples(self, samples: NDArray[np.float32], *notes: str) -> AudioClip:
         """The same recording with other samples: no longer what stands in the source file."""

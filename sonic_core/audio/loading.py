@@ -15,6 +15,7 @@ from .channels import mono_gains, to_stereo
 from .clip import AudioClip
 from .part import UndecodableError, decode_part
 from .silence import trim_silent_ends
+from .store import blocks_of
 from .waveform import MIN_DURATION, sanitized, unit_float
 
 log = logging.getLogger(__name__)
@@ -120,7 +121,7 @@ def checked(clip: AudioClip) -> AudioClip:
         raise AudioError(
             f"{clip.name} is {clip.duration:.3f} s long; at least {MIN_DURATION:g} s are needed. Choose a longer recording."
         )
-    if not clip.samples.any():
+    if not any(block.any() for block in blocks_of(clip.samples)):
         return replace(clip, notes=(*clip.notes, f"{clip.name} is completely silent; the mouth will stay shut."))
     return clip
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from types import ModuleType
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .clip import AudioClip
+from .store import SampleStore
 
 ENCODER_RATE = 16_000  # what every audio encoder of this project listens to
 BLOCK_SECONDS = 4
@@ -38,9 +39,10 @@ class BlockSource:
 
 
 def to_mono_16k(clip: AudioClip) -> NDArray[np.float32]:
-    """The clip as `[samples]` at 16 kHz, the mean of its channels: for encoders and measurements, never for the video's sound."""
-    if clip.rate == ENCODER_RATE:
-        return clip.mono()
+    """The clip as `[samples]` at 16 kHz, the mean of its channels: for encoders and measurements, never for the video's sound.
+
+    Of a long recording it is mapped from a file; `store.blocks_of` goes through it without filling memory.
+    """
     mono = BlockSource(lambda begin, end: clip.mixed(begin, end)[None], 1, clip.samples.shape[1], clip.rate)
     return convert(mono, ENCODER_RATE)[0]
 
@@ -62,19 +64,29 @@ def convert(source: BlockSource, new_rate: int) -> NDArray[np.float32]:
     Windowed-sinc interpolation with torchaudio's filter (Smith, "Digital audio resampling"; Hann window), the same numbers to 1e-6 with and
     without torchaudio.  Blocks overlap by more than the filter, so that memory stays flat.
     """
+    store = SampleStore(source.channels)
+    for made in converted(source, new_rate):
+        store.append(made)
+    return store.whole()
+
+
+def converted(source: BlockSource, new_rate: int) -> Iterator[NDArray[np.float32]]:
+    """The same block by block, `[channels, n]` each."""
+    if source.rate == new_rate:
+        for first in range(0, source.length, BLOCK_SECONDS * source.rate):
+            yield source.read(first, min(source.length, first + BLOCK_SECONDS * source.rate))
+        return
     common = math.gcd(source.rate, new_rate)
     up, down = new_rate // common, source.rate // common
     filtered = block_filter(up, down)
     margin = math.ceil(2 * ZERO_CROSSINGS * max(1, down / up) / down) * down
     block = max(down, BLOCK_SECONDS * source.rate // down * down)
-    out = np.zeros((source.channels, output_length(source, new_rate)), np.float32)
+    length = output_length(source, new_rate)
     for first in range(0, source.length, block):
         begin, end = max(0, first - margin), min(source.length, first + block + margin)
         made = filtered(source.read(begin, end))
         skip, position = (first - begin) // down * up, first // down * up
-        wanted = min(out.shape[1] - position, block // down * up, made.shape[1] - skip)
-        out[:, position : position + wanted] = made[:, skip : skip + wanted]
-    return out
+        yield made[:, skip : skip + min(length - position, block // down * up)]
 
 
 def block_filter(up: int, down: int) -> Filter:

@@ -1,4 +1,4 @@
-"""Small operations on sample arrays: number formats, non-finite values, overshoot, joining blocks."""
+"""Small operations on sample arrays: number formats, non-finite values, overshoot."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .clip import AudioClip
+from .store import blocks_of
 
 MIN_DURATION = 0.1  # s; shorter recordings are refused
 DECODER_OVERSHOOT = 1.12  # 1 dB: lossy decoders exceed full scale a little, and every player clips that
@@ -26,18 +27,6 @@ def unit_float(samples: NDArray[Any]) -> NDArray[np.float32]:
     return ((samples.astype(wide) - wide(centre)) / wide(half)).astype(np.float32)
 
 
-def joined(blocks: list[NDArray[np.float32]], channels: int) -> NDArray[np.float32]:
-    """`[channels, samples]` from consecutive blocks; empties the list as it goes, so that the sound is never held twice."""
-    whole = np.empty((channels, sum(block.shape[1] for block in blocks)), np.float32)
-    position = 0
-    blocks.reverse()
-    while blocks:
-        block = blocks.pop()
-        whole[:, position : position + block.shape[1]] = block
-        position += block.shape[1]
-    return whole
-
-
 def sanitized(clip: AudioClip) -> AudioClip:
     """The clip with finite samples within -1..1, altered in place; every alteration but the overshoot of lossy decoders is noted.
 
@@ -46,22 +35,25 @@ def sanitized(clip: AudioClip) -> AudioClip:
     samples = clip.samples
     if samples.size == 0:
         return clip
-    if not np.isfinite(samples.sum(dtype=np.float64)):
-        broken = int(np.count_nonzero(~np.isfinite(samples)))
-        np.nan_to_num(samples, copy=False, nan=0.0, posinf=1.0, neginf=-1.0)
+    if not np.isfinite(sum(float(block.sum(dtype=np.float64)) for block in blocks_of(samples))):
+        broken = sum(int(np.count_nonzero(~np.isfinite(block))) for block in blocks_of(samples))
+        for block in blocks_of(samples):
+            np.nan_to_num(block, copy=False, nan=0.0, posinf=1.0, neginf=-1.0)
         if broken:
             clip = clip.with_samples(
                 samples, f"{clip.name}: {broken} sample(s) were not numbers (NaN or infinite) and were replaced."
             )
-    peak = float(max(samples.max(), -samples.min()))
+    peak = max(float(max(block.max(), -block.min())) for block in blocks_of(samples))
     if peak > LOUDEST_CLIPPED:
-        samples /= peak
+        for block in blocks_of(samples):
+            block /= peak
         return clip.with_samples(
             samples, f"{clip.name}: the peak was {peak:.4g} times full scale; the level was lowered."
         )
     if peak > 1:
-        loud = int(np.count_nonzero(np.abs(samples) > 1))
-        np.clip(samples, -1, 1, out=samples)
+        loud = sum(int(np.count_nonzero(np.abs(block) > 1)) for block in blocks_of(samples))
+        for block in blocks_of(samples):
+            np.clip(block, -1, 1, out=block)
         if peak > DECODER_OVERSHOOT:
             return clip.with_samples(samples, f"{clip.name}: {loud} sample(s) above full scale were clipped.")
     return clip

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 _SIDE = 8  # PyTorch turns pairs of uniform numbers, eight apart, into pairs of normal ones
 _BLOCK = 2 * _SIDE
+_AT_ONCE = 2**20  # numbers: of a long clip no more are on their way
 
 
 def normal_noise(shape: tuple[int, ...], seed: int) -> NDArray[np.float32]:
@@ -17,14 +18,20 @@ def normal_noise(shape: tuple[int, ...], seed: int) -> NDArray[np.float32]:
     count = int(np.prod(shape))
     if count < _BLOCK:
         raise ValueError(f"normal_noise was asked for {count} numbers; expected {_BLOCK} or more.")
-    left = count % _BLOCK
-    raw = np.random.RandomState(seed & 0xFFFFFFFF).randint(0, 2**32, count + (_BLOCK if left else 0), np.uint32)
-    uniform = (raw & 0xFFFFFF).astype(np.float32) * np.float32(2**-24)
+    whole = count - count % _BLOCK
+    random = np.random.RandomState(seed & 0xFFFFFFFF)
     noise = np.empty(count, np.float32)
-    noise[: count - left] = _normal(uniform[: count - left])
-    if left:  # the last block is drawn again, whole
-        noise[-_BLOCK:] = _normal(uniform[count:])
+    for first in range(0, whole, _AT_ONCE):
+        part = noise[first : min(whole, first + _AT_ONCE)]
+        part[:] = _normal(_uniform(random, len(part)))
+    if whole < count:  # the last block is drawn again, whole
+        _uniform(random, count - whole)
+        noise[-_BLOCK:] = _normal(_uniform(random, _BLOCK))
     return noise.reshape(shape)
+
+
+def _uniform(random: np.random.RandomState, count: int) -> NDArray[np.float32]:
+    return (random.randint(0, 2**32, count, np.uint32) & 0xFFFFFF).astype(np.float32) * np.float32(2**-24)
 
 
 def _normal(uniform: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -167,7 +167,7 @@ class Engine(ABC):
         raise SettingsError(f"The {self.name} engine draws frames at {self.fps:g} per second only; interpolate them.")
 
     def motion_curves(self, audio: AudioClip, settings: Settings, progress: Progress = ignore) -> dict[str, Any]:
-        """How a recording moves the face, as JSON values: `fps`, `t0` (s) and lists of equal length by name.
+        """How a recording moves the face: the numbers `fps` and `t0` (s), and curves by name, arrays [T] of equal length.
 
         Only of engines that declare `tells_motion`.  audio: as long as the clip.
         """

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ..audio.clip import AudioClip
 from ..audio.resampling import ENCODER_RATE, to_mono_16k
+from ..audio.store import blocks_of
 from ..progress import Progress, ignore
 from ..runtime.network import Network
 from .encoder_choice import load_encoder
@@ -34,8 +35,7 @@ def heard_opening(
     encoder, reader: networks to use; those of the package are loaded when they are None.
     progress: called as ("listening", seconds done, seconds) every 4 s of sound; may raise to stop.
     """
-    mono = to_mono_16k(clip)
-    return hear_opening(_pieces(mono), clip.duration, encoder, reader, progress)
+    return hear_opening(blocks_of(to_mono_16k(clip), _PIECE), clip.duration, encoder, reader, progress)
 
 
 def hear_opening(
@@ -64,8 +64,3 @@ def opening_of(heard: Articulation, seconds: float) -> NDArray[np.float32]:
     """The opening of lips that articulate what was heard, `[round(seconds * OPENING_RATE)]`."""
     motion = dict(zip(MOUTH, lip_motion(heard, max(1, round(seconds * OPENING_RATE)), OPENING_RATE).T, strict=True))
     return motion["jaw"] * (1 - np.maximum(motion["close"], 0.92 * motion["fv"]))
-
-
-def _pieces(mono: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
-    for first in range(0, max(1, len(mono)), _PIECE):
-        yield mono[first : first + _PIECE]

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..curves import gaussian
-from .lip_reader import PHONES, Articulation
+from .lip_reader import Articulation
 
 Curve = NDArray[np.float32]
 
@@ -80,7 +80,7 @@ def rest_of_the_picture(heard: Articulation, frame_count: int, fps: float = 25.0
 
 def speech_activity(heard: Articulation, shortest_pause: float = SHORTEST_REST) -> Curve:
     """1 where somebody speaks, 0 in pauses of at least `shortest_pause` s, with flanks of 60 ms; `[T]` at 50 Hz."""
-    active = 1 - heard.phones[:, PHONES.index("SIL")] > 0.5
+    active = 1 - heard.sounding({"SIL": 1}) > 0.5
     result = np.ones(len(active), np.float32)
     for start, end in runs(~active):
         if end - start >= shortest_pause * RATE or end - start == len(active):
@@ -120,14 +120,12 @@ def runs(mask: NDArray[np.bool_]) -> list[tuple[int, int]]:
 
 def _press(heard: Articulation, place: NDArray) -> Curve:
     """Plosives press the lips together harder than m does."""
-    plosive = heard.phones[:, PHONES.index("P")] + heard.phones[:, PHONES.index("B")]
-    nasal = heard.phones[:, PHONES.index("M")]
+    plosive, nasal = heard.sounding({"P": 1, "B": 1}), heard.sounding({"M": 1})
     return _at(gaussian(0.6 * plosive + 0.4 * nasal, 1.0), place)
 
 
 def _expected(heard: Articulation, targets: dict[str, float], place: NDArray) -> Curve:
-    weights = np.array([targets.get(p, 0.0) for p in PHONES], np.float32)
-    return _at(gaussian(heard.phones @ weights, 1.2), place)
+    return _at(gaussian(heard.sounding(targets), 1.2), place)
 
 
 def _neighbours(curve: Curve, of: np.ufunc) -> Curve:

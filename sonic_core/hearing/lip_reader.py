@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..runtime.loading import open_networks
 from ..runtime.network import TORCH, Network, NetworkSpec
+from ..scratch import RowStore, forget
 from .encoder_choice import LAYERS, WEIGHTS, WIDTH
 from .encoders import SpeechEncoder, map_blocks
 
@@ -20,6 +21,8 @@ PHONES = (
 OPEN, ROUND, CLOSURE, LABIODENTAL = range(4)
 """Places of the first four outputs; the logits of PHONES follow."""
 OUTPUTS = 4 + len(PHONES)
+ROWS = 1 << 16
+"""Of a long recording's phones that are gone through at a time."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,15 @@ class Articulation:
 
     def __len__(self) -> int:
         return len(self.open)
+
+    def sounding(self, weights: Mapping[str, float]) -> NDArray[np.float32]:
+        """Expected value of what depends on single sounds, `[T]`: phones by name, others count 0."""
+        column = np.array([weights.get(phone, 0.0) for phone in PHONES], np.float32)
+        expected = np.empty(len(self.phones), np.float32)
+        for first in range(0, len(expected), ROWS):
+            expected[first : first + ROWS] = self.phones[first : first + ROWS] @ column
+            forget(self.phones)
+        return expected
 
     @classmethod
     def from_outputs(cls, outputs: NDArray[np.float32]) -> Articulation:
@@ -78,7 +90,7 @@ def load_lip_reader(
 
 
 def read_lips(encoder: SpeechEncoder, reader: Network, pieces: Iterable[NDArray[np.float32]]) -> Articulation:
-    """Listen to a recording (16 kHz mono, whole or in pieces); memory beyond the result does not grow with its length.
+    """Listen to a recording (16 kHz mono, whole or in pieces); of an hour 3 MB stay in memory, the phones of a long one lie in a file.
 
     reader: see `load_lip_reader`.
     """
@@ -86,7 +98,13 @@ def read_lips(encoder: SpeechEncoder, reader: Network, pieces: Iterable[NDArray[
     def listen(samples: NDArray[np.float32]) -> NDArray[np.float32]:
         return reader(encoder.states(samples))[0]
 
-    return Articulation.from_outputs(np.concatenate(list(map_blocks(listen, pieces))))
+    curves, phones = [], RowStore(len(PHONES))
+    for outputs in map_blocks(listen, pieces):
+        heard = Articulation.from_outputs(outputs)
+        curves.append(np.stack([heard.open, heard.round, heard.closure, heard.labiodental]))
+        phones.append(heard.phones)
+    opening, rounding, closure, labiodental = np.concatenate(curves, axis=1)
+    return Articulation(opening, rounding, closure, labiodental, phones.whole())
 
 
 def _probability(logits: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from ..audio.clip import AudioClip
 from ..audio.resampling import ENCODER_RATE as LISTENING_RATE
 from ..audio.resampling import to_mono_16k
+from ..audio.store import blocks_of
 from ..hearing.encoder_choice import load_encoder
 from ..hearing.heard_opening import MEASURING, opening_of
 from ..hearing.lip_motion import RATE as STATES_PER_SECOND
@@ -36,9 +37,7 @@ def listen(timeline: Timeline, progress: Progress = ignore) -> HeardSpeech:
 
 def hear_clip(audio: AudioClip, seconds: float, progress: Progress = ignore) -> HeardSpeech:
     """The first `seconds` of a recording, or all of it if it is shorter."""
-    mono = to_mono_16k(audio)
-    pieces = (mono[first : first + PIECE] for first in range(0, len(mono), PIECE))
-    return hear(pieces, min(seconds, audio.duration), progress)
+    return hear(blocks_of(to_mono_16k(audio), PIECE), min(seconds, audio.duration), progress)
 
 
 def hear(pieces: Iterable[NDArray[np.float32]], seconds: float, progress: Progress = ignore) -> HeardSpeech:

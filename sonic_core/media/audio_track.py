@@ -15,6 +15,7 @@ from av.container import InputContainer, OutputContainer
 from numpy.typing import NDArray
 
 from ..audio.clip import AudioClip
+from ..audio.store import blocks_of
 from ..errors import AudioError, OutputError
 from ..opening import in_seconds, open_media, opened
 
@@ -206,8 +207,7 @@ def _encoded_clip(container: OutputContainer, clip: AudioClip, bitrate: int, cod
             "%s knows no rate of %d Hz; the sound of %s is written at %d Hz.", codec.label, clip.rate, clip.name, rate
         )
     step = max(1, round(CHUNK_SECONDS * clip.rate))
-    blocks = (clip.samples[:, first : first + step] for first in range(0, clip.samples.shape[1], step))
-    return EncodedAudio(container, blocks, channels, clip.rate, bitrate, codec)
+    return EncodedAudio(container, blocks_of(clip.samples, step), channels, clip.rate, bitrate, codec)
 
 
 def _copyable_source(path: Path, clip: AudioClip, tolerance: float) -> InputContainer | None:

@@ -6,7 +6,7 @@ import errno
 import logging
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
@@ -94,12 +94,15 @@ def beside(path: Path, ending: str) -> Path:
     return path.with_name(f"{path.name if path.is_dir() else path.stem}_{ending}")
 
 
-def write_complete(path: Path, content: bytes, overwrite: bool = False) -> Path:
-    """Write a whole file under `path`, or under a numbered name where it is taken and not to be overwritten; returns its path."""
+def write_complete(path: Path, content: bytes | Iterable[bytes], overwrite: bool = False) -> Path:
+    """Write a whole file under `path`, or under a numbered name where it is taken and not to be overwritten; returns its path.
+
+    content: all of it, or piece by piece.
+    """
     pending = PendingFile(path, overwrite)
     try:
-        with plain_output_errors(path):
-            pending.temporary.write_bytes(content)
+        with plain_output_errors(path), pending.temporary.open("wb") as file:
+            file.writelines([content] if isinstance(content, bytes) else content)
         return pending.publish()
     finally:
         pending.discard()

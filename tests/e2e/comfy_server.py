@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -113,18 +114,46 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-@contextmanager
-def server(checkout: Path, base: Path, frontend: Path | None = None, *options: str) -> Iterator[str]:
-    """Start ComfyUI with the pack as its only custom node and without input files; the URL.  COMFYUI_PYTHON: its interpreter."""
+class Restartable:
+    """A ComfyUI of its own that can be stopped, or killed, and started again at the same address."""
+
+    def __init__(self, checkout: Path, base: Path) -> None:
+        self.checkout, self.base, self.port = checkout, base, free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        make_folders(base)
+
+    def start(self) -> None:
+        with (self.base / "server.log").open("a") as log:
+            self.process = subprocess.Popen(
+                command(self.base, self.port), cwd=self.checkout, stdout=log, stderr=subprocess.STDOUT
+            )
+        wait_until_up(self.url, self.process, self.base / "server.log", 300)
+
+    def stop(self, how: signal.Signals = signal.SIGKILL) -> None:
+        self.process.send_signal(how)
+        self.process.wait(60)
+
+
+def make_folders(base: Path) -> None:
+    """A server's folders under `base`, with this pack as its only custom node."""
     for name in ("custom_nodes", "input", "output", "temp", "user", "models"):
         (base / name).mkdir(parents=True, exist_ok=True)
     (base / "custom_nodes" / "sonic-portrait").symlink_to(ROOT, target_is_directory=True)
+
+
+def command(base: Path, port: int) -> list[str]:
+    line = [os.environ.get("COMFYUI_PYTHON", sys.executable), "main.py", "--cpu", "--disable-auto-launch"]
+    return [*line, "--listen", "127.0.0.1", "--port", str(port), "--base-directory", str(base)]
+
+
+@contextmanager
+def server(checkout: Path, base: Path, frontend: Path | None = None, *options: str) -> Iterator[str]:
+    """Start ComfyUI with the pack as its only custom node and without input files; the URL.  COMFYUI_PYTHON: its interpreter."""
+    make_folders(base)
     port = free_port()
-    command = [os.environ.get("COMFYUI_PYTHON", sys.executable), "main.py", "--cpu", "--disable-auto-launch"]
-    command += ["--listen", "127.0.0.1", "--port", str(port), "--base-directory", str(base), *options]
-    command += ["--front-end-root", str(frontend)] if frontend else []
+    line = [*command(base, port), *options, *(["--front-end-root", str(frontend)] if frontend else [])]
     with (base / "server.log").open("w") as log:
-        process = subprocess.Popen(command, cwd=checkout, stdout=log, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(line, cwd=checkout, stdout=log, stderr=subprocess.STDOUT)
         try:
             url = f"http://127.0.0.1:{port}"
             wait_until_up(url, process, base / "server.log")

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import threading
 
 import pytest
-from comfy_server import ROOT, free_port, wait_until_up
+from comfy_server import ROOT, Restartable
 
 from sonic_core.cli import main
 from sonic_core.jobs.ledger import Ledger
@@ -19,31 +16,9 @@ from sonic_core.samples import PORTRAIT, SPEECH
 WORKFLOW = ROOT / "example_workflows" / "fast.json"
 
 
-class Server:
-    """A ComfyUI that can be stopped and started at the same address."""
-
-    def __init__(self, checkout, base):
-        self.checkout, self.base, self.port = checkout, base, free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
-        for name in ("custom_nodes", "input", "output", "temp", "user", "models"):
-            (base / name).mkdir(parents=True, exist_ok=True)
-        (base / "custom_nodes" / "sonic-portrait").symlink_to(ROOT, target_is_directory=True)
-
-    def start(self):
-        command = [os.environ.get("COMFYUI_PYTHON", sys.executable), "main.py", "--cpu", "--disable-auto-launch"]
-        command += ["--listen", "127.0.0.1", "--port", str(self.port), "--base-directory", str(self.base)]
-        with (self.base / "server.log").open("a") as log:
-            self.process = subprocess.Popen(command, cwd=self.checkout, stdout=log, stderr=subprocess.STDOUT)
-        wait_until_up(self.url, self.process, self.base / "server.log", 300)
-
-    def stop(self):
-        self.process.kill()
-        self.process.wait()
-
-
 @pytest.fixture
 def server(checkout, tmp_path):
-    server = Server(checkout, tmp_path / "server")
+    server = Restartable(checkout, tmp_path / "server")
     server.start()
     yield server
     server.stop()

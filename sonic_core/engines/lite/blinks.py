@@ -9,6 +9,7 @@ from ...curves import smoothstep
 
 # One blink (Guitton et al. 1991; VanderWerf et al. 2003): the lid falls fast, rests shortly, rises twice as slowly.
 BLINK_CLOSE, BLINK_HOLD, BLINK_OPEN = 0.080, 0.040, 0.160  # s
+BLINK_LENGTH = BLINK_CLOSE + BLINK_HOLD + BLINK_OPEN
 BLINK_INTERVAL = (2.0, 6.0)  # s from blink to blink
 SHORT_CLIP = 3.0  # s; shorter ones have one blink at most
 

@@ -23,6 +23,7 @@ from ...hearing.lip_reader import Articulation, load_lip_reader, read_lips
 from ...progress import Progress, ignore
 from ...runtime.loading import open_networks
 from ...runtime.network import TORCH, Network, NetworkSpec
+from ...scratch import Scratch, forget
 from ...settings import Settings
 from .emotion import NEUTRAL, Emotion, with_emotion
 from .lip_parting import parted_as_heard
@@ -107,13 +108,10 @@ class SpeechMotion:
 
     def listen(self, clip: AudioClip, frame_count: int, progress: Progress = ignore) -> Heard:
         """Hear as much of the recording as `frame_count` frames at 25 fps last; what is missing is silence."""
-        samples = round(frame_count * RATE / FPS)
-        mono = to_mono_16k(clip)[:samples]
-        if len(mono) < samples:
-            mono = np.pad(mono, (0, samples - len(mono)))
-        return Heard(
-            read_lips(self.encoder, self.reader, _pieces(mono, progress)), read_prosody(mono, frame_count, FPS)
-        )
+        length = round(frame_count * RATE / FPS)
+        mono = to_mono_16k(clip)[:length]
+        articulation = read_lips(self.encoder, self.reader, _pieces(mono, length, progress))
+        return Heard(articulation, read_prosody(mono, frame_count, FPS))
 
     def move(self, heard: Heard, settings: Settings, progress: Progress = ignore) -> NDArray[np.float32]:
         """Motion track `[T, P]` at 25 fps for what was heard."""
@@ -126,22 +124,34 @@ class SpeechMotion:
         """Motion latents `[T, C]` at 25 fps; reads `seed` and `inference_steps`."""
         frame_count = len(heard.prosody.loudness)
         cues = conditions(heard.articulation, heard.prosody, frame_count, FPS)
-        noise = normal_noise((frame_count, len(CHANNELS)), settings.seed)
-        denoise = _denoise(self.denoiser, cues, audio_scale)
-        sigmas = flow_sigmas(settings.inference_steps)
-        return sample_euler(denoise, noise, sigmas, WINDOWS, progress, together=TOGETHER)
+        scratch = Scratch()
+        return sample_euler(
+            _denoise(self.denoiser, cues, audio_scale, scratch),
+            normal_noise((frame_count, len(CHANNELS)), settings.seed),
+            flow_sigmas(settings.inference_steps),
+            WINDOWS,
+            progress,
+            zeros=scratch.zeros,
+            together=TOGETHER,
+        )
 
     def track(
         self, latents: NDArray[np.float32], heard: Heard, settings: Settings, emotion: Emotion = NEUTRAL
     ) -> NDArray[np.float32]:
         """Latents -> motion track `[T, P]` at 25 fps: the rules that always hold, emotion and the user's scales applied."""
         track = track_from_channels(self.space.decode(latents))
-        track = parted_as_heard(at_rest_in_silence(track, heard.articulation, FPS))
+        # A line each: of a long clip no more than two are held.
+        track = at_rest_in_silence(track, heard.articulation, FPS)
+        track = parted_as_heard(track)
         track = closed_on_bilabials(track, heard.articulation, FPS)
-        track = moving_smoothly(looking_in_fixations(track, FPS), FPS)
-        track = blinking_naturally(eyes_against_head(track, settings.motion_scale), heard.articulation, FPS)
+        track = looking_in_fixations(track, FPS)
+        track = moving_smoothly(track, FPS)
+        track = eyes_against_head(track, settings.motion_scale)
+        track = blinking_naturally(track, heard.articulation, FPS)
         track = with_emotion(track, emotion, heard.prosody, FPS)
-        return clamp(scaled(clamp(track), settings.dynamic_scale, settings.motion_scale))
+        track = clamp(track)
+        track = scaled(track, settings.dynamic_scale, settings.motion_scale)
+        return clamp(track)
 
 
 def learned_motion(
@@ -164,28 +174,34 @@ def learned_motion(
     return track[:frame_count] if fps == FPS else _at_rate(track, frame_count, fps)
 
 
-def _denoise(denoiser: Network, cues: NDArray[np.float32], audio_scale: float) -> Denoise:
-    """The network as the sampler's denoiser over windows of one clip, several at once."""
+def _denoise(denoiser: Network, cues: NDArray[np.float32], audio_scale: float, scratch: Scratch) -> Denoise:
+    """The network as the sampler's denoiser over windows of one clip, several at once; of what is long these alone stay in memory."""
 
     def predict(
         x: NDArray[np.float32], sigma: float, frames: NDArray[np.int64], branches: tuple[int, ...]
     ) -> list[NDArray[np.float32]]:
         count = len(x)
         level, known, is_known = np.full(count, sigma, np.float32), np.zeros_like(x), np.zeros(x.shape[:2], np.float32)
+        heard = cues[frames]
+        forget(cues)
+        scratch.forget()
         return [
-            denoiser(x, level, cues[frames], np.full(count, branch, np.float32), known, is_known)[0]
+            denoiser(x, level, heard, np.full(count, branch, np.float32), known, is_known)[0]
             for branch in branches  # 0 hears nothing, 1 the recording
         ]
 
     return classifier_free(predict, audio_scale)
 
 
-def _pieces(mono: NDArray[np.float32], progress: Progress) -> Iterator[NDArray[np.float32]]:
-    starts = range(0, len(mono), _PIECE)
-    for i, start in enumerate(starts):
-        progress("audio", i, len(starts))
-        yield mono[start : start + _PIECE]
-    progress("audio", len(starts), len(starts))
+def _pieces(mono: NDArray[np.float32], length: int, progress: Progress) -> Iterator[NDArray[np.float32]]:
+    """The sound bit by bit, and silence behind it where it is shorter than `length` samples."""
+    count = ceil(length / _PIECE)
+    for i in range(count):
+        progress("audio", i, count)
+        piece = mono[i * _PIECE : (i + 1) * _PIECE]
+        yield np.pad(piece, (0, min(_PIECE, length - i * _PIECE) - len(piece)))
+        forget(mono)
+    progress("audio", count, count)
 
 
 def _at_rate(track: NDArray[np.float32], frame_count: int, fps: float) -> NDArray[np.float32]:

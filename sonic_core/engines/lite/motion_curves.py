@@ -17,12 +17,12 @@ def rounding(track: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def motion_curves(track: NDArray[np.float32], fps: float) -> dict[str, Any]:
-    """A track [T, P] as plain lists by name, with `open` and `round`; frame i is at t0 + i / fps seconds."""
+    """A track [T, P] as curves [T] by name, with `open` and `round`, to five places; frame i is at t0 + i / fps seconds."""
     curves = {"open": lip_opening(track), "round": rounding(track)}
     curves |= {name: track[:, i] for i, name in enumerate(PARAMETER_NAMES)}
     return {
         "fps": float(fps),
         "t0": 0.0,
         "closed_value": 0.0,
-        **{name: np.round(curve.astype(np.float64), 5).tolist() for name, curve in curves.items()},
+        **{name: np.round(curve.astype(np.float64), 5) for name, curve in curves.items()},
     }

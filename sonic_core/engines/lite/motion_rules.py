@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from ...curves import gaussian, running_maximum, smoothstep
 from ...hearing.lip_motion import MOUTH, closures, rest_of_the_picture, speech_activity
-from ...hearing.lip_reader import PHONES, Articulation
-from .blinks import BLINK_CLOSE, BLINK_HOLD, BLINK_INTERVAL, BLINK_OPEN, SHORT_CLIP, blink_shape
+from ...hearing.lip_reader import Articulation
+from .blinks import BLINK_CLOSE, BLINK_INTERVAL, BLINK_LENGTH, SHORT_CLIP, blink_shape
 from .parameters import PARAMETER_INDEX
 
 Curve = NDArray[np.float32]
@@ -61,10 +61,10 @@ def blinking_naturally(track: Track, heard: Articulation, fps: float) -> Track:
     track = track.copy()
     left, right = PARAMETER_INDEX["blink_l"], PARAMETER_INDEX["blink_r"]
     lids = 0.5 * (track[:, left] + track[:, right])
-    time = np.arange(len(track)) / fps
     redrawn = np.zeros(len(track))
     for start in blink_times(lids, _pauses(heard, len(track), fps), fps):
-        redrawn = np.maximum(redrawn, blink_shape(time - start))
+        frames = np.arange(max(0, int(start * fps) - 1), min(len(track), int((start + BLINK_LENGTH) * fps) + 2))
+        redrawn[frames] = np.maximum(redrawn[frames], blink_shape(frames / fps - start))
     track[:, left] = track[:, right] = redrawn
     return track
 
@@ -72,7 +72,7 @@ def blinking_naturally(track: Track, heard: Articulation, fps: float) -> Track:
 def blink_times(lids: Curve, pauses: NDArray[np.bool_], fps: float) -> list[float]:
     """When the lids begin to fall, s.  lids: the network's lid closure.  pauses: frames in which nobody speaks."""
     duration = len(lids) / fps
-    room = BLINK_CLOSE + BLINK_HOLD + BLINK_OPEN
+    room = BLINK_LENGTH
     shortest, longest = BLINK_INTERVAL
     above = lids > _CLOSED
     onsets = np.flatnonzero(above & ~np.r_[False, above[:-1]]) / fps - _LIDS_FALLING / 2
@@ -160,7 +160,7 @@ def gaze_against_head(track: Track) -> Track:
 
 
 def _pauses(heard: Articulation, frame_count: int, fps: float) -> NDArray[np.bool_]:
-    silence = heard.phones[:, PHONES.index("SIL")]
+    silence = heard.sounding({"SIL": 1})
     return np.interp(_places(frame_count, fps), np.arange(len(heard)), silence, right=1.0) > 0.5
 
 

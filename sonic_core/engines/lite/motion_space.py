@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...hearing.lip_motion import MOUTH, lip_motion
-from ...hearing.lip_reader import PHONES, Articulation
+from ...hearing.lip_reader import PHONES, ROWS, Articulation
 from ...package_weights import reading
+from ...scratch import RowStore, forget
 from .parameters import PARAMETER_INDEX, PARAMETERS
 from .prosody import Prosody
 
@@ -49,16 +50,20 @@ def conditions(heard: Articulation, prosody: Prosody, frame_count: int, fps: flo
     """What the denoiser hears, `[frame_count, CONDITIONS]`.
 
     The states at i / fps and 20 ms later; loudness, pitch, voicing, prominence; and the mouth that `lip_motion` makes of the states,
-    which the denoiser performs with more or less effort.
+    which the denoiser performs with more or less effort.  Those of a long recording are mapped from a file (`scratch.forget`).
     """
-    states = np.concatenate(
-        [np.stack([heard.open, heard.round, heard.closure, heard.labiodental], 1), heard.phones], 1
-    ).astype(np.float32)
-    place = np.arange(frame_count) * (50 / fps)
-    now = states[np.minimum(np.round(place).astype(int), len(states) - 1)]
-    soon = states[np.minimum(np.round(place).astype(int) + 1, len(states) - 1)]
+    curves = np.stack([heard.open, heard.round, heard.closure, heard.labiodental], 1)
     manner = np.stack([prosody.loudness, prosody.pitch, prosody.voiced, prosody.prominence], 1)
-    return np.concatenate([now, soon, manner, lip_motion(heard, frame_count, fps)], 1).astype(np.float32)
+    mouth = lip_motion(heard, frame_count, fps)
+    now = np.round(np.arange(frame_count) * (50 / fps)).astype(int)
+    rows = RowStore(CONDITIONS)
+    for first in range(0, frame_count, ROWS):
+        frames = slice(first, first + ROWS)
+        states = (np.minimum(now[frames] + ahead, len(heard) - 1) for ahead in (0, 1))
+        parts = [part for places in states for part in (curves[places], heard.phones[places])]
+        rows.append(np.concatenate([*parts, manner[frames], mouth[frames]], 1).astype(np.float32))
+        forget(heard.phones)
+    return rows.whole()
 
 
 def track_from_channels(motion: NDArray[np.float32]) -> NDArray[np.float32]:

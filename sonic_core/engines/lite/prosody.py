@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...curves import gaussian, running_median
+from ...scratch import forget
 
 Curve = NDArray[np.float32]
 
@@ -86,6 +87,7 @@ def measured(waveform: NDArray[np.float32], frame_count: int, fps: float) -> Mea
         heard = waveform[max(centres[0] - half, 0) : centres[-1] + half]
         before = max(half - centres[0], 0)
         heard = np.pad(heard, (before, centres[-1] - centres[0] + _WINDOW - before - len(heard)))
+        forget(waveform)
         frames = heard[(centres - centres[0])[:, None] + np.arange(_WINDOW)]
         energy[index] = (frames**2).mean(1)
         spectrum = np.abs(np.fft.rfft((frames - frames.mean(1, keepdims=True)) * taper, 2 * _WINDOW)) ** 2
