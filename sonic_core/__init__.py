@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .errors import SonicError
     from .job import FaceChoice, Job
     from .job_json import job_from_json, job_to_json
+    from .jobs.whole_batch import Batch, make_batch
     from .keeping import Kept, kept_in
     from .live.core import LiveFrame
     from .live.recorder import Recording
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "AudioClip": ".audio.clip",
+    "Batch": ".jobs.whole_batch",
     "Encoding": ".media.encoding",
     "Engine": ".engines.base",
     "FaceChoice": ".job",
@@ -60,9 +62,11 @@ _HOME = {
     "load_audio": ".audio.loading",
     "load_engine": ".engines.registry",
     "load_portrait": ".portrait.analysis",
+    "make_batch": ".jobs.whole_batch",
 }
 __all__ = [
     "AudioClip",
+    "Batch",
     "Encoding",
     "Engine",
     "FaceChoice",
@@ -90,6 +94,7 @@ __all__ = [
     "load_audio",
     "load_engine",
     "load_portrait",
+    "make_batch",
 ]
 
 

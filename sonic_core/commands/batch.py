@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from .console import Console
 
 HELP = "make many videos from a table, or from folders of pictures and recordings"
-NOT_FOR_ALL = ("picture", "recording", "output", "tags", "overwrite")
-"""Fields of a job that each row has of its own."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -102,15 +100,15 @@ def run(args: argparse.Namespace, console: Console) -> dict[str, Any]:
             "This copy comes without batches, as ComfyUI's registry ships it. Install the whole with pip from a checkout."
         )
     from ..job import Job
-    from ..job_json import job_to_values
     from ..jobs.batch import Crew
     from ..jobs.ledger import Ledger
-    from ..jobs.plan import check, planned
-    from ..jobs.report import Limits, write_reports
+    from ..jobs.plan import check
+    from ..jobs.report import Limits
+    from ..jobs.whole_batch import OF_EACH_CLIP, base_of, carried_out
 
     _check_arguments(args)
-    base = {name: made_from(args) for name, made_from in JOB.items() if name not in NOT_FOR_ALL}
-    values = _changed(job_to_values(Job(None, None, **base)), job_to_values(Job(None, None)))
+    base = {name: made_from(args) for name, made_from in JOB.items() if name not in OF_EACH_CLIP}
+    values = base_of(Job(None, None, **base))
     devices = tuple(filter(None, (name.strip() for name in args.devices.split(","))))
     crew = Crew(args.workers, devices, args.retries + 1, args.stop_after, not args.skip_measuring)
     begin = time.monotonic()
@@ -124,20 +122,13 @@ def run(args: argparse.Namespace, console: Console) -> dict[str, Any]:
         console.say(_described(plan))
         if args.check:
             return _checked(plan, ledger, crew, console)
-        owner = ledger.enlist()
-        ledger.plan(owner, planned(ledger))
-        limits = Limits(args.reject_offset, args.reject_confidence)
-        try:
-            state = _worked_off(args, ledger, owner, crew, Display(console))
-        except KeyboardInterrupt:
-            written = write_reports(ledger, owner, limits)
-            console.say(f"Stopped. The same command goes on from here. Report: {written.page}")
-            raise
-        else:
-            written = write_reports(ledger, owner, limits)
-        finally:
-            ledger.give_back(owner)
-            ledger.recover(crew.tries)
+        state, written = carried_out(
+            ledger,
+            crew,
+            Limits(args.reject_offset, args.reject_confidence),
+            lambda owner: _worked_off(args, ledger, owner, crew, Display(console)),
+            lambda written: console.say(f"Stopped. The same command goes on from here. Report: {written.page}"),
+        )
     finally:
         ledger.close()
     console.say(
@@ -220,19 +211,6 @@ def _rows(args: argparse.Namespace) -> Iterator[Row]:
     from ..jobs.table import pair_folders, read_rows
 
     return read_rows(args.jobs) if args.jobs else pair_folders(args.images, args.audio, args.product)
-
-
-def _changed(values: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
-    """What differs from the defaults, by name; keeps the ledger small and keys independent of defaults that are written out."""
-    changed: dict[str, Any] = {}
-    for name, value in values.items():
-        default = defaults.get(name)
-        if isinstance(value, dict) and isinstance(default, dict):
-            if part := _changed(value, default):
-                changed[name] = part
-        elif value != default:
-            changed[name] = value
-    return changed
 
 
 def _described(plan: Plan) -> str:

@@ -14,6 +14,8 @@ from urllib.parse import quote
 import pytest
 from batch_runs import POSIX, SHORT, TIDY, batch, clips, ended, rest, started, states, table, working
 
+from sonic_core import Job, Settings, make_batch
+from sonic_core.errors import SettingsError
 from sonic_core.jobs.store import NAME
 from sonic_core.media.probe import probe
 from sonic_core.samples import PORTRAIT, SPEECH
@@ -33,6 +35,42 @@ def test_a_second_run_does_nothing_and_a_third_only_what_changed(tmp_path):
     changed = {path.name for path in out.glob("*.mp4") if path.stat().st_mtime_ns != first[path.name]}
     assert changed == {"clip1.mp4"}
     assert rest(out) == TIDY
+
+
+def test_from_python_a_row_that_fails_is_reported_and_the_same_call_goes_on(tmp_path):
+    settings = Settings(duration=0.4, length_policy="trim", min_resolution=256)
+    rows = [{"image": PORTRAIT, "audio": SPEECH, "seed": 3}, {"image": str(SPEECH), "audio": SPEECH, "output": "none"}]
+    with pytest.raises(SettingsError, match="row 2"):
+        make_batch(rows, tmp_path / "out", Job(None, None, settings=settings), measure=False)
+    seen = []
+    for kept in (0, 1):
+        made = make_batch(
+            iter(rows[:1]), tmp_path / "out", Job(None, None, settings=settings), measure=False, tell=seen.append
+        )
+        assert made.complete
+        assert (made.clips, made.kept, made.done, made.failed, made.rejected) == (1, kept, 1, 0, 0)
+        assert made.report.exists()
+        assert made.table.exists()
+    assert seen[-1].done == 1
+    (clip,) = (tmp_path / "out").glob("*.mp4")
+    assert (probe(clip).frames, probe(clip).width) == (10, 256)
+
+
+def test_from_python_whatever_tell_raises_stops_the_work_and_leaves_rows_that_wait(tmp_path):
+    def stop(state):
+        raise KeyboardInterrupt
+
+    rows = [{"image": PORTRAIT, "audio": SPEECH}]
+    with pytest.raises(KeyboardInterrupt):
+        make_batch(rows, tmp_path / "out", measure=False, tell=stop)
+    assert (tmp_path / "out" / "report.html").exists()
+    assert states(tmp_path / "out") == {f"{PORTRAIT.stem}_{SPEECH.stem}.mp4": ("waiting", 0)}
+
+
+@pytest.mark.parametrize(("rows", "options"), [([], {}), ([{"image": PORTRAIT, "audio": SPEECH}], {"workers": 0})])
+def test_from_python_no_clips_and_impossible_crews_are_refused(tmp_path, rows, options):
+    with pytest.raises(SettingsError):
+        make_batch(rows, tmp_path / "out", **options)
 
 
 def test_a_row_that_fails_does_not_stop_the_others_and_its_reason_is_reported(tmp_path):
