@@ -31,7 +31,7 @@ MUCOSA, MUCOSA_DEPTH = 0.10, 0.10  # of its colour; length over which it fades
 
 # Upper teeth stand back from the lips: dark under the upper lip, in the corridor to the corners, and behind rounded lips.
 CORRIDOR, CORRIDOR_LENGTH = (0.12, 0.88), 0.62  # half widths of the mouth from its corners to full light
-UNDER_LIP, UNDER_LIP_DEPTH = (0.48, 0.52), 0.13
+UNDER_LIP, UNDER_LIP_DEPTH = (0.55, 0.45), 0.12
 PUCKER_SHADE = 0.55
 CARTOON_LIGHT = 0.55, 0.45  # of flat paint
 MOUSTACHE_SHADE = 0.5

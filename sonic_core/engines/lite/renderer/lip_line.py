@@ -49,6 +49,7 @@ RED_BLUR = 1.5, 0.7  # sigma along and across, px of the strip
 RED_RANGE = -0.5, 1.5  # of a step of redness, in its 95th percentile
 LIGHT_YIELDS = 0.75  # share of the lightness step that a trusted redness takes the place of
 EDGE_BEND, EDGE_SMOOTHING = 0.25, 5.0  # cost of a row of change; columns, sigma
+SQUEEZED = 0.3  # of the mesh's gap; edges nearer to each other have run along teeth, and the mesh's own are taken
 
 # The dark or pale rim of the contact.
 CONTACT_REACH, CONTACT_STEP = 0.06, 0.25  # from the edge: IOD that is looked at, and px from look to look
@@ -101,16 +102,19 @@ class LipLine:
     parted: bool = False
 
 
-def closed_lip_line(strip: LipStrip, outer_upper: NDArray, outer_lower: NDArray) -> LipLine:
-    """Darkest ridge near the mesh line, opened round teeth where the lips are slightly parted."""
-    iod, per_px = strip.iod, strip.per_px
-    lightness = strip.lab[..., 0]
-    window = max(3, int(RIDGE_WINDOW * iod * per_px) | 1)
+def dark_ridge(strip: LipStrip) -> NDArray[np.float32]:
+    """[rows, columns]: negative where the strip is darker than around, in spreads of that."""
+    lightness, per_iod = strip.lab[..., 0], strip.iod * strip.per_px
+    window = max(3, int(RIDGE_WINDOW * per_iod) | 1)
     ridge = lightness - cv2.blur(lightness, (1, window), borderType=cv2.BORDER_REPLICATE)
     along, across = RIDGE_BLUR
-    ridge = cv2.GaussianBlur(ridge, (0, 0), sigmaX=along, sigmaY=max(across * iod * per_px, 0.5))
-    ridge = ridge / (np.std(ridge) + FLAT)
+    ridge = cv2.GaussianBlur(ridge, (0, 0), sigmaX=along, sigmaY=max(across * per_iod, 0.5))
+    return ridge / (np.std(ridge) + FLAT)
 
+
+def closed_lip_line(strip: LipStrip, outer_upper: NDArray, outer_lower: NDArray) -> LipLine:
+    """Darkest ridge near the mesh line, opened round teeth where the lips are slightly parted."""
+    iod, ridge = strip.iod, dark_ridge(strip)
     candidates = []
     for width, handicap in SEARCHES:
         prior = (strip.offsets[:, None] / (width * iod)) ** 2
@@ -190,6 +194,8 @@ def open_lip_edges(
         path = cheapest_path(-gain + PRIOR_SHARE * prior, penalty=EDGE_BEND)
         edges.append(mid + smooth_curve(strip.offsets[path], EDGE_SMOOTHING))
     top, bottom = edges
+    if np.median((bottom - top)[keep]) < SQUEEZED * np.median((lower - upper)[keep]):
+        top, bottom = upper, lower
     crossed = bottom < top
     center = (top + bottom) / 2
     return LipLine(np.where(crossed, center, top), np.where(crossed, center, bottom), 1.0, (1.0, 1.0))

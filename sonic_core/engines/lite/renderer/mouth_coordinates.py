@@ -22,7 +22,7 @@ VERMILION_FALL = 1.6  # beyond its border
 LIP_STILL = 0.25  # up to here all of a lip moves when it closes without the jaw
 CHIN_FOLD = 0.8  # share of the room below the lower lip in which it comes to rest
 LEAST_FALL_UPPER, LEAST_FALL_LOWER = 0.8, 1.2
-OPENING_POWERS = 2.3, 0.68  # of the jaw's opening along the mouth: of the reach, and of the whole
+OPENING_POWERS = 2.1, 0.78  # of the jaw's opening along the mouth: of the reach, and of the whole
 
 
 @dataclass(frozen=True)

@@ -39,15 +39,17 @@ SKIN_TINT = 0.35, 1.6  # range of the skin's colour over the neutral one
 COOLEST, WARMEST = [1.0, 1.0, 0.50], [1.50, 1.0, 1.04]
 
 # Teeth: as light as skin and eye white suggest, but not far from the lips' own light.
-TOOTH_WARMTH = np.array([1.05, 0.975, 0.84])
+TOOTH_WARMTH = np.array([1.06, 0.975, 0.80])
 OVER_SKIN, OVER_WHITE = 1.20, 1.05
-OVER_LIP, LIP_SHADE = 2.5, 0.05  # at most so many times the lips' luminance, and so much more
+OVER_LIP, LIP_SHADE = 3.0, 0.08  # at most so many times the lips' luminance, and so much more
 BETWEEN_PAINTED = 0.80  # of the skin's luminance, where lips are darker than that: paint shades nothing
 TOOTH_LIGHT, LIGHTEST_TOOTH = (0.05, 0.88), 0.95  # range of the light on them; of a channel
 CARTOON_OVER_WHITE, LIGHTEST_CARTOON_TOOTH = 1.1, 0.92  # drawn eyes often lie in the shade of their lids
 # Teeth that the picture shows are looked for at these shares of the opening's height.
 SEEN_SHARES = np.linspace(0.1, 0.9, 15)[:, None]
 SEEN_CHROMA, SEEN_LIGHT = 22, 0.45  # least coloured, and lightest, of what is no tooth: share of eye white or skin
+# Teeth in the lips' shade are less coloured than they and not darker: of the lips' chroma and L; share of the opening that is enough.
+DIM_CHROMA, DIM_LIGHT, LEAST_DIM = 0.62, 0.8, 0.15
 LEAST_SEEN = 0.12  # share of the opening from which its teeth give their colour
 SEEN_PERCENTILE, SEEN_PERCENTILE_OPEN = 85, 75  # of their own light: their colour
 
@@ -55,6 +57,7 @@ SEEN_PERCENTILE, SEEN_PERCENTILE_OPEN = 85, 75  # of their own light: their colo
 MUCOSA = np.array([2.2, 0.55, 0.62])
 MUCOSA_OF_LIP, CARTOON_MUCOSA_OF_LIP = (0.35, 0.65), (0.7, 0.3)  # shares of the lips' hue and of flesh
 MUCOSA_LIGHT, MUCOSA_RANGE = 0.42, (0.02, 0.3)  # of the skin's luminance; range
+MUCOSA_OVER_LIP = 1.6  # of the lips' luminance at most: lips in the dark have a dark mouth behind them
 CAVITY_OF_MUCOSA, CAVITY_LIGHT = 0.055, 0.0004  # its light deep inside, and what is left of it in the dark
 STONE_TEETH, STONE_MUCOSA, STONE_CAVITY = 0.95, 0.6, 0.035  # of a statue's skin
 
@@ -69,7 +72,8 @@ BLUR_RANGE = 0.4, 2.2  # px
 class Palette:
     """Linear RGB colours [3] of the portrait.  style: photo, cartoon or statue.  gray: no colour in the picture.
 
-    teeth_seen: share of the picture's own opening that is teeth.  blur: sigma in px to which drawn parts are softened to match.
+    teeth_seen: share of the picture's own opening that is teeth in full light.  shows_teeth: it has teeth to be used, dim ones too.
+    blur: sigma in px to which drawn parts are softened to match.
     """
 
     style: str
@@ -81,6 +85,7 @@ class Palette:
     mucosa: NDArray[np.floating]
     cavity: NDArray[np.floating]
     teeth_seen: float
+    shows_teeth: bool
     blur: float
 
     @property
@@ -130,7 +135,7 @@ def read_palette(
         is_statue = gray and _iris_luminance(image, eyes) > blank
         style = "statue" if is_statue else "cartoon" if any(eye.cartoon for eye in eyes) else "photo"
 
-    teeth_seen = 0.0
+    teeth_seen, shows_teeth = 0.0, False
     if style == "statue":
         teeth, mucosa, cavity = STONE_TEETH * skin, STONE_MUCOSA * skin, STONE_CAVITY * skin
     else:
@@ -141,7 +146,8 @@ def read_palette(
         canonical = MUCOSA * tint / luminance(MUCOSA * tint)
         own = lip / max(lip_light, 1e-4)
         of_lip, of_flesh = CARTOON_MUCOSA_OF_LIP if style == "cartoon" else MUCOSA_OF_LIP
-        mucosa = (of_lip * own + of_flesh * canonical) * np.clip(MUCOSA_LIGHT * skin_light, *MUCOSA_RANGE)
+        flesh_light = min(MUCOSA_LIGHT * skin_light, MUCOSA_OVER_LIP * lip_light)
+        mucosa = (of_lip * own + of_flesh * canonical) * np.clip(flesh_light, *MUCOSA_RANGE)
         if gray:
             mucosa, teeth = (np.full(3, float(luminance(c))) for c in (mucosa, teeth))
         cavity = CAVITY_OF_MUCOSA * mucosa + CAVITY_LIGHT
@@ -154,9 +160,12 @@ def read_palette(
         light_enough = luminance(inside) > SEEN_LIGHT * max(sclera_light, skin_light)
         pale = (np.hypot(lab[:, 1], lab[:, 2]) < SEEN_CHROMA) & light_enough
         teeth_seen = float(pale.mean())
+        chroma, own_chroma = np.hypot(lab[:, 1], lab[:, 2]), float(np.hypot(*lip_color[1:]))
+        dim = (chroma < DIM_CHROMA * own_chroma) & (lab[:, 0] > DIM_LIGHT * lip_color[0]) & (own_chroma > GRAY_LIP)
+        shows_teeth = teeth_seen > LEAST_SEEN or float(dim.mean()) > LEAST_DIM
         if teeth_seen > LEAST_SEEN:
             teeth = np.percentile(inside[pale], SEEN_PERCENTILE_OPEN if mouth.wide_open else SEEN_PERCENTILE, axis=0)
-    return Palette(style, gray, lip, skin, sclera, teeth, mucosa, cavity, teeth_seen, _blur(image, points))
+    return Palette(style, gray, lip, skin, sclera, teeth, mucosa, cavity, teeth_seen, shows_teeth, _blur(image, points))
 
 
 def _illuminant(skin: NDArray, sclera: NDArray) -> NDArray:

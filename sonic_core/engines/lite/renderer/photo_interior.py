@@ -20,7 +20,7 @@ HANG, HANG_EASE = 0.16, 0.06  # above the upper lip, to which its first row goes
 GAP, GAP_FLOOR = 2.2, 0.2  # edges of opening to be full, of which this share is none
 # The outermost column that surely shows the inside is open by this share of the largest opening, and by so many edges.  How far it goes
 # on beside that, over which it then ends and over which it darkens (half widths of the mouth), and by how much.
-LAST_COLUMN, LAST_EDGES = 0.3, 2.6
+LAST_COLUMN, LAST_EDGES = 0.3, 1.6
 CHEEK_REACH, CHEEK_EASE, CHEEK_DARKENS, CHEEK_SHADE = 0.6, 0.3, 0.2, 0.8
 RESTING_REACH, RESTING_SIDES = 3, 1.05  # edges beyond the lips, half widths to the sides: the untouched pixels
 JAW_EASE = 0.06  # between what stays with the skull and what goes with the jaw
@@ -42,7 +42,7 @@ class PhotoInterior:
 
     speaking: clear of the lips, its first row continued upwards.  resting: the untouched pixels, a little beyond the lip edges.
     jaw: what of it belongs to the lower jaw (a visible row of lower teeth) and is left out of `speaking`, or None.
-    replaces_teeth: it shows enough to be used at every opening; otherwise it fades as the mouth opens.
+    replaces_teeth: it shows teeth enough to be used at every opening; otherwise it fades as the mouth opens.
     """
 
     speaking: NDArray[np.float32]
@@ -53,9 +53,13 @@ class PhotoInterior:
 
 
 def cut_interior(
-    image: NDArray[np.uint8], mouth: MouthShape, positions: NDArray[np.float32], origin: tuple[int, int]
+    image: NDArray[np.uint8],
+    mouth: MouthShape,
+    positions: NDArray[np.float32],
+    origin: tuple[int, int],
+    shows_teeth: bool = True,
 ) -> PhotoInterior | None:
-    """positions: [h, w, 2] px of the box to fill.  None where the picture's lips are closed."""
+    """positions: [h, w, 2] px of the box to fill.  shows_teeth: the opening does.  None where the picture's lips are closed."""
     if not mouth.shows_inside:
         return None
     edge = max(LEAST_EDGE, EDGE * mouth.iod)
@@ -87,7 +91,11 @@ def cut_interior(
         np.clip((b - upper + reach) / edge, 0, 1) * np.clip((lower + reach - b) / edge, 0, 1) * (side < RESTING_SIDES)
     )
     return PhotoInterior(
-        _premultiplied(color, cover), _premultiplied(untouched, full), jaw, origin, replaces_teeth=mouth.wide_open
+        _premultiplied(color, cover),
+        _premultiplied(untouched, full),
+        jaw,
+        origin,
+        replaces_teeth=mouth.wide_open and shows_teeth,
     )
 
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from ....curves import smoothstep
 from ..parameters import Pose
 from . import landmarks as lm
+from .geometry import sample_nearest
 from .head import HeadFrame
 from .linear_light import to_lab
 from .mouth_shape import MouthShape
@@ -44,6 +45,10 @@ DARKEST_CHANGE, LIGHTEST_CHANGE = -40, 90  # levels
 # Dark corners: by eye; filled from their surroundings by Gaussians of growing width (sigma in IOD, weight).
 LAB_BLUR = 0.008  # sigma, IOD
 DARK, DARK_EASE = 5, 14  # L below what is usual there
+LIP_COLUMNS = (
+    0.45,
+    0.75,
+)  # half widths of the mouth between which its lips' lightness is read, in the middle of their height
 FILL_FROM = 1.6  # corner reaches
 FILLS = ((0.025, 1.0), (0.05, 0.1), (0.12, 0.001))
 
@@ -172,7 +177,8 @@ def _without_dark_corners(patch: NDArray[np.float32], x: NDArray, y: NDArray, mo
     near = (zone > 0) & ~between
     if not near.any():
         return patch
-    usual = np.median(light[near])
+    # Red lips are darker than skin and no shadow.
+    usual = min(float(np.median(light[near])), _lightness_of_lips(light, x, y, mouth))
     dark = smoothstep((usual - light - DARK) / DARK_EASE)
     weight = ((1 - dark) ** 2 * ~between * (from_end < FILL_FROM * CORNER_REACH * iod) + 1e-5).astype(np.float32)
     total: Any = 0.0
@@ -182,3 +188,12 @@ def _without_dark_corners(patch: NDArray[np.float32], x: NDArray, y: NDArray, mo
         mass = mass + share * cv2.GaussianBlur(weight, (0, 0), sigma * iod)
     share = zone * np.maximum(dark, between)
     return patch + np.asarray(share[..., None], np.float32) * (total / mass[..., None] - patch)
+
+
+def _lightness_of_lips(light: NDArray[np.float32], x: NDArray, y: NDArray, mouth: MouthShape) -> float:
+    """Median L of both lips beside the corners; light, x, y: [h, w], px of the source."""
+    reach = np.abs(mouth.relative(mouth.a))
+    beside = (reach > LIP_COLUMNS[0]) & (reach < LIP_COLUMNS[1])
+    b = np.stack([(mouth.upper + mouth.outer_upper) / 2, (mouth.lower + mouth.outer_lower) / 2])[:, beside]
+    at_x, at_y = mouth.frame.to_image(np.broadcast_to(mouth.a[beside], b.shape), b)
+    return float(np.median(sample_nearest(light, at_x - x[0, 0], at_y - y[0, 0])))

@@ -202,7 +202,7 @@ def _measure(
         head,
         palette,
         draw_interior(palette, mouth.half_width, head.iod),
-        cut_interior(image, mouth, around_mouth, box[:2]),
+        cut_interior(image, mouth, around_mouth, box[:2], palette.shows_teeth),
         coverings.moustache,
     )
     layers = MouthLayers.prepare(source, mouth, cavity, around_mouth)
