@@ -54,6 +54,8 @@ LOWER_OVER, LOWER_OVER_DEPTH = (0.45, 0.55), 0.10
 LIP_OVER_TEETH = 0.85  # of the pictured opening's height, when the lips are fully rounded
 ROUNDED_SHADE = 0.45  # of them on what they come down over
 PHOTO_FADE = 0.05  # IOD of opening beyond the pictured one over which drawn teeth take over
+# share of a parted mouth's own opening beyond it over which its untouched pixels give way; times pucker, likewise
+SLIVER_KEPT, SLIVER_ROUNDING = 0.4, 2.0
 JAW_CLOSES = 0.5  # of the pictured opening, by which lower teeth rise when the lips close: a mouth is closed by the jaw
 
 
@@ -168,6 +170,9 @@ class Cavity:
         z = (head.eye_center + (head.lip_depth + BACK * head.iod) * head.back)[2]
         origin = np.array([x, y, z])
         active = speaking(strength)
+        if not self.mouth.wide_open:  # a sliver shows best untouched, until lips open beyond it
+            beyond = smoothstep((widest / float(self.mouth.gap.max()) - 1) / SLIVER_KEPT)
+            active *= max(float(beyond), float(smoothstep(SLIVER_ROUNDING * pose.pucker)))
         # Rounded lips come down over the teeth: to the eye the same as teeth drawn up behind the lip.
         rounded = float(smoothstep(ROUNDING * pose.pucker)) * active
         lift = LIP_OVER_TEETH * rounded * float(self.mouth.gap.max()) * head.down

@@ -20,6 +20,10 @@ from .mouth_shape import MouthShape
 DOUBTFUL_HALF = 1.2
 # Least step of lightness over 0.05 IOD across the nose bridge: frames of glasses measured 12 and 15, bare noses 0.6 to 4, a shadow 9.
 BRIDGE_STEP = 10.0
+# A frame is a line: a second step, of the other sign, this strong and this near.  Frames measured 5.2, 8.2 and 46; a fringe, its shadow,
+# brows that meet and a wrinkle, each with a first step of 11 and more, 0 to 4.0.
+LINE_STEP, LINE_WIDTH = 4.6, (2, 25)  # L; samples along
+BROWS = -0.25  # IOD from between the eyes: above, brows may meet
 BRIDGE_ACROSS, BRIDGE_ALONG = np.linspace(-0.07, 0.07, 9), np.arange(-0.30, 0.34, 0.01)  # IOD from between the eyes
 BRIDGE_REACH = 5  # samples along: 0.05 IOD
 # A moustache is looked for in the middle of the mouth, between lip and nostrils.
@@ -50,14 +54,23 @@ def find_coverings(
 
 
 def _glasses(image: NDArray[np.uint8], head: HeadFrame) -> bool:
-    """Is there a sharp edge across the nose bridge between the eyes?"""
+    """Does a line with sharp edges run across the nose bridge between the eyes?"""
     iod = head.iod
     across, along = np.meshgrid(BRIDGE_ACROSS, BRIDGE_ALONG)
     x = head.eye_center[0] + iod * (across * head.right[0] + along * head.down[0])
     y = head.eye_center[1] + iod * (across * head.right[1] + along * head.down[1])
     lightness = _lightness(image, x, y, iod)
-    step = np.abs(lightness[BRIDGE_REACH:] - lightness[:-BRIDGE_REACH])
-    return bool(step.min(axis=1).max() > BRIDGE_STEP)
+    step = lightness[BRIDGE_REACH:] - lightness[:-BRIDGE_REACH]
+    if np.abs(step).min(axis=1).max() <= BRIDGE_STEP:
+        return False
+    below_brows = step[BRIDGE_ALONG[:-BRIDGE_REACH] >= BROWS]
+    darker, lighter = (-below_brows).min(axis=1), below_brows.min(axis=1)
+    lines = (
+        np.minimum(first[:-apart], second[apart:]).max()
+        for apart in range(*LINE_WIDTH)
+        for first, second in ((darker, lighter), (lighter, darker))
+    )
+    return bool(max(lines) > LINE_STEP)
 
 
 def _moustache(image: NDArray[np.uint8], mouth: MouthShape, skin_lab: NDArray[np.float32]) -> float:

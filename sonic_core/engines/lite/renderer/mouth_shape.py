@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,7 +14,7 @@ from .head import HeadFrame
 from .linear_light import to_lab
 from .lip_line import CLOSED_GAP, LipStrip, closed_lip_line, contact_widths, open_lip_edges
 from .local_frame import LocalFrame
-from .parted_lips import parted_edges
+from .parted_lips import parted_line
 
 SAMPLES = 161  # along each lip curve
 
@@ -35,7 +35,6 @@ OPEN_MOUTH, CLOSED_INNER = 0.07, 0.2
 LIP_FOLLOWS = 0.6  # of the seam's shift from the mesh, by a closed mouth's outer borders
 LEAST_LIP = 0.05  # height of a closed lip in the middle
 OPEN_CONTACT = 0.006  # added to the contact of an open mouth
-APART = 0.008  # mean gap of lips that are parted at all
 CORNERS_MEET = 0.08  # half widths over which both edges meet at the corners
 OUTER_SMOOTHING, LEAST_VERMILION = 3.0, 0.01  # samples, sigma; least height of an outer border over its edge
 
@@ -157,12 +156,8 @@ def mouth_shape(image: NDArray[np.uint8], points: NDArray[np.floating], head: He
         line = open_lip_edges(strip, upper, lower, outer_upper, outer_lower)
     else:
         line = closed_lip_line(strip, outer_upper, outer_lower)
-        if line.parted and (edges := parted_edges(strip, upper, lower, outer_upper, outer_lower)):
-            middle = slice(SAMPLES // 4, -(SAMPLES // 4))
-            if np.mean((edges[1] - edges[0])[middle]) > APART * iod:
-                line = replace(line, upper=edges[0], lower=edges[1])
-            else:  # a gleam on a lip, shadow in the corners
-                line = replace(line, upper=(seam := (line.upper + line.lower) / 2), lower=seam.copy(), parted=False)
+        if line.parted:
+            line = parted_line(strip, line, upper, lower, outer_upper, outer_lower)
         seam, room = (line.upper + line.lower) / 2, LEAST_LIP * iod * (1 - position**2)
         outer_upper = np.minimum(outer_upper + LIP_FOLLOWS * line.shift, seam - room)
         outer_lower = np.maximum(outer_lower + LIP_FOLLOWS * line.shift, seam + room)

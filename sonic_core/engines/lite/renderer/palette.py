@@ -50,6 +50,7 @@ SEEN_SHARES = np.linspace(0.1, 0.9, 15)[:, None]
 SEEN_CHROMA, SEEN_LIGHT = 22, 0.45  # least coloured, and lightest, of what is no tooth: share of eye white or skin
 # Teeth in the lips' shade are less coloured than they and not darker: of the lips' chroma and L; share of the opening that is enough.
 DIM_CHROMA, DIM_LIGHT, LEAST_DIM = 0.62, 0.8, 0.15
+DIM_HUE = 0.6  # share of their hue in that of drawn teeth
 LEAST_SEEN = 0.12  # share of the opening from which its teeth give their colour
 SEEN_PERCENTILE, SEEN_PERCENTILE_OPEN = 85, 75  # of their own light: their colour
 
@@ -163,6 +164,10 @@ def read_palette(
         chroma, own_chroma = np.hypot(lab[:, 1], lab[:, 2]), float(np.hypot(*lip_color[1:]))
         dim = (chroma < DIM_CHROMA * own_chroma) & (lab[:, 0] > DIM_LIGHT * lip_color[0]) & (own_chroma > GRAY_LIP)
         shows_teeth = teeth_seen > LEAST_SEEN or float(dim.mean()) > LEAST_DIM
+        if shows_teeth and teeth_seen <= LEAST_SEEN:  # their light is the shade's, but the colour is theirs
+            own_teeth = np.median(inside[dim], 0)
+            hue = own_teeth / max(float(luminance(own_teeth)), 1e-3)
+            teeth = float(luminance(teeth)) * (DIM_HUE * hue + (1 - DIM_HUE) * teeth / float(luminance(teeth)))
         if teeth_seen > LEAST_SEEN:
             teeth = np.percentile(inside[pale], SEEN_PERCENTILE_OPEN if mouth.wide_open else SEEN_PERCENTILE, axis=0)
     return Palette(style, gray, lip, skin, sclera, teeth, mucosa, cavity, teeth_seen, shows_teeth, _blur(image, points))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from ....curves import cheapest_path
 from .geometry import smooth_curve
-from .lip_line import LipStrip, dark_ridge
+from .lip_line import LipLine, LipStrip, dark_ridge
 
 # By eye unless a measurement is named; lengths in IOD.  The lips' own colour, of each half of the strip between border and seam:
 RED_PERCENTILE, LIT_PERCENTILE = 70, 55  # of a: its red; from where on a pixel is lip enough to tell its lightness
@@ -33,11 +35,36 @@ MOST_GAP, END_GAP = 0.045, 0.006  # half the gap: in the middle, and at the corn
 FORBIDDEN = 50.0
 SMOOTHING = 5.0  # columns, sigma
 
+# Without teeth between them in the middle, lips are not parted: a gleam on a lip, shadow at the corners, a broad dark seam.
+# Mean gap; places across it that are looked at; lightness over the lips' own, and share of the gap, of what may be teeth.
+APART, PLACES, TOOTH_LIGHT, TEETH = 0.008, np.linspace(0.15, 0.85, 8), 0.55, 0.15
 
-def parted_edges(
+
+def parted_line(
+    strip: LipStrip, line: LipLine, upper: NDArray, lower: NDArray, outer_upper: NDArray, outer_lower: NDArray
+) -> LipLine:
+    """`line`, a parted one, with edges by colour; closed where no teeth are, as it is where pale lips cannot be told from teeth.
+
+    upper, lower, outer_upper, outer_lower: [columns] the mesh's own lines (b, px).
+    """
+    edges = _edges(strip, upper, lower, outer_upper, outer_lower)
+    if edges is None:
+        return line
+    middle = slice(strip.columns // 4, -(strip.columns // 4))
+    gap = (edges[1] - edges[0])[middle]
+    lips = np.stack([strip.at((edges[0] + outer_upper) / 2), strip.at((edges[1] + outer_lower) / 2)])[:, middle, 0]
+    light = np.stack([strip.at(edges[0] + share * (edges[1] - edges[0])) for share in PLACES])[:, middle, 0]
+    teeth = (light > TOOTH_LIGHT * np.median(lips)) * gap
+    if gap.mean() < APART * strip.iod or teeth.mean() < TEETH * gap.mean():
+        seam = (line.upper + line.lower) / 2
+        return replace(line, upper=seam, lower=seam.copy(), parted=False)
+    return replace(line, upper=edges[0], lower=edges[1])
+
+
+def _edges(
     strip: LipStrip, upper: NDArray, lower: NDArray, outer_upper: NDArray, outer_lower: NDArray
 ) -> tuple[NDArray, NDArray] | None:
-    """Both inner lip edges [columns] (b, px) near the mesh's own lines; None for lips too pale to be told from teeth.
+    """Both inner lip edges [columns] near the mesh's own lines; None for lips too pale to be told from teeth.
 
     What is between the lips is summed up from the top, so that an edge is where the sum has its extreme: one gleam on a lip moves no edge.
     """
