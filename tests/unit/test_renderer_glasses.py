@@ -10,7 +10,9 @@ from renderer_samples import closeup, portrait_of, renderer
 
 from sonic_core.engines.lite.parameters import parameters
 from sonic_core.engines.lite.renderer import PortraitRenderer
+from sonic_core.engines.lite.renderer.coverings import find_coverings
 from sonic_core.engines.lite.renderer.head import head_frame
+from sonic_core.engines.lite.renderer.palette import skin_lab
 
 RIM = (34, 26, 22)
 BLINK = parameters(blink_l=1, blink_r=1)
@@ -57,3 +59,14 @@ def test_the_eyes_close_behind_glasses(wearer):
 
 def test_nothing_is_taken_for_glasses_on_a_bare_face():
     assert renderer()._model.eyelids.glasses == (None, None)
+
+
+@pytest.mark.parametrize("below_eyes", [-0.16, -0.10, -0.04])
+def test_a_fringe_is_no_pair_of_glasses(below_eyes):
+    """One edge across the nose bridge, dark above."""
+    head = head_frame(closeup().landmarks)
+    picture = closeup().image.copy()
+    picture[: int(head.eye_center[1] + below_eyes * head.iod)] = (70, 45, 25)
+    assert not find_coverings(
+        picture, head, renderer()._model.mouth, skin_lab(closeup().image, closeup().landmarks, head.iod), 2.0
+    ).glasses

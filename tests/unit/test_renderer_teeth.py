@@ -35,3 +35,15 @@ def test_rounded_lips_come_down_over_the_teeth(name):
     """oo is a dark opening, not a plate of teeth; ee shows them."""
     image = load_picture(CLOSED_LIPS / f"{name}.webp").image
     assert light_in_the_opening(image, OO) < 0.4 * light_in_the_opening(image, EE)
+
+
+def test_an_opening_that_shows_no_teeth_gets_drawn_ones():
+    """The statue's mouth counts as open and is dark: aa would be a black hole."""
+    portrait = portrait_of(load_picture(CLOSED_LIPS / "statue.webp").image)
+    renderer = PortraitRenderer(portrait)
+    assert renderer._model.mouth.wide_open
+    frame, iod = renderer.render(parameters(jaw=1, rest=0.45)), head_frame(portrait.landmarks).iod
+    mouth = renderer._model.mouth
+    x, y = (float(v) for v in mouth.frame.to_image(0.0, mouth.at(mouth.upper, 0.0)))
+    column = frame[int(y) : int(y + 0.25 * iod), int(x - 0.03 * iod) : int(x + 0.03 * iod)].mean((1, 2))
+    assert column[: np.flatnonzero(column < 60)[0]].max() > 0.65 * frame[int(y + 0.8 * iod), int(x)].mean()
