@@ -51,7 +51,7 @@ MUTATIONS = (
     Mutation("lip shade times three", f"{RENDERER}.mouth_layers", "LOWER_SHADE = 0.30, 0.22", "LOWER_SHADE = 0.30, 0.66"),
     Mutation("tooth corridor removed", f"{RENDERER}.cavity", "CORRIDOR_LENGTH = (0.12, 0.88)", "CORRIDOR_LENGTH = (1.0, 0.0)"),
     Mutation("tooth corridor of the arch removed", f"{RENDERER}.mouth_interior", "CORRIDOR_EASE = 0.75,", "CORRIDOR_EASE = 0.0,"),
-    Mutation("teeth white, not warm", f"{RENDERER}.palette", "np.array([1.05, 0.975, 0.84])", "np.array([1.0, 1.0, 1.0])"),
+    Mutation("teeth white, not warm", f"{RENDERER}.palette", "np.array([1.06, 0.975, 0.80])", "np.array([1.0, 1.0, 1.0])"),
     Mutation("relighting off", f"{RENDERER}.relight", "if not weights.any():", "if True:"),
     Mutation("folds of a smile stay", f"{RENDERER}.relaxed_skin", "folds = self.unfolding * rounded", "folds = 0.0 * rounded"),
     Mutation("no lash line", f"{RENDERER}.eyelids", "* ends * eye.lash_strength", "* ends * 0.0"),
