@@ -49,6 +49,41 @@ def test_template_is_what_its_description_makes(path, pack):
     assert load(path) == json.loads(json.dumps(saved(graph, described()))), "run python -m tools.templates"
 
 
+def test_blueprint_is_what_its_description_makes():
+    from tools.templates.__main__ import definitions as described
+    from tools.templates.blueprint import blueprint_json
+    from tools.templates.blueprints import BLUEPRINTS
+
+    known = described()
+    made = {item.graph.name: json.loads(json.dumps(blueprint_json(item, known))) for item in BLUEPRINTS}
+    assert {path.stem: load(path) for path in (ROOT / "subgraphs").glob("*.json")} == made, (
+        "run python -m tools.templates"
+    )
+
+
+def test_wires_of_the_blueprint_meet_the_slots_that_name_them():
+    (path,) = (ROOT / "subgraphs").glob("*.json")
+    ((outer,), (inside,)) = load(path)["nodes"], load(path)["definitions"]["subgraphs"]
+    nodes = {node["id"]: node for node in inside["nodes"]}
+    assert outer["type"] == inside["id"]
+    assert outer["id"] not in nodes  # editors would give one of the two another number
+    assert [slot["name"] for slot in outer["inputs"]] == [slot["name"] for slot in inside["inputs"]]
+    assert {inner["inputs"][slot]["name"] for inner, slot in ends_of(inside, nodes)} >= {"image", "audio", "seed"}
+    for link in inside["links"]:
+        if link["target_id"] in nodes:
+            assert nodes[link["target_id"]]["inputs"][link["target_slot"]]["link"] == link["id"]
+        if link["origin_id"] in nodes:
+            assert link["id"] in nodes[link["origin_id"]]["outputs"][link["origin_slot"]]["links"]
+    for number, widget in outer["properties"]["proxyWidgets"]:
+        assert widget in [slot["widget"]["name"] for slot in nodes[int(number)]["inputs"] if "widget" in slot]
+
+
+def ends_of(inside, nodes):
+    """Node and slot where each wire from outside ends."""
+    outside = inside["inputNode"]["id"]
+    return [(nodes[link["target_id"]], link["target_slot"]) for link in inside["links"] if link["origin_id"] == outside]
+
+
 def test_the_first_template_is_tiny():
     workflow = load(ROOT / "example_workflows" / "1 Talking portrait.json")
     kinds = [node["type"] for node in workflow["nodes"]]

@@ -1,4 +1,4 @@
-"""Write the templates:  python -m tools.templates"""
+"""Write the templates and blueprints:  python -m tools.templates"""
 
 from __future__ import annotations
 
@@ -28,13 +28,16 @@ def definitions() -> dict[str, Any]:
 
 
 def main() -> None:
+    from .blueprint import blueprint_json
+    from .blueprints import BLUEPRINTS
     from .graph import saved
     from .list import TEMPLATES
 
     known = definitions()
-    for graph in TEMPLATES:
-        path = ROOT / "example_workflows" / f"{graph.name}.json"
-        path.write_text(json.dumps(saved(graph, known), ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+    made = {ROOT / "example_workflows" / f"{graph.name}.json": saved(graph, known) for graph in TEMPLATES}
+    made |= {ROOT / "subgraphs" / f"{item.graph.name}.json": blueprint_json(item, known) for item in BLUEPRINTS}
+    for path, content in made.items():
+        path.write_text(json.dumps(content, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
         print(path.relative_to(ROOT))
 
 

@@ -96,17 +96,17 @@ def chain(
     return Graph(name, nodes, notes, groups, lanes, view, form)
 
 
-VIEW = (0.7, (105, 220))
+VIEW = (0.7, (105, 290))
 HEIGHT = 1050
 
 FAST = chain(
     "fast",
     (
         Note(
-            (790, 740),
-            (290, 130),
-            "The same clip node by node. Your files: *Load Image*, *Load Audio*.\n\n"
-            "逐个节点完成同一段视频。换文件：*加载图像*、*加载音频*。",
+            (790, 775),
+            (290, 110),
+            "### The same clip node by node. Your files: *Load Image*, *Load Audio*.\n\n"
+            "### 逐个节点完成同一段视频。换文件：*加载图像*、*加载音频*。",
         ),
     ),
     {"calm": {"method": "none"}},

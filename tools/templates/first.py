@@ -14,7 +14,7 @@ TALKING_PORTRAIT = Graph(
             "video",
             "SonicGenerate",
             (350, 0),
-            (450, 700),
+            (450, 772),
             inputs={"image": ("picture", 0), "audio": ("sound", 0)},
         ),
     ),
@@ -22,11 +22,11 @@ TALKING_PORTRAIT = Graph(
         Note(
             (0, 570),
             (290, 170),
-            "**Run**, then put your own files into *Load Image* and *Load Audio*. "
+            "### Run, then put your own files into *Load Image* and *Load Audio*. "
             "Right-click the video: *Save video as…*\n\n"
-            "点击**运行**；再在*加载图像*和*加载音频*中换成自己的文件。右键点击视频：*视频另存为…*",
+            "### 点击运行；再在*加载图像*和*加载音频*中换成自己的文件。右键点击视频：*视频另存为…*",
         ),
     ),
-    view=(0.88, (520, 120)),
+    view=(0.88, (520, 140)),
     form=FORM,
 )

@@ -70,10 +70,10 @@ class Graph:
 def saved(graph: Graph, definitions: Mapping[str, Any]) -> dict[str, Any]:
     """The graph as the editor's JSON.  definitions: entries of /object_info by kind."""
     number = {node.key: i for i, node in enumerate(graph.nodes, len(graph.notes) + 1)}
-    links = _links(graph, number, definitions)
+    links = links_of(graph, number, definitions)
     notes = [_note(i, note) for i, note in enumerate(graph.notes, 1)]
-    nodes = [_node(node, number[node.key], definitions[node.kind], links) for node in graph.nodes]
-    reroutes, extensions = _reroutes(graph, number, links)
+    nodes = [node_json(node, number[node.key], definitions[node.kind], links) for node in graph.nodes]
+    reroutes, extensions = reroutes_of(graph, number, links, definitions)
     scale, offset = graph.view
     extra: dict[str, Any] = {"ds": {"scale": scale, "offset": list(offset)}, "workflowRendererVersion": "LG"}
     if reroutes:
@@ -94,7 +94,7 @@ def saved(graph: Graph, definitions: Mapping[str, Any]) -> dict[str, Any]:
         "last_link_id": len(links),
         "nodes": notes + nodes,
         "links": [list(link) for link in links],
-        "groups": [_group(i, group) for i, group in enumerate(graph.groups, 1)],
+        "groups": [group_json(i, group) for i, group in enumerate(graph.groups, 1)],
         "config": {},
         "extra": extra,
         "version": 0.4,
@@ -115,32 +115,32 @@ def is_widget(kind: str, options: Mapping[str, Any]) -> bool:
     return kind in {"INT", "FLOAT", "STRING", "BOOLEAN", "COMBO"} and not options.get("forceInput")
 
 
-def _links(graph: Graph, number: Mapping[str, int], definitions: Mapping[str, Any]) -> list[tuple]:
+def links_of(graph: Graph, number: Mapping[str, int], definitions: Mapping[str, Any]) -> list[tuple]:
     links = []
     kinds = {node.key: definitions[node.kind] for node in graph.nodes}
     for node in graph.nodes:
-        sockets = _sockets(node, kinds[node.key])
+        sockets = sockets_of(kinds[node.key])
         for name, (origin, output) in node.inputs.items():
             kind = kinds[origin]["output"][output]
             links.append((len(links) + 1, number[origin], output, number[node.key], sockets.index(name), kind))
     return links
 
 
-def _sockets(node: Node, definition: Mapping[str, Any]) -> list[str]:
+def sockets_of(definition: Mapping[str, Any]) -> list[str]:
     """Names of the inputs in the order of their slots: sockets first, as the editor lays them, then those of widgets."""
     inputs = inputs_of(definition)
     plain = [name for name, spec in inputs.items() if not is_widget(*spec)]
     return [*plain, *(name for name, spec in inputs.items() if is_widget(*spec))]
 
 
-def _node(node: Node, number: int, definition: Mapping[str, Any], links: Iterable[tuple]) -> dict[str, Any]:
+def node_json(node: Node, number: int, definition: Mapping[str, Any], links: Iterable[tuple]) -> dict[str, Any]:
     inputs = inputs_of(definition)
     unknown = set(node.values) - set(inputs) - {"control_after_generate"}
     if unknown:
         raise ValueError(f"{node.kind} has no {', '.join(sorted(unknown))}")
     taken = {(link[3], link[4]): link[0] for link in links}
     sockets = []
-    for slot, name in enumerate(_sockets(node, definition)):
+    for slot, name in enumerate(sockets_of(definition)):
         kind, options = inputs[name]
         widget = {"widget": {"name": name}} if is_widget(kind, options) else {}
         sockets.append({"name": name, "type": kind, **widget, "link": taken.get((number, slot))})
@@ -200,7 +200,7 @@ def _note(number: int, note: Note) -> dict[str, Any]:
     }
 
 
-def _group(number: int, group: Group) -> dict[str, Any]:
+def group_json(number: int, group: Group) -> dict[str, Any]:
     return {
         "id": number,
         "title": group.title,
@@ -211,23 +211,23 @@ def _group(number: int, group: Group) -> dict[str, Any]:
     }
 
 
-def _reroutes(graph: Graph, number: Mapping[str, int], links: list[tuple]) -> tuple[list[dict], list[dict]]:
+def reroutes_of(
+    graph: Graph, number: Mapping[str, int], links: Iterable[tuple], definitions: Mapping[str, Any]
+) -> tuple[list[dict], list[dict]]:
     """Bends of the wires as the editor's reroutes, and the last bend of each wire.
 
     Bends at one place of wires from one output are one: the wires part there.
     """
-    kinds = {node.key: node for node in graph.nodes}
+    slots = {node.key: sockets_of(definitions[node.kind]) for node in graph.nodes}
+    ends = {(link[3], link[4]): link for link in links}
     made: dict[tuple, dict[str, Any]] = {}
     extensions = []
     for lane in graph.lanes:
-        origin, output = kinds[lane.target].inputs[lane.input]
-        link = next(
-            link for link in links if link[3] == number[lane.target] and (link[1], link[2]) == (number[origin], output)
-        )
+        link = ends[number[lane.target], slots[lane.target].index(lane.input)]
         parent = None
         for bend in lane.bends:
             reroute = made.setdefault(
-                (origin, output, bend, parent),
+                (link[1], link[2], bend, parent),
                 {"id": len(made) + 1, **({"parentId": parent} if parent else {}), "pos": list(bend), "linkIds": []},
             )
             reroute["linkIds"].append(link[0])

@@ -6,7 +6,7 @@ from .first import FORM, PICTURE, RECORDING
 from .graph import Graph, Lane, Node, Note
 
 CLIP = "sonic_sample_clip.mp4"
-VIEW = (0.85, (180, 120))
+VIEW = (0.85, (180, 140))
 
 
 def _note(height: int, y: int, text: str) -> tuple[Note, ...]:
@@ -22,16 +22,16 @@ LONG_RECORDING = Graph(
             "video",
             "SonicGenerate",
             (360, 0),
-            (450, 740),
+            (450, 772),
             {"filename_prefix": "sonic/long"},
             {"image": ("picture", 0), "audio": ("sound", 0)},
         ),
     ),
     notes=_note(
-        190,
-        700,
-        "For lectures and audio books: frames go straight into the file, ten minutes need no more memory than ten seconds.\n\n"
-        "适合讲座和有声书：画面直接写入文件，十分钟与十秒占用同样的内存。长录音在*加载音频*中选择。",
+        160,
+        740,
+        "### For lectures and audio books: frames go straight into the file, ten minutes need no more memory than ten seconds.\n\n"
+        "### 适合讲座和有声书：画面直接写入文件，十分钟与十秒占用同样的内存。长录音在*加载音频*中选择。",
     ),
     view=VIEW,
     form=FORM,
@@ -46,7 +46,7 @@ LARGE_PHOTO = Graph(
             "video",
             "SonicGenerate",
             (360, 0),
-            (450, 740),
+            (450, 772),
             {"framing": "paste_back", "filename_prefix": "sonic/photo"},
             {"image": ("picture", 0), "audio": ("sound", 0)},
         ),
@@ -54,9 +54,9 @@ LARGE_PHOTO = Graph(
     notes=_note(
         200,
         560,
-        "`framing` *paste_back*: the face is animated and put back into the photograph at its own size. Of several people "
+        "### `framing` *paste_back*: the face is animated and put back into the photograph at its own size. Of several people "
         "`face_index` (more settings) says who speaks.\n\n"
-        "*paste_back*：只让人脸动，再贴回原尺寸照片。多人时用 `face_index` 选择谁说话。在*加载图像*中换照片。",
+        "### *paste_back*：只让人脸动，再贴回原尺寸照片。多人时用 `face_index` 选择谁说话。在*加载图像*中换照片。",
     ),
     view=VIEW,
     form=FORM,
@@ -104,8 +104,8 @@ SHARPER = Graph(
         Note(
             (1110, 200),
             (290, 200),
-            "Put your upscaler or face restorer in place of *Upscale Image By*: between decoding and the file.\n\n"
-            "把放大或人脸修复节点放在*图像缩放*的位置：解码之后、写入之前。素材在*加载图像*和*加载音频*中更换。"
+            "### Put your upscaler or face restorer in place of *Upscale Image By*: between decoding and the file.\n\n"
+            "### 把放大或人脸修复节点放在*图像缩放*的位置：解码之后、写入之前。素材在*加载图像*和*加载音频*中更换。"
             "(*Load Image*, *Load Audio*)",
         ),
     ),
@@ -145,8 +145,8 @@ ALIGN = Graph(
     notes=_note(
         200,
         430,
-        "Any video in which somebody speaks: the offset of sound and mouth is measured and corrected. "
-        "The sample's sound is 0.2 s late.\n\n任何有人说话的视频：测量并校正音画偏差。示例的声音晚了 0.2 秒。",
+        "### Any video in which somebody speaks: the offset of sound and mouth is measured and corrected. "
+        "The sample's sound is 0.2 s late.\n\n### 任何有人说话的视频：测量并校正音画偏差。示例的声音晚了 0.2 秒。",
     ),
     lanes=(Lane("video", "fps", ((625, -64), (1095, -64))),),
     view=(0.85, (110, 190)),

@@ -11,8 +11,9 @@ function rareWidgets(node) {
   return (node.widgets ?? []).filter(({ name }) => (required[name] ?? optional[name])?.[1]?.advanced);
 }
 
-function hide(widget, hidden) {
-  widget.hidden = hidden;
+/** `canvas`: whether the canvas draws the node; Nodes 2.0 hides by itself, but counts the row in the node's least height. */
+function hide(widget, hidden, canvas) {
+  widget.hidden = hidden && canvas;
   if (hidden) widget.computeSize = () => [0, -4]; // frontends of 2025 leave the row of a hidden widget empty
   else delete widget.computeSize;
 }
@@ -30,7 +31,7 @@ function fold(node) {
   button.serialize = false;
   const show = () => {
     const canvas = !app.ui?.settings?.getSettingValue?.(VUE);
-    for (const widget of rare) hide(widget, canvas && !node.showAdvanced);
+    for (const widget of rare) hide(widget, !node.showAdvanced, canvas);
     button.label = word(node.showAdvanced ? "fewer" : "more");
     button.hidden = !canvas;
   };

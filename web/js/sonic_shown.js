@@ -6,6 +6,7 @@ import { word } from "./sonic_words.js";
 
 const TEXT = "sonic_report";
 const VIDEO_WAIT = { every: 150, times: 60 }; // ms
+const PROGRESS = "$$node-text-preview";
 const PREVIEWS = ["video-preview", "$$canvas-image-preview"];
 
 const isOurs = (node) => node?.constructor.comfyClass?.startsWith("Sonic");
@@ -20,42 +21,78 @@ function nodeOf(executionId) {
 
 // --- Text ----------------------------------------------------------------------------------------------------------
 
+const FONT = "12px sans-serif";
+const LINE = 17, PADDING = 10, MOST = 280, BESIDE = 44; // px: of a line, around the text, of the whole, of node and frame beside it
+const STYLE = {
+  font: FONT, lineHeight: `${LINE}px`, padding: `${PADDING / 2}px 8px`, boxSizing: "border-box", borderRadius: "4px",
+  whiteSpace: "pre-wrap", overflowWrap: "anywhere", overflowY: "auto", userSelect: "text", cursor: "text",
+  color: "var(--input-text)", background: "var(--comfy-input-bg)",
+};
+const ruler = document.createElement("canvas").getContext("2d");
+
+function textHeight(text, width) {
+  ruler.font = FONT;
+  const room = Math.max(80, width - BESIDE);
+  const lines = text.split("\n").map((line) => Math.max(1, Math.ceil((ruler.measureText(line).width * 1.08) / room)));
+  return Math.min(MOST, PADDING + LINE * lines.reduce((sum, count) => sum + count, 0));
+}
+
+/** A text of its own height: the editor's own field would take all the room of the preview below. */
+function textWidget(node) {
+  const element = Object.assign(document.createElement("div"), { className: "sonic-report" });
+  Object.assign(element.style, STYLE);
+  element.addEventListener("wheel", (event) => {
+    if (element.scrollHeight > element.clientHeight) event.stopPropagation();
+    else app.canvas.processMouseWheel?.(event);
+  });
+  let text = "";
+  const options = { serialize: false, hideOnZoom: false, getValue: () => text, setValue: (value) => show(value) };
+  const widget = node.addDOMWidget(TEXT, "sonic_text", element, options);
+  const show = (value) => {
+    text = element.textContent = value;
+    element.style.height = element.style.maxHeight = `${textHeight(text, node.size[0])}px`;
+  };
+  widget.label = word("report");
+  widget.serialize = false; // in the workflow; the option says it of the prompt
+  widget.computeLayoutSize = undefined;
+  widget.computeSize = (width) => [0, textHeight(text, width ?? node.size[0])];
+  return widget;
+}
+
 function showText(node, text) {
-  let widget = node.widgets?.find((item) => item.name === TEXT);
-  if (!widget) {
-    if (!text) return;
-    widget = app.widgets?.STRING?.(node, TEXT, ["STRING", { multiline: true }], app)?.widget;
-    if (!widget) return;
-    widget.label = word("report");
-    widget.serialize = false; // in the workflow
-    widget.options.serialize = false; // in the prompt
-    widget.options.read_only = true;
-    const field = widget.element ?? widget.inputEl;
-    if (field) field.readOnly = true;
-    const least = node.computeSize();
-    node.setSize([Math.max(node.size[0], least[0]), Math.max(node.size[1], least[1])]);
-  }
-  widget.value = text;
+  const widget = node.widgets?.find((item) => item.name === TEXT);
+  if (!text) return widget && remove(node, widget);
+  (widget ?? textWidget(node)).value = text;
+  fit(node);
+}
+
+/** The node as high as what it shows. */
+function fit(node) {
+  const least = node.computeSize();
+  if (node.size[1] < least[1]) node.setSize([node.size[0], least[1]]);
   node.setDirtyCanvas?.(true, true);
+}
+
+function remove(node, widget) {
+  widget.onRemove?.();
+  node.widgets.splice(node.widgets.indexOf(widget), 1);
 }
 
 // --- Video ---------------------------------------------------------------------------------------------------------
 
-function videoElement(node) {
-  const drawn = node.widgets?.find((widget) => widget.name === PREVIEWS[0])?.element ?? node.videoContainer;
-  return drawn?.querySelector?.("video") ?? document.querySelector(`[data-node-id="${node.id}"] video`);
-}
-
-/** Muted, as browsers want it; the first click brings the sound.  Nodes 2.0 may put another player in place of the first. */
+/** Muted, as browsers want it; the first click brings the sound.  The editor may put another player in place of the first, and shows
+ * a node inside a subgraph on the subgraph's node as well. */
 function play(node, file, left = VIDEO_WAIT.times) {
-  const video = videoElement(node);
-  if (video?.src.includes(encodeURIComponent(file)) && !video.dataset.sonic) start(video);
+  const name = `filename=${encodeURIComponent(file)}`;
+  for (const video of document.querySelectorAll("video"))
+    if (video.src.includes(name) && !video.dataset.sonic) start(video, node);
   if (left) setTimeout(() => play(node, file, left - 1), VIDEO_WAIT.every);
 }
 
-function start(video) {
+function start(video, node) {
   video.dataset.sonic = "plays";
   video.loop = video.muted = true;
+  for (const turn of [1, 3, 10]) setTimeout(() => node.setDirtyCanvas?.(true, true), turn * VIDEO_WAIT.every); // frame of a grown node
   video.play().catch(() => {}); // a browser that does not let it shows its play button
   video.addEventListener("click", (event) => {
     if (!video.muted) return;
@@ -111,10 +148,7 @@ function clear(node) {
   keep(id, null);
   if (app.nodeOutputs) delete app.nodeOutputs[id];
   node.imgs = node.images = node.animatedImages = node.videoContainer = undefined;
-  for (const widget of node.widgets?.filter((item) => PREVIEWS.includes(item.name)) ?? []) {
-    widget.onRemove?.();
-    node.widgets.splice(node.widgets.indexOf(widget), 1);
-  }
+  for (const widget of node.widgets?.filter((item) => PREVIEWS.includes(item.name)) ?? []) remove(node, widget);
   showText(node, "");
 }
 
@@ -145,6 +179,8 @@ app.registerExtension({
       const node = nodeOf(detail.display_node ?? detail.node);
       if (!isOurs(node) || !detail.output) return;
       keep(String(detail.display_node ?? detail.node), detail.output);
+      const progress = node.widgets?.find((widget) => widget.name === PROGRESS);
+      if (progress) remove(node, progress);
       showText(node, (detail.output.text ?? []).join("\n"));
       const [item] = detail.output.images ?? [];
       if (item && detail.output.animated?.[0]) play(node, item.filename);
