@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import base64
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 READY = """() => window.app?.graph && window.app.extensionManager && document.querySelector('canvas#graph-canvas')
     && !document.querySelector('.p-blockui[aria-busy=true]')"""
 FLAGS = ["--no-sandbox", "--disable-gpu", "--autoplay-policy=no-user-gesture-required"]
 SECONDS = 1000
+TYPES = {".png": "image/png", ".wav": "audio/wav"}
 
 
 @dataclass
@@ -30,7 +33,7 @@ class Editor:
 
     def open(self) -> None:
         self.page.goto(self.url, wait_until="domcontentloaded")
-        self.wait(READY, seconds=60)
+        self.wait(READY, seconds=180)
         self.page.wait_for_timeout(500)
 
     def choose(self, kind: str, widget: str, value: Any) -> None:
@@ -50,6 +53,27 @@ class Editor:
             """([kind, name]) => app.graph._nodes.find((node) => node.type === kind)
                 .widgets.find((widget) => widget.name === name)?.value""",
             [kind, name],
+        )
+
+    def drop(self, kind: str, files: list[Path]) -> None:
+        """Drop files from outside on the first node of a kind."""
+        content = [[path.name, TYPES[path.suffix], base64.b64encode(path.read_bytes()).decode()] for path in files]
+        self.run(
+            """async ([kind, files]) => {
+                const node = app.graph._nodes.find((node) => node.type === kind), { scale, offset } = app.canvas.ds;
+                const rect = app.canvas.canvas.getBoundingClientRect();
+                const at = (i, inside) => (node.pos[i] + inside + offset[i]) * scale;
+                const [clientX, clientY] = [rect.left + at(0, node.size[0] / 2), rect.top + at(1, node.size[1] / 2)];
+                const dataTransfer = new DataTransfer();
+                for (const [name, type, content] of files)
+                    dataTransfer.items.add(new File([Uint8Array.from(atob(content), (c) => c.charCodeAt(0))], name, { type }));
+                for (const step of ['dragenter', 'dragover', 'drop']) {
+                    const options = { bubbles: true, cancelable: true, clientX, clientY, dataTransfer };
+                    document.elementFromPoint(clientX, clientY).dispatchEvent(new DragEvent(step, options));
+                    await new Promise(requestAnimationFrame);
+                }
+            }""",
+            [kind, content],
         )
 
     def menu(self, kind: str) -> list[str]:

@@ -163,7 +163,7 @@ def server(checkout: Path, base: Path, frontend: Path | None = None, *options: s
             process.wait(30)
 
 
-def wait_until_up(url: str, process: subprocess.Popen, log: Path, seconds: float = 120) -> None:
+def wait_until_up(url: str, process: subprocess.Popen, log: Path, seconds: float = 300) -> None:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if process.poll() is not None:

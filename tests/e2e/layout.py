@@ -4,7 +4,7 @@ LEAST_TEXT = 9.0
 """px on the screen of the 14 px in which nodes write."""
 
 FAULTS = """() => {
-    const title = LiteGraph.NODE_TITLE_HEIGHT, faults = [], graph = app.graph, nodes = graph._nodes;
+    const title = LiteGraph.NODE_TITLE_HEIGHT, faults = [], graph = app.canvas.graph, nodes = graph._nodes;
     const vue = document.querySelectorAll('[data-node-id]').length > 0;
     const box = (node) => {
         const shown = vue && document.querySelector(`[data-node-id="${node.id}"]`);

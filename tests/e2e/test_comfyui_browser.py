@@ -1,7 +1,7 @@
 """The pack as its users meet it: in the editor, in a browser.
 
 COMFYUI_FRONTENDS: further folders of built frontends (comfyui_frontend_package/static), separated like PATH; each is tested on the
-classic canvas and with Nodes 2.0, ComfyUI's own one on the classic canvas.
+classic canvas and, where it draws core's own videos there, with Nodes 2.0; ComfyUI's own one on the classic canvas.
 """
 
 import os
@@ -14,7 +14,17 @@ from browser import editor
 from comfy_server import ROOT, SAMPLES, TEMPLATE_FILES, Comfy, server
 
 FRONTENDS = [Path(path) for path in os.environ.get("COMFYUI_FRONTENDS", "").split(os.pathsep) if path]
-VIEWS = [(None, False), *((path, vue) for path in FRONTENDS for vue in (False, True))]
+NODES_2 = (1, 42)
+"""The first frontend tried whose Nodes 2.0 keep the places of nodes and play videos of core and of packs."""
+
+
+def has_nodes_2(frontend):
+    (wheel,) = frontend.parents[1].glob("comfyui_frontend_package-*.dist-info")
+    return tuple(int(part) for part in wheel.stem.split("-")[1].split(".")[:2]) >= NODES_2
+
+
+VIEWS = [(None, False), *((path, vue) for path in FRONTENDS for vue in (False, True)[: 1 + has_nodes_2(path)])]
+SAMPLES_OF_TEMPLATES = ROOT / "web" / "samples"
 SHORT = "short.wav"
 PLAYING = "() => [...document.querySelectorAll('video')].some((video) => video.readyState >= 2)"
 
@@ -58,11 +68,11 @@ def set_locale(url, locale):
     urlopen(request).close()
 
 
-def open_template(page):
+def open_template(page, name="fast", kind="SonicVideoCombine"):
     page.run("() => app.extensionManager.command.execute('Comfy.BrowseTemplates')")
     page.page.get_by_text("sonic-portrait", exact=True).first.click()
-    page.page.locator('[data-testid="template-workflow-fast"]').first.click()
-    page.wait("() => app.graph._nodes.some((node) => node.type === 'SonicVideoCombine')")
+    page.page.locator(f'[data-testid="template-workflow-{name}"]').first.click()
+    page.wait("(kind) => app.graph._nodes.some((node) => node.type === kind)", kind)
     page.page.wait_for_timeout(1000)
 
 
@@ -102,6 +112,20 @@ def test_the_template_runs_on_a_fresh_install_without_a_choice(fresh, view):
     assert video["seconds"] == pytest.approx(5.28, abs=0.05)
     for name in TEMPLATE_FILES:
         assert (view.inputs / name).read_bytes() == (ROOT / "web" / "samples" / name).read_bytes()
+
+
+def test_picture_and_recording_dropped_together_and_run_make_a_video(fresh, view, tmp_path):
+    picture = shutil.copy(SAMPLES / "portrait.png", tmp_path / "mine.png")
+    recording = shutil.copy(view.inputs / SHORT, tmp_path / "mine.wav")
+    open_template(fresh, "1 Talking portrait", "SonicGenerate")
+    fresh.drop("SonicGenerate", [picture, recording])
+    chosen = "(file) => app.graph._nodes.some((node) => node.widgets?.[0]?.value === file)"
+    for path in (picture, recording):
+        fresh.wait(chosen, path.name, seconds=60)
+    fresh.page.locator("[data-testid=queue-button]").first.click()
+    fresh.wait(PLAYING, seconds=300)
+    (video,) = fresh.videos()
+    assert video["seconds"] == pytest.approx(1.0, abs=0.05)
 
 
 def test_another_graph_brings_no_sample_files(fresh, view):

@@ -21,10 +21,10 @@ TALKING_PORTRAIT = Graph(
     notes=(
         Note(
             (0, 570),
-            (290, 170),
-            "### Run, then put your own files into *Load Image* and *Load Audio*. "
-            "Right-click the video: *Save video as…*\n\n"
-            "### 点击运行；再在*加载图像*和*加载音频*中换成自己的文件。右键点击视频：*视频另存为…*",
+            (290, 202),
+            "### Run. Then drop your own picture and recording on *Sonic Generate*, both at once, or choose them in *Load Image* "
+            "and *Load Audio*. Right-click the video: *Save video as…*\n\n"
+            "### 点击运行。再把自己的图片和录音一起拖到*生成*节点上，或在*加载图像*和*加载音频*中选择。右键点击视频：*视频另存为…*",
         ),
     ),
     view=(0.88, (520, 140)),
