@@ -7,18 +7,21 @@ import importlib
 import os
 import platform
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..engines.declaration import RUNTIME, Declaration
+from ..engines.declaration import Declaration
 from ..engines.registry import DEFAULT_ENGINE, declaration, declarations
 from ..samples import PORTRAIT, SPEECH
 from ..system_libraries import cure
 from ..version import __version__
+from .engine_options import add_models_folder, searched_folders
 from .live import INSTALL as LIVE_INSTALL
 from .live import PACKAGES as LIVE_PACKAGES
+from .weights_check import state_of, weights_of, weights_section
 
 if TYPE_CHECKING:
     from .console import Console
@@ -45,7 +48,10 @@ OPENCV_NAMES = tuple(
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """It takes none."""
+    add_models_folder(parser, "Searched first for weights and exported networks.")
+    parser.add_argument(
+        "--hash", action="store_true", help="Read every byte of the weights and compare checksums, which takes minutes."
+    )
 
 
 def run(args: argparse.Namespace, console: Console) -> dict[str, Any]:
@@ -55,6 +61,7 @@ def run(args: argparse.Namespace, console: Console) -> dict[str, Any]:
     problems += [f"{name} is missing. Install sonic-portrait again." for name, size in files.items() if not size]
     if "av" not in failures and not has_h264():
         problems.append("This build of PyAV has no H.264 encoder. Install PyAV from PyPI: pip install -U av")
+    folders = searched_folders(args.models_folder)
     speed = None
     if not problems:
         try:
@@ -63,23 +70,25 @@ def run(args: argparse.Namespace, console: Console) -> dict[str, Any]:
             problems.append(
                 f"The {DEFAULT_ENGINE} engine failed on the bundled sample: {type(error).__name__}: {error}"
             )
-    report = {
+    weights = {weights_key(engine): weights_of(engine, folders, args.hash, console) for engine in with_weights()}
+    report: dict[str, Any] = {
         "sonic_portrait": __version__,
         "python": platform.python_version(),
         "system": platform.platform(),
         "packages": {name: installed_version(name) for name in (*MODULES, *further_packages())},
         "devices": [] if "torch" in failures else devices(),
         "bundled_files": files,
-        **{weights_key(engine): weights_of(engine) for engine in with_weights()},
+        **weights,
         SPEED_KEY: speed,
         "problems": problems,
     }
-    report["onnx"] = onnx_state()
+    report["onnx"] = onnx_state(folders)
     report["live"] = live_state()
     report["works"] = what_works(report)
     for line in describe(report):
         console.say(line)
-    return {**report, "exit_code": 1 if problems else 0}
+    unusable = any(its["unusable"] for its in weights.values())
+    return {**report, "exit_code": 1 if problems or unusable else 0}
 
 
 def import_failures() -> dict[str, str]:
@@ -136,20 +145,7 @@ def further_packages() -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for engine in declarations() for name in engine.packages if name not in MODULES))
 
 
-def weights_of(engine: Declaration) -> dict[str, Any]:
-    """The published weights that an engine reads: paths by key, descriptions of what is missing, folders searched."""
-    from ..models.locate import locate, models_folders
-
-    folders = models_folders()
-    found, missing = locate(engine.weights, folders)
-    return {
-        "folders": [str(folder) for folder in folders],
-        "found": {key: str(path) for key, path in found.items()},
-        "missing": [file.described() for file in missing],
-    }
-
-
-def onnx_state() -> str:
+def onnx_state(folders: Sequence[Path]) -> str:
     """What the onnx runtime still lacks here, in a sentence."""
     from ..engines.registry import load_engine
     from ..errors import SonicError
@@ -160,8 +156,8 @@ def onnx_state() -> str:
     if installed_version("onnxruntime") is None:
         return f"--runtime onnx (starts sooner, without PyTorch) is not installed: {INSTALL}"
     try:
-        load_networks(ONNX)
-        load_engine(**{RUNTIME: ONNX})
+        load_networks(ONNX, folders)
+        load_engine(DEFAULT_ENGINE, runtime=ONNX, folders=folders)
     except SonicError:
         return f"--runtime onnx lacks networks exported from these weights. Make them: {COMMAND}"
     return "--runtime onnx is ready: the networks are exported and fit."
@@ -209,22 +205,9 @@ def what_works(report: dict[str, Any]) -> list[str]:
         "It needs no GPU and nothing to download. "
         f"It draws {report[SPEED_KEY]:.0f} frames a second at {SPEED_SIZE} px; a video shows {default.fps:g}."
     )
-    return [works, report["onnx"], report["live"], *(state_of(engine, report) for engine in with_weights())]
-
-
-def state_of(engine: Declaration, report: dict[str, Any]) -> str:
-    """What an engine with weights of its own still lacks here."""
-    name = engine.name
-    if report[weights_key(engine)]["missing"]:
-        fetch = f"python -m sonic_core download {name}"
-        return f"The {name} engine lacks the weights listed above as missing. Fetch them: {fetch}"
-    absent = [package for package in engine.packages if not report["packages"][package]]
-    if absent:
-        return f"The {name} engine has its weights and lacks packages: pip install {' '.join(absent)}"
-    there = f"The weights of the {name} engine are all there"
-    if len(report["devices"]) == 1 and not engine.cheap_trial:
-        return f"{there}. Without a GPU it takes days for a minute of video."
-    return f"{there}: --engine {name}."
+    has_gpu = len(report["devices"]) > 1
+    states = [state_of(engine, report[weights_key(engine)], report["packages"], has_gpu) for engine in with_weights()]
+    return [works, report["onnx"], report["live"], *states]
 
 
 def describe(report: dict[str, Any]) -> list[str]:
@@ -244,11 +227,3 @@ def describe(report: dict[str, Any]) -> list[str]:
         if entries:
             lines += ["", title, *(f"  {entry}" for entry in entries)]
     return [*lines, "", *report["works"]]
-
-
-def weights_section(engine: Declaration, weights: dict[str, Any]) -> tuple[str, list[str]]:
-    """Title and lines about the weights of an engine."""
-    return f"Weights of the {engine.name} engine (searched in {', '.join(weights['folders'])})", [
-        *(f"found    {key}: {path}" for key, path in weights["found"].items()),
-        *(f"missing  {description}" for description in weights["missing"]),
-    ]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..engines.registry import declaration, declarations
@@ -35,6 +37,7 @@ def run(args: argparse.Namespace, console: Console) -> dict[str, Any]:
     into = folders[0]
     downloads = missing_downloads(declaration(args.engine).weights, folders, into.joinpath)
     if not downloads:
+        check_usable(args.engine, folders)
         console.say(f"All weights of the {args.engine} engine are there already.")
         return {"folder": str(into), "fetched": {}}
     for line in described(downloads, into):
@@ -48,8 +51,21 @@ def run(args: argparse.Namespace, console: Console) -> dict[str, Any]:
         fetched[place] = fetch(download, console)
         record = write_record(into, fetched)
         console.say(f"         commit {fetched[place].commit}, sha256 {fetched[place].sha256}")
+    check_usable(args.engine, folders)
     console.say(f"Done. Commits and checksums are written down in {record}.")
     return {"folder": str(into), "fetched": {place: asdict(item) for place, item in fetched.items()}}
+
+
+def check_usable(engine: str, folders: Sequence[Path]) -> None:
+    """Raises ModelMissingError for files that are there and cannot be used: what was fetched, or others that go before it."""
+    from ..models.checking import fault_in
+    from ..models.locate import locate, report_problems
+
+    files = declaration(engine).weights
+    found, _ = locate(files, folders)
+    faults = [fault for file in files if file.key in found and (fault := fault_in(file, found[file.key]))]
+    if faults:
+        raise report_problems(engine, [], faults, folders)
 
 
 def accept(accepted: bool, console: Console) -> None:

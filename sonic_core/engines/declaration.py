@@ -102,6 +102,8 @@ class Declaration:
     draws_poses: `Engine.pose_sheet` shows what it can do with a picture, without any recording.
     streams: `Engine.stage` makes a portrait ready to perform while sound arrives (streaming.py).
     keeps_alpha: frames of a portrait with transparent parts carry its opacity; others are given it over a background.
+    checker: "module:function" that says what is wrong with its files (folders -> faults by key), without loading them.
+    card: "module:function" that times its parts on a device (options, progress -> a table with `as_json`), where clips take long.
     exporter: "module:function" that writes its networks as .onnx files (folder, options, progress -> [runtime.onnx_export.Exported]).
     """
 
@@ -126,6 +128,8 @@ class Declaration:
     draws_poses: bool = False
     streams: bool = False
     keeps_alpha: bool = False
+    checker: str = ""
+    card: str = ""
     exporter: str = ""
 
     def option(self, name: str) -> Option | None:

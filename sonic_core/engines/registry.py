@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..credit import Credit
@@ -62,6 +63,18 @@ def exporter(name: str) -> Callable[..., list[Exported]]:
     if not place:
         raise SettingsError(f"The {name} engine has no networks to export.")
     return _imported(place)
+
+
+def faults_of_files(name: str, folders: Sequence[Path]) -> dict[str, str]:
+    """What is wrong with the files of the engine called `name` that are found, by key; imports its model code where it has any to check."""
+    place = declaration(name).checker
+    return _imported(place)(folders) if place else {}
+
+
+def card_measure(name: str) -> Callable[..., Any] | None:
+    """What times the parts of the engine called `name` on a device; None = its clips are quick enough to be timed themselves."""
+    place = declaration(name).card
+    return _imported(place) if place else None
 
 
 def load_engine(name: str = DEFAULT_ENGINE, **options: Any) -> Engine:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import glob
-import hashlib
 import io
 import os
 import re
@@ -31,6 +30,7 @@ from huggingface_hub.utils import (
 from ..errors import ModelMissingError, OutputError, SonicError
 from ..progress import Progress, ignore
 from .alone import alone_with
+from .checking import fault_in, is_usable, sha256_of
 from .locate import locate
 from .manifest import ModelFile, RemoteFile
 
@@ -73,7 +73,7 @@ def missing_downloads(
     place: Callable[[str], Path],
     chosen: Mapping[str, Path] | None = None,
 ) -> list[Download]:
-    """What is in none of the models folders yet.
+    """What is in none of the models folders yet, or does not open there.
 
     place: where a destination such as `sonic/unet.pth` lies.  chosen: paths that are known already, by key.
     """
@@ -81,9 +81,9 @@ def missing_downloads(
     return [
         Download(file, remote, place(target))
         for file in files
-        if found.get(file.key, place(file.destination)) == place(file.destination)
+        if found.get(file.key, place(file.destination)) == place(file.destination) or fault_in(file, found[file.key])
         for remote, target in file.targets.items()
-        if not place(target).exists()
+        if not is_usable(place(target), remote)
     ]
 
 
@@ -116,13 +116,13 @@ def fetch(download: Download, progress: Progress = ignore) -> Fetched:
         url = _url(download, announced.commit)
         total = -(-announced.size // MEGABYTE)
         with alone_with(part, lambda: progress("downloading", _megabytes(part), total)):
-            if target.exists() and _sha256(target, progress) == remote.sha256:  # another run fetched it meanwhile
+            if target.exists() and sha256_of(target, progress) == remote.sha256:  # another run fetched it meanwhile
                 part.unlink(missing_ok=True)
             else:
                 _check_space(target, announced.size - part.stat().st_size)
                 with _own_bars():
                     _fetch_rest(url, part, announced.size, progress)
-                if _sha256(part, progress) != remote.sha256:
+                if sha256_of(part, progress) != remote.sha256:
                     part.unlink()
                     raise ModelMissingError(f"{url} arrived damaged and was removed; run the download again.")
                 os.replace(part, target)
@@ -291,15 +291,6 @@ def _megabytes(path: Path) -> int:
         return path.stat().st_size // MEGABYTE
     except FileNotFoundError:
         return 0
-
-
-def _sha256(path: Path, progress: Progress) -> str:
-    digest, total = hashlib.sha256(), -(-path.stat().st_size // MEGABYTE)
-    with path.open("rb") as file:
-        while block := file.read(2**20):
-            digest.update(block)
-            progress("checking", file.tell() // MEGABYTE, total)
-    return digest.hexdigest()
 
 
 def _explained(error: BaseException, download: Download) -> SonicError:

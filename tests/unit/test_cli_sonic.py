@@ -1,16 +1,22 @@
 """`generate --engine sonic` and its options, run in this process on tiny random weights."""
 
+import hashlib
 import json
+from dataclasses import replace
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+import torch
 from sonic_samples import SAMPLES, speech, write_models
 
 from sonic_core import cli
+from sonic_core.engines.sonic import declaration as declaration_module
 from sonic_core.engines.sonic.declaration import SONIC
 from sonic_core.engines.sonic.engine import SonicEngine
 from sonic_core.media.probe import probe
+from sonic_core.models.manifest import RemoteFile
 
 PICTURE = SAMPLES / "portrait.png"
 QUICK = ("--inference-steps", "2", "--min-resolution", "256", "--quiet")
@@ -318,22 +324,96 @@ def test_convert_writes_safetensors_that_are_then_used(tmp_path, capsys):
     assert json.loads(capsys.readouterr().out)["converted"] == []
 
 
-def test_doctor_finds_the_weights(models, monkeypatch, capsys):
-    from sonic_core.commands.doctor import weights_of, what_works
+def sonic_of(report):
+    return [sentence for sentence in report["works"] if "sonic engine" in sentence][-1]
 
-    report = {
-        "problems": [],
-        "lite_frames_per_second": 100.0,
-        "devices": ["cpu"],
-        "packages": {},
-        "onnx": "",
-        "live": "",
-    }
-    packages = dict.fromkeys(("transformers", "diffusers", "huggingface_hub"), "1")
-    monkeypatch.setenv("SONIC_PORTRAIT_MODELS", str(models))
-    sentences = what_works({**report, "packages": packages, "sonic_weights": weights_of(SONIC)})
-    assert "are all there" in sentences[-1]
-    missing = {"sonic_weights": {"missing": ["unet"]}}
-    assert "download sonic" in what_works({**report, **missing})[-1]
-    lacking = {"sonic_weights": weights_of(SONIC), "packages": {**packages, "diffusers": None}}
-    assert "pip install diffusers" in what_works({**report, **lacking})[-1]
+
+@pytest.fixture
+def doctor(monkeypatch, capsys):
+    """What doctor says of a models folder, with its exit code."""
+    monkeypatch.setattr("sonic_core.commands.doctor.drawing_speed", lambda: 100.0)
+
+    def run(folder, *options):
+        code = cli.main(["doctor", "--models-folder", str(folder), "--json", *options])
+        return code, json.loads(capsys.readouterr().out)
+
+    return run
+
+
+def test_doctor_finds_the_weights_in_the_folder_that_is_named(doctor, models, tmp_path, monkeypatch):
+    code, report = doctor(models)
+    assert code == 0
+    assert "are all there and open" in sonic_of(report)
+    assert set(report["sonic_weights"]["found"]) == {file.key for file in SONIC.weights if file.source.files}
+    code, report = doctor(tmp_path)
+    assert "download sonic" in sonic_of(report)
+    monkeypatch.setattr(
+        "sonic_core.commands.doctor.installed_version", lambda name: None if name == "diffusers" else "1"
+    )
+    assert "pip install diffusers" in sonic_of(doctor(models)[1])
+
+
+def cut(path):
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def foreign(path):
+    torch.save({"something": torch.zeros(2)}, path)
+
+
+def emptied(path):
+    for part in path.iterdir():
+        part.unlink()
+
+
+@pytest.mark.parametrize(
+    ("key", "place", "damage"),
+    [
+        ("unet", "sonic/unet.pth", cut),
+        ("unet", "sonic/unet.pth", foreign),
+        ("audio2token", "sonic/audio2token.pth", lambda path: path.write_text("<html>not found</html>")),
+        ("audio_encoder", "sonic/whisper-tiny/model.safetensors", cut),
+        ("audio_encoder", "sonic/whisper-tiny", emptied),
+        ("svd", "diffusers/stable-video-diffusion-img2vid-xt/vae/diffusion_pytorch_model.safetensors", cut),
+        ("svd", "diffusers/stable-video-diffusion-img2vid-xt/vae/config.json", lambda path: path.write_text("{")),
+        ("flownet", "sonic/RIFE/flownet.pkl", foreign),
+    ],
+)
+def test_doctor_calls_no_broken_file_complete(doctor, tmp_path, key, place, damage):
+    write_models(tmp_path)
+    damage(tmp_path / place)
+    code, report = doctor(tmp_path)
+    assert code == 1
+    assert set(report["sonic_weights"]["unusable"]) == {key}
+    assert key not in report["sonic_weights"]["found"]
+    assert "cannot use the files listed above as UNUSABLE" in sonic_of(report)
+
+
+def test_doctor_sees_networks_that_do_not_belong_together(doctor, tmp_path, models):
+    write_models(tmp_path, wav2vec2=True)
+    (tmp_path / "sonic" / "audio2token.pth").write_bytes((models / "sonic" / "audio2token.pth").read_bytes())
+    code, report = doctor(tmp_path)
+    assert code == 1
+    assert "trained with" in "".join(report["sonic_weights"]["unusable"].values())
+
+
+def test_doctor_compares_checksums_when_asked(doctor, tmp_path, monkeypatch):
+    write_models(tmp_path)
+    path = tmp_path / "sonic" / "unet.pth"
+    published = RemoteFile("Sonic/unet.pth", path.stat().st_size, hashlib.sha256(path.read_bytes()).hexdigest())
+    unet = replace(SONIC.weights[0], source=replace(SONIC.weights[0].source, files=(published,)))
+    monkeypatch.setattr(declaration_module, "SONIC", replace(SONIC, weights=(unet, *SONIC.weights[1:])))
+
+    def verdict(*options):
+        code, report = doctor(tmp_path, *options)
+        return code, {Path(file["path"]).name: file["verdict"] for file in report["sonic_weights"]["files"]}
+
+    code, verdicts = verdict("--hash")
+    assert (code, verdicts["unet.pth"]) == (0, "as published")
+    assert verdicts["audio2token.pth"] == "not the published size"
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1  # one bit among the numbers
+    path.write_bytes(content)
+    assert verdict()[1]["unet.pth"] == "published size"
+    code, verdicts = verdict("--hash")
+    assert (code, verdicts["unet.pth"]) == (1, "DAMAGED, not the published bytes")

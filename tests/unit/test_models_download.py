@@ -7,7 +7,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
+import torch
 from hub_server import COMMIT, Hub, serving
+from safetensors.torch import save_file
 
 from sonic_core import cli
 from sonic_core.engines.sonic import declaration
@@ -218,8 +220,8 @@ def test_a_full_disk_is_told_before_anything_is_fetched(monkeypatch, tmp_path):
 def test_what_is_there_under_another_name_is_not_fetched_and_half_a_folder_is_completed(tmp_path):
     (tmp_path / "sonic" / "whisper-tiny").mkdir(parents=True)
     (tmp_path / "sonic" / "whisper-tiny" / "config.json").write_text("{}")
-    (tmp_path / "sonic" / "unet.safetensors").write_bytes(b"")
-    (tmp_path / "svd_xt_1_1.safetensors").write_bytes(b"")
+    for place in ("sonic/unet.safetensors", "svd_xt_1_1.safetensors"):
+        save_file({"a": torch.zeros(3)}, tmp_path / place)
     places = [
         item.target.relative_to(tmp_path).as_posix()
         for item in missing_downloads(SMALL_FILES, [tmp_path], tmp_path.joinpath)
@@ -249,3 +251,26 @@ def test_a_token_is_not_sent_in_clear_text(monkeypatch, tmp_path, endpoint, told
     with pytest.raises(ModelMissingError):
         fetch(only("unet", tmp_path)[0])
     assert seen == [told]
+
+
+def test_files_that_do_not_open_are_fetched_again_and_the_users_own_are_left(monkeypatch, tmp_path, capsys):
+    models = tmp_path / "models"
+    (models / "sonic").mkdir(parents=True)
+    (models / "sonic" / "unet.pth").write_bytes(b"half of it")
+    torch.save({"mine": torch.zeros(3)}, models / "sonic" / "audio2token.pth")
+    own = (models / "sonic" / "audio2token.pth").read_bytes()
+    with hub(monkeypatch):
+        assert cli.main(["download", "sonic", "--models-folder", str(models), "--accept-licence", "--json"]) == 0
+    assert "sonic/unet.pth" in json.loads(capsys.readouterr().out)["fetched"]
+    assert (models / "sonic" / "unet.pth").read_bytes() == FILES["LeonJoe13/Sonic/Sonic/unet.pth"]
+    assert (models / "sonic" / "audio2token.pth").read_bytes() == own
+
+
+def test_a_broken_file_that_goes_before_the_fetched_one_is_named(monkeypatch, tmp_path, capsys):
+    models = tmp_path / "models"
+    (models / "sonic").mkdir(parents=True)
+    (models / "sonic" / "unet.safetensors").write_bytes(b"half of it")
+    with hub(monkeypatch):
+        assert cli.main(["download", "sonic", "--models-folder", str(models), "--accept-licence"]) == 1
+    assert "unet.safetensors is truncated" in capsys.readouterr().err
+    assert (models / "sonic" / "unet.pth").exists()

@@ -14,6 +14,8 @@ PRECISIONS = ("fp16", "bf16", "fp32")
 SONIC = Declaration(
     name="sonic",
     implementation=".sonic.engine:SonicEngine",
+    checker=".sonic.checking:faults_of_files",
+    card=".sonic.card:measure_card",
     exporter=".sonic.exporting:export_onnx",
     summary="the published model",
     about="the published diffusion model: the best picture, with weights of its own and a GPU",
@@ -40,6 +42,13 @@ SONIC = Declaration(
             DEVICE,
             "What the networks run on: cuda, cuda:1, mps, cpu.",
             unset="the best there is",
+            offered=False,
+        ),
+        Option(
+            "devices",
+            "Several that share every step's windows, and decoding: cuda:0,cuda:1. The first does the rest.",
+            unset="one",
+            metavar="NAME,NAME",
             offered=False,
         ),
         Option(FOLDERS, "Searched first for its weights.", kind=tuple, offered=False),

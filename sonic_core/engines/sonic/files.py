@@ -5,6 +5,8 @@ from __future__ import annotations
 from ...between.flownet_file import FLOWNET
 from ...models.manifest import ModelFile, RemoteFile, Source
 
+SMALL_DECODER = "small_decoder"
+"""Key of the one file that nothing is fetched for: it is used where the user has it, as ComfyUI's users often do."""
 SONIC_LICENCE = "CC BY-NC-SA 4.0, non-commercial"
 SVD_LICENCE = "Stability AI Community License"
 # Commits, sizes and checksums are those that public projects pin and that published copies of the files have: of every file at
@@ -97,5 +99,16 @@ SONIC_FILES = (
         ),
     ),
     FLOWNET,
+    ModelFile(
+        SMALL_DECODER,
+        "small decoder (TAESD) for previews while sampling and for the preset preview",
+        "vae_approx/taesd_decoder.safetensors",
+        tuple(
+            f"{folder}taesd_decoder.{end}" for folder in ("vae_approx/", "sonic/", "") for end in ("safetensors", "pth")
+        ),
+        "MIT",
+        Source("madebyollin/taesd", ()),
+        optional=True,
+    ),
 )
 """What the sonic engine reads, as users of the published code have it on disk."""

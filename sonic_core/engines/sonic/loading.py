@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -32,15 +33,20 @@ from .building import (
     published_vae_and_clip,
 )
 from .declaration import SONIC
-from .files import SONIC_FILES
+from .files import SMALL_DECODER, SONIC_FILES
+from .small_decoder import build_small_decoder
 from .unet import SonicUNet
+
+Read = Callable[[Path, Renaming], dict[str, Tensor]]
+"""`read_weights` or `read_shapes`."""
 
 
 @dataclass(frozen=True)
 class SonicModel:
     """The networks of the sonic engine, on the CPU.
 
-    encoder: Whisper or Wav2Vec2.  ifnet: None = interpolate by optical flow.  fingerprints: of the files, by key (models/fingerprint.py).
+    encoder: Whisper or Wav2Vec2.  ifnet: None = interpolate by optical flow.
+    small_decoder: for previews, None = colours of the latents.  fingerprints: of the files, by key (models/fingerprint.py).
     read_unet: the UNet once more from its file, for when its weights were stored in 8 bits; None = they stay so.
     """
 
@@ -51,6 +57,7 @@ class SonicModel:
     audio_to_bucket: AudioToBucket
     encoder: WhisperStates | Wav2Vec2Encoder
     ifnet: IFNet | None = None
+    small_decoder: nn.Module | None = None
     fingerprints: Mapping[str, str] = field(default_factory=dict)
     read_unet: Callable[[], SonicUNet] | None = None
 
@@ -75,21 +82,42 @@ def load_sonic(
     """
     folders = tuple(folders or models_folders())
     paths, missing = locate(SONIC_FILES, folders, chosen)
-    parts, faults = {}, []
-    if "audio_encoder" not in (chosen or {}):
-        paths.update(_named_encoder(paths))
-        missing = [file for file in missing if file.key not in paths]
+    paths = with_named_encoder(paths, chosen)
+    missing = [file for file in missing if file.key not in paths]
+    parts, faults = networks_in(paths, dtype)
+    if missing or faults:
+        raise report_problems(SONIC.name, missing, list(faults.values()), folders, chosen)
+    check_together(parts, paths)
+    fingerprints = {key: fingerprint(path) for key, path in paths.items() if key != SMALL_DECODER}
+    return SonicModel(**parts, fingerprints=fingerprints, read_unet=partial(unet_in, paths["unet"], dtype))
+
+
+def with_own_large_networks(model: SonicModel) -> SonicModel:
+    """A second model for a second device: what works on each is copied, all else shared."""
+    return replace(
+        model,
+        unet=copy.deepcopy(model.unet),
+        vae=copy.deepcopy(model.vae),
+        small_decoder=copy.deepcopy(model.small_decoder),
+    )
+
+
+def networks_in(
+    paths: Mapping[str, Path], dtype: torch.dtype, read: Read = read_weights
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """The networks of the files that can be used, by the fields of `SonicModel`; and faults of the others by key.
+
+    read: `read_shapes` gives networks without numbers.
+    """
+    parts: dict[str, Any] = {}
+    faults: dict[str, str] = {}
     for key, load in _LOADERS.items():
         if key in paths:
             try:
-                parts.update(load(paths[key], dtype))
+                parts.update(load(paths[key], dtype, read))
             except ModelMissingError as error:
-                faults.append(f"{paths[key]}: {str(error).removeprefix(f'{paths[key]} ')}")
-    if missing or faults:
-        raise report_problems(SONIC.name, missing, faults, folders, chosen)
-    _check_together(parts, paths)
-    fingerprints = {key: fingerprint(path) for key, path in paths.items()}
-    return SonicModel(**parts, fingerprints=fingerprints, read_unet=partial(unet_in, paths["unet"], dtype))
+                faults[key] = f"{paths[key]}: {str(error).removeprefix(f'{paths[key]} ')}"
+    return parts, faults
 
 
 def networks_on_meta(paths: Mapping[str, Path], dtype: torch.dtype) -> tuple[nn.Module, nn.Module, nn.Module]:
@@ -98,6 +126,11 @@ def networks_on_meta(paths: Mapping[str, Path], dtype: torch.dtype) -> tuple[nn.
         unet = unet_in(paths["unet"], dtype, read_shapes) if "unet" in paths else nn.Module.to(SonicUNet(), dtype)
         vae, clip = _svd(paths["svd"], dtype, read_shapes) if "svd" in paths else published_vae_and_clip(dtype)
     return unet, vae, clip
+
+
+def with_named_encoder(paths: Mapping[str, Path], chosen: Mapping[str, Path] | None) -> dict[str, Path]:
+    """The paths, with the speech encoder that the checkpoint names unless the user chose one."""
+    return dict(paths) if "audio_encoder" in (chosen or {}) else {**paths, **_named_encoder(paths)}
 
 
 def _named_encoder(paths: Mapping[str, Path]) -> dict[str, Path]:
@@ -112,9 +145,6 @@ def _named_encoder(paths: Mapping[str, Path]) -> dict[str, Path]:
             f"{tokens.parent / 'config.json'} names the speech encoder {name!r}; {folder} does not exist."
         )
     return {"audio_encoder": folder}
-
-
-Read = Callable[[Path, Renaming], dict[str, Tensor]]
 
 
 def unet_in(path: Path, dtype: torch.dtype, read: Read = read_weights) -> SonicUNet:
@@ -141,41 +171,46 @@ def _as_it_is(name: str) -> str:
     return name
 
 
-def _load_unet(path: Path, dtype: torch.dtype) -> dict[str, Any]:
-    return {"unet": unet_in(path, dtype)}
+def _load_unet(path: Path, dtype: torch.dtype, read: Read) -> dict[str, Any]:
+    return {"unet": unet_in(path, dtype, read)}
 
 
-def _load_token_net(path: Path, dtype: torch.dtype) -> dict[str, Any]:
-    return {"audio_to_token": build_token_net(read_weights(path))}
+def _load_token_net(path: Path, dtype: torch.dtype, read: Read) -> dict[str, Any]:
+    return {"audio_to_token": build_token_net(read(path, _as_it_is))}
 
 
-def _load_bucket_net(path: Path, dtype: torch.dtype) -> dict[str, Any]:
-    return {"audio_to_bucket": build_bucket_net(read_weights(path))}
+def _load_bucket_net(path: Path, dtype: torch.dtype, read: Read) -> dict[str, Any]:
+    return {"audio_to_bucket": build_bucket_net(read(path, _as_it_is))}
 
 
-def _load_encoder(path: Path, dtype: torch.dtype) -> dict[str, Any]:
+def _load_encoder(path: Path, dtype: torch.dtype, read: Read) -> dict[str, Any]:
     sidecar = read_sidecar(path)
     if sidecar.get("model_type") == "wav2vec2":
         return {"encoder": Wav2Vec2Encoder(path)}
-    return {"encoder": WhisperStates.around(build_whisper(read_weights(weights_in(path)), sidecar))}
+    return {"encoder": WhisperStates.around(build_whisper(read(weights_in(path), _as_it_is), sidecar))}
 
 
-def _load_svd(path: Path, dtype: torch.dtype) -> dict[str, Any]:
-    vae, clip = _svd(path, dtype)
+def _load_svd(path: Path, dtype: torch.dtype, read: Read) -> dict[str, Any]:
+    vae, clip = _svd(path, dtype, read)
     return {"vae": vae, "clip": clip}
 
 
-def _load_flownet(path: Path, dtype: torch.dtype) -> dict[str, Any]:
-    return {"ifnet": build_ifnet(read_weights(path))}
+def _load_flownet(path: Path, dtype: torch.dtype, read: Read) -> dict[str, Any]:
+    return {"ifnet": build_ifnet(read(path, _as_it_is))}
 
 
-_LOADERS: dict[str, Callable[[Path, torch.dtype], dict[str, Any]]] = {
+def _load_small_decoder(path: Path, dtype: torch.dtype, read: Read) -> dict[str, Any]:
+    return {"small_decoder": build_small_decoder(read(path, _as_it_is))}
+
+
+_LOADERS: dict[str, Callable[[Path, torch.dtype, Read], dict[str, Any]]] = {
     "unet": _load_unet,
     "audio2token": _load_token_net,
     "audio2bucket": _load_bucket_net,
     "audio_encoder": _load_encoder,
     "svd": _load_svd,
     "flownet": _load_flownet,
+    SMALL_DECODER: _load_small_decoder,
 }
 
 
@@ -203,7 +238,7 @@ def weights_in(path: Path) -> Path:
     return found
 
 
-def _check_together(parts: Mapping[str, Any], paths: Mapping[str, Path]) -> None:
+def check_together(parts: Mapping[str, Any], paths: Mapping[str, Path]) -> None:
     """Networks that fit one by one must also fit each other."""
     encoder, tokens, unet = parts["encoder"], parts["audio_to_token"], parts["unet"]
     positions = tokens.proj1.in_features / (encoder.layers * encoder.width)

@@ -15,6 +15,7 @@ class Preset:
     picture_every, nothing_every: how often a branch of guidance is computed anew; in between its difference to the next branch,
     kept per frame, is used again.  substeps: steps that a window takes at once; all but the first run only the outermost layers.
     decode_overlap: frames shared by neighbouring chunks of the decoder.
+    small_decoder: decoded by the small one where the user has its file.
     """
 
     name: str
@@ -25,6 +26,7 @@ class Preset:
     nothing_every: int = 1
     substeps: int = 1
     decode_overlap: int = 3
+    small_decoder: bool = False
 
     def steps(self, asked: int) -> int:
         return max(1, round(asked * self.step_share))
@@ -61,6 +63,7 @@ PRESETS = {
             nothing_every=4,
             substeps=3,
             decode_overlap=0,
+            small_decoder=True,
         ),
     )
 }

@@ -18,6 +18,11 @@ LATENT_TO_RGB = (
 
 def latent_preview(latents: Tensor) -> NDArray[np.uint8]:
     """The middle frame of latents [N, 4, h, w] as RGB uint8 [h, w, 3]."""
-    middle = latents[len(latents) // 2].float()
+    middle = middle_frame(latents)
     rgb = torch.einsum("chw,cr->hwr", middle, torch.tensor(LATENT_TO_RGB, device=middle.device))
     return ((rgb + 1) * 127.5).clamp(0, 255).byte().cpu().numpy()
+
+
+def middle_frame(latents: Tensor) -> Tensor:
+    """[N, 4, h, w] -> [4, h, w] float32."""
+    return latents[len(latents) // 2].float()
