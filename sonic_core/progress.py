@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
@@ -26,6 +27,23 @@ def ignore(stage: str, done: int, total: int, preview: Preview | None = None) ->
     """Report to nobody."""
 
 
+class Heartbeat:
+    """Says the same again while a long piece of work goes on, so that whoever listens can stop it; may be called as often as one likes.
+
+    report: tells how far the work is.  seconds: between two reports.
+    """
+
+    def __init__(self, report: Callable[[], None], seconds: float = 0.5) -> None:
+        self.report, self.seconds = report, seconds
+        self.told_at = time.monotonic()
+
+    def __call__(self) -> None:
+        now = time.monotonic()
+        if now - self.told_at >= self.seconds:
+            self.told_at = now
+            self.report()
+
+
 class WholeWork:
     """What part of a whole job is done, from what its stages report; it never goes back.
 
@@ -42,9 +60,9 @@ class WholeWork:
         whole = sum(stages.values()) or 1.0
         start, left = self.share, 1.0 - self.share
         self.spans = {}
-        for name, time in stages.items():
-            self.spans[name] = (start, left * time / whole)
-            start += left * time / whole
+        for name, taken in stages.items():
+            self.spans[name] = (start, left * taken / whole)
+            start += left * taken / whole
 
     def __call__(self, stage: str, done: int, total: int) -> float:
         """The part of the whole, 0 to 1.  Stages that were not named do not move it."""

@@ -55,7 +55,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     work.add_argument("--workers", type=int, default=1, metavar="N", help="Processes that make clips. Default 1.")
     work.add_argument(
-        "--devices", default="", metavar="NAME,NAME", help="Devices for the workers in turn: cuda:0,cuda:1."
+        "--devices",
+        dest="worker_devices",
+        default="",
+        metavar="NAME,NAME",
+        help="Devices for the workers in turn: cuda:0,cuda:1.",
     )
     work.add_argument("--retries", type=int, default=1, metavar="N", help="Further tries of a clip. Default 1.")
     work.add_argument(
@@ -83,7 +87,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     judging.add_argument(
         "--reject-confidence", type=float, metavar="N", help="Reject clips with less sync confidence, 0 to 1."
     )
-    add_engine(parser)
+    add_engine(parser, without=("devices",))
     add_face_choices(parser)
     parser.add_argument("--trim-silence", action="store_true", help="Cut silence off both ends of every recording.")
     add_settings(parser)
@@ -109,7 +113,7 @@ def run(args: argparse.Namespace, console: Console) -> dict[str, Any]:
     _check_arguments(args)
     base = {name: made_from(args) for name, made_from in JOB.items() if name not in OF_EACH_CLIP}
     values = base_of(Job(None, None, **base))
-    devices = tuple(filter(None, (name.strip() for name in args.devices.split(","))))
+    devices = tuple(filter(None, (name.strip() for name in args.worker_devices.split(","))))
     crew = Crew(args.workers, devices, args.retries + 1, args.stop_after, not args.skip_measuring)
     begin = time.monotonic()
     ledger = Ledger(args.output)
@@ -199,7 +203,7 @@ def _check_arguments(args: argparse.Namespace) -> None:
             )
     if args.ray is not None and find_spec("ray") is None:
         raise SettingsError("Ray is not installed. Run: pip install 'sonic-portrait[ray]'")
-    if args.ray is not None and args.devices:
+    if args.ray is not None and args.worker_devices:
         raise SettingsError("--devices is for one machine; on a cluster --gpus-per-worker says what each worker gets.")
     if args.cpus_per_worker <= 0 or args.gpus_per_worker < 0:
         raise SettingsError("--cpus-per-worker must be more than 0, --gpus-per-worker 0 or more.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,9 @@ from ..errors import SettingsError
 NOT_TYPED = (CHOSEN, FOLDERS)  # the first is for programs, the second is --models-folder
 
 
-def add_engine(parser: argparse.ArgumentParser) -> None:
-    """Which engine, how it works, and what long work needs."""
-    group = add_engine_choice(parser)
+def add_engine(parser: argparse.ArgumentParser, without: Collection[str] = ()) -> None:
+    """Which engine, how it works, and what long work needs.  without: options of engines that the command has for something else."""
+    group = add_engine_choice(parser, without)
     counting = ", ".join(engine.name for engine in declarations() if not engine.cheap_trial)
     group.add_argument(
         "--estimate",
@@ -29,14 +30,15 @@ def add_engine(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_engine_choice(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
+def add_engine_choice(parser: argparse.ArgumentParser, without: Collection[str] = ()) -> argparse._ArgumentGroup:
     """Which engine, and how it works."""
     group = parser.add_argument_group("engine")
     engines = " or ".join(f"{engine.name} ({engine.summary})" for engine in declarations())
     group.add_argument("--engine", default=DEFAULT_ENGINE, metavar="NAME", help=f"{engines}. Default {DEFAULT_ENGINE}.")
     for name, owners in all_options().items():
-        if name not in NOT_TYPED:
+        if name not in (*NOT_TYPED, *without):
             _add_option(group, name, owners)
+    parser.set_defaults(**dict.fromkeys(without))
     searching = [engine.name for engine in declarations() if engine.option(FOLDERS)]
     add_models_folder(group, f"{', '.join(searching)}: searched first for its weights.")
     return group

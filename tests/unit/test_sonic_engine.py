@@ -93,12 +93,8 @@ def test_steps_and_frames_are_reported_with_a_preview(engine, conditioning):
 
     latents = engine.sample(conditioning, SETTINGS, progress)
     list(engine.decode(conditioning, latents, progress))
-    assert [report[1:] for report in reports if report[0] == "sampling"] == [
-        (0, 6),
-        (3, 6),
-        (3, 6),
-        (6, 6),
-    ]  # UNet passes
+    passes = [report[1:] for report in reports if report[0] == "sampling"]
+    assert list(dict.fromkeys(passes)) == [(0, 6), (3, 6), (6, 6)]  # a slow machine tells the same again
     assert any(stage == "decoding" for stage, *_ in reports)
     assert len(pictures) == 2
     assert pictures[0].shape == (32, 32, 3)
@@ -110,12 +106,39 @@ def test_raising_from_progress_stops_sampling_between_windows(engine):
 
     def cancel(stage, done, total, preview=None):
         calls.append(done)
-        if len(calls) == 2:
+        if done:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         engine.sample(conditioning, SETTINGS, cancel)
-    assert calls == [0, 3]  # of two windows, before each
+    assert calls == [0] * (len(calls) - 1) + [3]  # of two windows, before the second
+
+
+class StoppedHereError(Exception):
+    pass
+
+
+@pytest.mark.parametrize("stage", ["portrait", "audio", "sampling", "decoding"])
+def test_raising_from_progress_stops_every_stage_in_the_middle_of_a_network(engine, stage, monkeypatch):
+    monkeypatch.setattr("sonic_core.progress.Heartbeat.__call__", lambda self: self.report())
+    told = []
+
+    def progress(name, done, total, preview=None):
+        told.append(name)
+        if told.count(stage) == 20:
+            raise StoppedHereError
+
+    def clip():
+        conditioning = engine.prepare(portrait(), speech(0.1), SETTINGS, progress)
+        latents = engine.sample(conditioning, SETTINGS, progress)
+        list(engine.decode(conditioning, latents, progress))
+
+    with pytest.raises(StoppedHereError):
+        clip()
+    assert told.count(stage) == 20  # far fewer than its layers, and nothing after it
+    assert told[-1] == stage
+    hooked = [module for net in (engine.model.unet, engine.model.vae, engine.model.clip) for module in net.modules()]
+    assert not any(module._forward_pre_hooks for module in hooked)
 
 
 @pytest.mark.parametrize("preset", ["balanced", "fast", "preview"])
@@ -256,7 +279,7 @@ def test_numbers_that_overflow_stop_the_sampling_in_the_first_window(models):
     conditioning = engine.prepare(portrait(), speech(0.1), SETTINGS)
     with pytest.raises(SonicError, match="Choose precision bf16 or fp32"):
         engine.sample(conditioning, SETTINGS, lambda *report: seen.append(report))
-    assert [report[:3] for report in seen] == [("sampling", 0, 6)]
+    assert {report[:3] for report in seen} == {("sampling", 0, 6)}
 
 
 def test_a_video_is_as_long_as_its_recording(engine, tmp_path):

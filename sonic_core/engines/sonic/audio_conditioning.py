@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,7 @@ from ...audio.silence import nonsilent_spans
 from ...errors import AudioError
 from ...hearing.encoders import encode
 from ...runtime.long_tensors import long_tensor
+from ...runtime.stopping import stoppable
 from ...settings import Settings
 from .audio_encoder import RATE, WhisperStates, independent_chunks, overlapping_chunks
 from .audio_nets import motion_buckets
@@ -66,17 +68,22 @@ def condition_audio(
     clip: Tensor,
     independent: bool = False,
     activity: Tensor | None = None,
+    look: Callable[[], None] = lambda: None,
 ) -> AudioConditions:
     """wave: [samples] at 16 kHz; clip: [1, C] CLIP embedding of the picture.
 
     independent: 30-s pieces that know nothing of each other, as in the published code, instead of overlapping ones.
     activity: [N], see `speech_activity`: tokens become those of silence where nobody speaks; None = they stay as they are.
+    look: called again and again meanwhile; may raise to stop.
     """
-    states = _states(model, wave, POSITIONS_PER_KEY_FRAME * key_frames, independent)
+    network = model.encoder.network if isinstance(model.encoder, WhisperStates) else None
+    with stoppable(network, look) if network is not None else nullcontext():
+        states = _states(model, wave, POSITIONS_PER_KEY_FRAME * key_frames, independent)
     silence = model.audio_to_token(torch.zeros_like(token_windows(states, torch.zeros(1, dtype=torch.long))))
     tokens = long_tensor((key_frames, *silence.shape[1:]))
     buckets = []
     for frames in _batches(key_frames):
+        look()
         heard = model.audio_to_token(token_windows(states, frames))
         tokens[frames] = heard if activity is None else silence.lerp(heard, activity[frames, None, None])
         buckets.append(motion_buckets(model.audio_to_bucket(bucket_windows(states, frames), clip.float().cpu())))

@@ -89,6 +89,7 @@ def published_vae_and_clip(dtype: torch.dtype = torch.float32) -> tuple[Autoenco
         patch_size=14,
         projection_dim=1024,
     )
+    use_fast_temporal_convolutions(vae)
     # Not diffusers' own `to`, which warns of networks that are cast after they were made.
     return nn.Module.to(vae, dtype), CLIPVisionModelWithProjection(clip).to(dtype)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Protocol
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ...diffusion.schedule import continuous_timestep, denoised_from_v, scaled_input
+from ...runtime.stopping import stoppable
 from .attention import AttentionContext
 from .unet import SonicUNet
 
@@ -63,6 +65,7 @@ class SonicDenoiser:
     Branches: 0 knows nothing (no CLIP, no image latent, silence), 1 the picture (silence), 2 picture and sound.
     together: branches in one batch; otherwise one after the other, in a third of the memory.
     keep_deep: remember the coarse features of branch 2 in `deep`, for `shallow` on the same window.
+    look: called again and again during a pass; may raise to stop it.
     """
 
     unet: SonicUNet
@@ -70,6 +73,7 @@ class SonicDenoiser:
     together: bool = True
     keep_deep: bool = False
     deep: list[Tensor] = field(default_factory=list)
+    look: Callable[[], None] | None = None
 
     @torch.no_grad()
     def __call__(self, x: Tensor, sigma: float, frames: NDArray[np.int64], branches: Sequence[int]) -> list[Tensor]:
@@ -82,14 +86,20 @@ class SonicDenoiser:
     def shallow(self, x: Tensor, sigma: float, frames: NDArray[np.int64]) -> Tensor:
         """Denoised [W, 4, h, w] of branch 2 by the outermost layers, after a full pass over the same window at a level nearby."""
         inputs = self._inputs(x, sigma, frames, (ALL,))
-        return self._denoised(self.unet.forward_shallow(*inputs, self.deep[0]), x, sigma)[0]
+        with self._stoppable():
+            v = self.unet.forward_shallow(*inputs, self.deep[0])
+        return self._denoised(v, x, sigma)[0]
 
     def _predict(self, x: Tensor, sigma: float, frames: NDArray[np.int64], branches: Sequence[int]) -> list[Tensor]:
         keep: list[Tensor] | None = [] if self.keep_deep and ALL in branches else None
-        v = self.unet(*self._inputs(x, sigma, frames, branches), keep)
+        with self._stoppable():
+            v = self.unet(*self._inputs(x, sigma, frames, branches), keep)
         if keep:
             self.deep[:] = [keep[0].chunk(len(branches))[list(branches).index(ALL)].clone()]
         return self._denoised(v, x, sigma)
+
+    def _stoppable(self) -> AbstractContextManager[None]:
+        return stoppable(self.unet, self.look, self.unet.places_to_stop) if self.look else nullcontext()
 
     def _inputs(
         self, x: Tensor, sigma: float, frames: NDArray[np.int64], branches: Sequence[int]

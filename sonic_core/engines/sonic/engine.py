@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,34 +18,33 @@ from ...diffusion.windows import CircularWindows, Windows
 from ...frames import Frame, FrameStream
 from ...portrait.framing import shown_size
 from ...portrait.portrait import Portrait
-from ...progress import Progress, ignore
-from ...runtime.devices import check_compiler, free_memory, release_cache
+from ...progress import Heartbeat, Progress, ignore
+from ...runtime.devices import check_compiler, free_memory
 from ...settings import Settings
 from ..base import Conditioning, Engine, Latents, StepStore
 from ..declaration import CHOSEN, FOLDERS
 from . import picture
 from .audio_conditioning import condition_audio, key_frame_count, speech_activity, usable_audio
+from .clip_decoding import ClipDecoding
 from .clip_sampling import ClipSampling, SonicFeatures
 from .declaration import AUDIO_GUIDANCE, IMAGE_GUIDANCE, SONIC
-from .decoding import ChunkedDecoder
 from .denoiser import KEY_FPS
-from .eight_bit import module_bytes
 from .estimating import ClipEstimate, Mode, estimate_clip, sizes_of, sizes_without_loading
 from .fitting import Fitting
 from .framing import frame
-from .interpolation import doubled
 from .loading import SonicModel, load_sonic
-from .planning import ENCODE_BYTES, MARGIN, Estimate, MemoryPlan
+from .networks_on_devices import DeviceNetworks
+from .planning import MARGIN, Estimate, MemoryPlan
 from .portrait_encoding import encode_portrait
 from .presets import Preset
-from .unet import SonicUNet
-from .unet_storage import as_planned
+from .previews import latent_preview
+from .small_decoder import decoded_preview
 
 log = logging.getLogger(__name__)
 
 LATENT_PIXELS = 8  # rows and columns of the picture for one of the latents
 # Those that `Mode.of` takes.
-MODE_OPTIONS = ("preset", "reference", "device", "precision", "fp8", "reserve", "circular_windows")
+MODE_OPTIONS = ("preset", "reference", "device", "precision", "fp8", "reserve", "circular_windows", "devices")
 
 
 class SonicEngine(Engine):
@@ -56,6 +55,7 @@ class SonicEngine(Engine):
     dials.  device: by default CUDA, then MPS, then the CPU; precision: fp16, bf16 or fp32, by default fp16 on a GPU.
     compile: run the UNet's blocks through torch.compile; pays on clips of more than a minute.  fp8: keep the UNet's weights in 8 bits;
     otherwise that is done where nothing else makes a clip fit.  reserve: GiB of the device's memory that others are to have.
+    devices: several that share every step's windows and decoding, with commas between: "cuda:0,cuda:1"; instead of `device`.
     circular_windows: join the clip's end to its start.  image_guidance, audio_guidance, ip_audio_scale: of the published recipe.
     model: networks loaded already.
     """
@@ -69,6 +69,7 @@ class SonicEngine(Engine):
         preset: str = "exact",
         reference: bool = False,
         device: str | None = None,
+        devices: str | None = None,
         precision: str | None = None,
         compile: bool = False,
         fp8: bool = False,
@@ -79,13 +80,19 @@ class SonicEngine(Engine):
         ip_audio_scale: float = 1.0,
         model: SonicModel | None = None,
     ):
-        self.mode = Mode.of(preset, reference, device, precision, fp8, reserve, circular_windows)
+        self.mode = Mode.of(preset, reference, device, precision, fp8, reserve, circular_windows, devices)
         self.image_guidance, self.audio_guidance, self.ip_audio_scale = image_guidance, audio_guidance, ip_audio_scale
         if compile:
             check_compiler(self.device)
         self.compile = compile
-        self.model = model or load_sonic(folders, chosen, self.dtype)
+        first = model or load_sonic(folders, chosen, self.dtype)
+        self.networks = DeviceNetworks(first, self.mode.devices, compile, ip_audio_scale, self.mode.reserve)
         self.sizes = sizes_of(self.model.unet, self.model.vae, self.model.clip, self.model.that_hear)
+
+    @property
+    def model(self) -> SonicModel:
+        """The networks of the first device."""
+        return self.networks.models[0]
 
     @property
     def device(self) -> torch.device:
@@ -138,15 +145,17 @@ class SonicEngine(Engine):
         """
         audio = usable_audio(audio, settings)
         framed = frame(portrait, settings, mask)
-        self._make_room_for_encoders(framed.mask.size)
+        self.networks.make_room_for_encoders(self.sizes, framed.mask.size)
         progress("portrait", 0, 1)
-        clip, reference = encode_portrait(self.model, framed.image, self.device, self.dtype)
+        look = Heartbeat(lambda: progress("portrait", 0, 1))
+        clip, reference = encode_portrait(self.model, framed.image, self.device, self.dtype, look)
         progress("portrait", 1, 1)
 
         progress("audio", 0, 1)
         key_frames = key_frame_count(audio, self.reference)
         activity = None if self.reference else speech_activity(audio, key_frames)
-        conditions = condition_audio(self.model, to_mono_16k(audio), key_frames, clip, self.reference, activity)
+        look = Heartbeat(lambda: progress("audio", 0, 1))
+        conditions = condition_audio(self.model, to_mono_16k(audio), key_frames, clip, self.reference, activity, look)
         progress("audio", 1, 1)
         mask_tensor = picture.mask_tensor(framed.mask)
         return Conditioning(
@@ -173,14 +182,15 @@ class SonicEngine(Engine):
         self, conditioning: Conditioning, settings: Settings, steps: StepStore | None, progress: Progress
     ) -> Latents:
         log.info("sonic: %s", self.estimate(conditioning, settings).described())
-        fitting = self._fitting(conditioning)
+        fittings = self._fittings(conditioning)
         guidance = self.image_guidance, self.audio_guidance
-        clip = ClipSampling(conditioning.features, settings, self.mode, guidance, self._unet_for)
+        clip = ClipSampling(conditioning.features, settings, self.mode, guidance, self.networks.unet_for, self._preview)
         try:
             with self.model.unet.room_for_every_shape(self.compile):  # compiled with the first pass
-                samples = clip.run(fitting, steps, progress)
+                samples = clip.run(fittings, steps, progress)
         finally:
-            self.model.unet.unload_context()
+            for model in self.networks.models:
+                model.unet.unload_context()
         return Latents(samples, KEY_FPS, self.name)
 
     def decode(self, conditioning: Conditioning, latents: Latents, progress: Progress = ignore) -> FrameStream:
@@ -191,23 +201,9 @@ class SonicEngine(Engine):
         overlap = 0 if self.reference else self.preset.decode_overlap
 
         def render() -> Iterator[Frame]:
-            fitting = self._fitting(conditioning)
-
-            def fit(decode: Callable[[int], Tensor]) -> Tensor:
-                def under(plan: MemoryPlan) -> Tensor:
-                    if plan.unload_unet:
-                        self.model.unet.to("cpu")
-                    self.model.vae.to(self.device)
-                    if self.model.ifnet is not None:
-                        self.model.ifnet.to(self.device)
-                    return decode(plan.decode_chunk)
-
-                return fitting.run("decoding", under)
-
-            decoder = ChunkedDecoder(self.model.vae, fitting.plan.decode_chunk, overlap, fit)
-            decoded = decoder(torch.as_tensor(latents.samples), progress)
-            key_frames = ((picture_ * 0.5 + 0.5).clamp(0, 1) for picture_ in decoded)
-            drawn = doubled(key_frames, self.model.ifnet, conditioning.frame_count)
+            clip = ClipDecoding(self.networks.models, self.networks.ready_to_decode, overlap, self._decodes_small)
+            samples = torch.as_tensor(latents.samples)
+            drawn = clip.run(samples, conditioning.frame_count, self._fittings(conditioning), progress)
             frames = (picture.as_pixels(frame_, truncate=self.reference) for frame_ in drawn)
             yield from (
                 paste.stream(frames) if paste else (picture.brought_to(pixels, width, height) for pixels in frames)
@@ -215,13 +211,18 @@ class SonicEngine(Engine):
 
         return FrameStream(conditioning.frame_count, width, height, self.fps, render)
 
-    def _fitting(self, conditioning: Conditioning) -> Fitting:
-        ways = self.mode.plans(self.sizes, tuple(conditioning.features.reference.shape[-2:]))
-        return Fitting(self.plan(conditioning), ways, self.device)
+    def _fittings(self, conditioning: Conditioning) -> list[Fitting]:
+        size = tuple(conditioning.features.reference.shape[-2:])
+        ways = self.mode.plans(self.sizes, size)
+        return [
+            Fitting(self.mode.plan(self.sizes, size, self.networks.free(one)), ways, one) for one in self.mode.devices
+        ]
 
     def plan(self, conditioning: Conditioning) -> MemoryPlan:
-        """How to fit this clip into the device's free memory."""
-        return self.mode.plan(self.sizes, tuple(conditioning.features.reference.shape[-2:]), self._free())
+        """How to fit this clip into the first device's free memory."""
+        return self.mode.plan(
+            self.sizes, tuple(conditioning.features.reference.shape[-2:]), self.networks.free(self.device)
+        )
 
     def estimate(self, conditioning: Conditioning, settings: Settings) -> Estimate:
         """Work and memory of `sample` and `decode`, without running them."""
@@ -234,7 +235,7 @@ class SonicEngine(Engine):
         self, portrait: Portrait, audio: AudioClip, settings: Settings, mask: NDArray[np.uint8] | None = None
     ) -> ClipEstimate:
         """What making a clip will cost, before anything of it is done."""
-        return estimate_clip(portrait, audio, settings, mask, self.mode, self.sizes, self._free())
+        return estimate_clip(portrait, audio, settings, mask, self.mode, self.sizes, self.networks.free(self.device))
 
     @classmethod
     def cost_without_weights(
@@ -257,39 +258,21 @@ class SonicEngine(Engine):
 
     def rest(self) -> None:
         """Take the networks off the device, so that others can use its memory; the next clip brings them back."""
-        for network in (self.model.unet, self.model.vae, self.model.clip, self.model.ifnet):
-            if network is not None:
-                network.to("cpu")
-        release_cache(self.device)
+        self.networks.rest()
 
-    def _unet_for(self, plan: MemoryPlan) -> SonicUNet:
-        """The UNet on the device, as planned."""
-        self.model = as_planned(self.model, plan.small_weights, self.compile, self.device)
-        unet = self.model.unet
-        unet.chunk_feed_forward(plan.chunked)
-        unet.weigh_audio(self.ip_audio_scale)
-        unet.to(self.device)
-        return unet
+    @property
+    def _decodes_small(self) -> bool:
+        return self.preset.small_decoder and self.model.small_decoder is not None
 
-    def _make_room_for_encoders(self, pixels: int) -> None:
-        """Take the UNet of an earlier clip off a device that cannot hold the encoders' work beside it."""
-        needed = self.sizes.clip + 2 * self.sizes.vae + ENCODE_BYTES * pixels
-        if self.device.type != "cpu" and free_memory(self.device) < needed:
-            self.model.unet.to("cpu")
-
-    def _free(self) -> float:
-        """Bytes of the device that this engine may use, with what its own networks hold there."""
-        networks = (self.model.unet, self.model.vae, self.model.clip, *self.model.that_hear)
-        held = sum(module_bytes(net) for net in networks if _is_on(net, self.device))
-        return max(0.0, free_memory(self.device) + held - self.mode.reserve)
+    def _preview(self, latents: Tensor) -> NDArray[np.uint8]:
+        if self.model.small_decoder is None:
+            return latent_preview(latents)
+        return decoded_preview(self.model.small_decoder.to(self.device, self.dtype), latents)
 
     def _preset_note(self, settings: Settings) -> tuple[str, ...]:
-        steps = self.preset.steps(settings.inference_steps)
-        if steps == settings.inference_steps:
-            return ()
-        return (f"Preset {self.preset.name} runs {steps} of the {settings.inference_steps} steps.",)
-
-
-def _is_on(module: torch.nn.Module, device: torch.device) -> bool:
-    where = next(module.parameters()).device
-    return where.type == device.type and (device.index is None or where.index == device.index)
+        steps, notes = self.preset.steps(settings.inference_steps), []
+        if steps != settings.inference_steps:
+            notes.append(f"Preset {self.preset.name} runs {steps} of the {settings.inference_steps} steps.")
+        if self._decodes_small:
+            notes.append(f"Preset {self.preset.name} is decoded by the small decoder: rough, and quick.")
+        return tuple(notes)

@@ -37,6 +37,7 @@ from .planning import (
     plans,
 )
 from .presets import Preset, preset_named
+from .sampling import Draw
 
 WINDOW = 25
 
@@ -46,7 +47,8 @@ class Mode:
     """How the engine works, whatever the clip.
 
     reference: everything as the published code does it.  fp8: the UNet's weights in 8 bits in any case.
-    reserve: bytes of the device's memory that others are to have.  circular: windows join the clip's end to its start.
+    reserve: bytes of each device's memory that others are to have.  circular: windows join the clip's end to its start.
+    beside: further devices that share the windows of every step with `device`, and the chunks of decoding.
     """
 
     preset: Preset
@@ -56,6 +58,7 @@ class Mode:
     fp8: bool
     reserve: float = 0.0
     circular: bool = False
+    beside: tuple[torch.device, ...] = ()
 
     @classmethod
     def of(
@@ -67,9 +70,10 @@ class Mode:
         fp8: bool = False,
         reserve: float = 0.0,
         circular_windows: bool = False,
+        devices: str | None = None,
     ) -> Mode:
         """reserve: in GiB.  Raises SettingsError for unknown names and for options that contradict each other."""
-        where = usable_device(device)
+        where, *beside = devices_named(device, devices)
         mode = cls(
             preset_named(preset),
             reference,
@@ -78,6 +82,7 @@ class Mode:
             fp8,
             reserve * GIB,
             circular_windows,
+            tuple(beside),
         )
         if reference and preset != "exact":
             raise SettingsError(f"preset is {preset!r} and reference is asked for; reference is the preset exact.")
@@ -88,9 +93,19 @@ class Mode:
         return mode
 
     @property
+    def devices(self) -> tuple[torch.device, ...]:
+        """All that windows are sampled on, the one that does the rest first."""
+        return (self.device, *self.beside)
+
+    @property
     def windows(self) -> Windows:
         """How a clip is shared out to the UNet."""
         return CircularWindows(WINDOW) if self.reference or self.circular else OpenWindows(WINDOW)
+
+    @property
+    def published_draw(self) -> Draw | None:
+        """In reference mode on CUDA as the published code draws noise: there, in the networks' precision.  None = as everywhere."""
+        return Draw(self.device, self.dtype) if self.reference and self.device.type == "cuda" else None
 
     @property
     def place(self) -> Place:
@@ -109,7 +124,25 @@ class Mode:
         return choose_plan(free, sizes, latent_size, WINDOW, self.place)
 
     def estimate(self, key_frames: int, latent_size: tuple[int, int], steps: int, plan: MemoryPlan) -> Estimate:
-        return estimate(key_frames, latent_size, steps, self.preset, self.windows, WINDOW, plan)
+        return estimate(key_frames, latent_size, steps, self.preset, self.windows, WINDOW, plan, len(self.devices))
+
+
+def devices_named(device: str | None, devices: str | None) -> list[torch.device]:
+    """The device called `device`, or those that `devices` names with commas between; one may stand there more than once.
+
+    Raises SettingsError for both at once, for devices that are not there, and for those of different kinds.
+    """
+    if devices is None:
+        return [usable_device(device)]
+    names = [name.strip() for name in devices.split(",") if name.strip()]
+    if device is not None or not names:
+        raise SettingsError(
+            f"devices is {devices!r} and device is {device!r}; give one of them: device cuda:1, or devices cuda:0,cuda:1."
+        )
+    found = [usable_device(name) for name in names]
+    if len({one.type for one in found}) > 1:
+        raise SettingsError(f"devices is {devices!r}; expected devices of one kind, such as cuda:0,cuda:1.")
+    return found
 
 
 @dataclass(frozen=True)
@@ -123,13 +156,12 @@ class ClipEstimate:
 
     @property
     def seconds(self) -> float:
-        return self.work.seconds(self.rate)
+        return sum(self.stages.values())
 
     @property
     def stages(self) -> dict[str, float]:
         """Seconds of each stage that reports progress."""
-        work = {"audio": self.work.encoding, "sampling": self.work.sampling, "encoding": self.work.decoding}
-        return {stage: flops / self.rate for stage, flops in work.items()}
+        return self.work.stages(self.rate)
 
     def described(self) -> str:
         return self.work.described(self.rate)

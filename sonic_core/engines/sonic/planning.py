@@ -21,7 +21,7 @@ GIB = 2**30
 ACTIVATION_BYTES = 18_500  # of a UNet pass, per branch, frame and latent position, in half precision at 320 channels
 CHUNKED_ACTIVATION_BYTES = 10_800  # the same with feed-forward layers run frame by frame
 DECODE_BYTES = 2_048  # of the VAE's decoder, per pixel of a chunk, in half precision
-ENCODE_BYTES = 3_072  # of the VAE's encoder, per pixel of the picture, in single precision
+ENCODE_BYTES = 2_600  # of the VAE's encoder, per pixel of the picture, in single precision
 AUDIO_BYTES = round(0.42 * GIB)  # of the published audio networks, which stay on the host in single precision
 PICTURE_SHARE = 0.5  # of decoding a frame: encoding the picture takes about that
 SPEECH_FLOPS = 5e9  # of hearing a key frame, about
@@ -176,6 +176,7 @@ class Estimate:
     """What a run will cost.  passes: UNet passes of one branch over one window.
 
     sampling, decoding, encoding: FLOPs of the UNet, of the VAE's decoder, and of what looks at the picture and listens.
+    sampling_share, decoding_share: of that what the busiest device does, where several share it.
     """
 
     key_frames: int
@@ -185,13 +186,24 @@ class Estimate:
     decoding: float
     encoding: float
     plan: MemoryPlan
+    sampling_share: float = 1.0
+    decoding_share: float = 1.0
 
     @property
     def flops(self) -> float:
         return self.sampling + self.decoding + self.encoding
 
+    def stages(self, flops_per_second: float) -> dict[str, float]:
+        """Seconds of each stage that reports progress, where every device reaches so much."""
+        busiest = {
+            "audio": self.encoding,
+            "sampling": self.sampling * self.sampling_share,
+            "encoding": self.decoding * self.decoding_share,
+        }
+        return {stage: flops / flops_per_second for stage, flops in busiest.items()}
+
     def seconds(self, flops_per_second: float) -> float:
-        return self.flops / flops_per_second
+        return sum(self.stages(flops_per_second).values())
 
     def described(self, flops_per_second: float | None = None) -> str:
         time = f", about {time_in_words(self.seconds(flops_per_second))}" if flops_per_second else ""
@@ -209,22 +221,27 @@ def estimate(
     windows: Windows,
     window: int,
     plan: MemoryPlan,
+    devices: int = 1,
 ) -> Estimate:
-    """Count the work of a clip at full model size."""
+    """Count the work of a clip at full model size.  devices: that share it."""
     sigmas = karras_sigmas(preset.steps(steps))
     positions = latent_size[0] * latent_size[1]
     costs = window_passes(sigmas, preset)
-    passes = sum(cost * sum(1 for _ in windows(key_frames, i)) for i, cost in enumerate(costs))
+    counts = [sum(1 for _ in windows(key_frames, i)) for i in range(len(costs))]
+    passes = sum(cost * count for cost, count in zip(costs, counts, strict=True))
+    rounds = sum(cost * -(-count // devices) for cost, count in zip(costs, counts, strict=True))
+    chunks = -(-key_frames // plan.decode_chunk)
     sampling = passes * pass_flops(min(window, key_frames), positions)
     decoding = key_frames * decode_flops(positions)
     encoding = PICTURE_SHARE * decode_flops(positions) + key_frames * SPEECH_FLOPS
-    return Estimate(key_frames, len(sigmas) - 1, passes, sampling, decoding, encoding, plan)
+    shares = rounds / passes, -(-chunks // devices) / chunks
+    return Estimate(key_frames, len(sigmas) - 1, passes, sampling, decoding, encoding, plan, *shares)
 
 
-def window_passes(sigmas: Sigmas, preset: Preset) -> list[float]:
+def window_passes(sigmas: Sigmas, preset: Preset, shallow_share: float = SHALLOW_SHARE) -> list[float]:
     """UNet passes of one branch that a window takes at each of the sampler's steps.  sigmas: [S + 1] of all steps, groups not yet made."""
     costs = [
-        SHALLOW_SHARE if step.shallow else float(len(step.fresh if sigma > preset.guidance_floor else {ALL}))
+        shallow_share if step.shallow else float(len(step.fresh if sigma > preset.guidance_floor else {ALL}))
         for sigma, step in plan_steps(sigmas, preset).items()
     ]
     return [sum(costs[i : i + preset.substeps]) for i in range(0, len(costs), preset.substeps)]

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ...runtime.devices import is_out_of_memory, release_cache
+from ...runtime.stopping import stoppable
 from . import picture
 from .decoding import encode_picture
 from .loading import SonicModel
@@ -23,25 +24,32 @@ CPU = torch.device("cpu")
 
 @torch.no_grad()
 def encode_portrait(
-    model: SonicModel, image: NDArray[np.uint8], device: torch.device, dtype: torch.dtype
+    model: SonicModel,
+    image: NDArray[np.uint8],
+    device: torch.device,
+    dtype: torch.dtype,
+    look: Callable[[], None] | None = None,
 ) -> tuple[Tensor, Tensor]:
     """CLIP embedding [1, C] and latent [4, h, w] of an RGB picture at the working size, both float32 on the CPU.
 
     The latent is encoded in float32, as half precision can overflow in that encoder.  The networks are on the CPU afterwards.
+    look: called again and again meanwhile; may raise to stop.
     """
 
     def embedded(where: torch.device) -> Tensor:
         try:
             clip = model.clip.to(where)
             values = picture.clip_tensor(image).to(where, dtype)
-            return clip(values).image_embeds.float().cpu()
+            with stoppable(clip, look):
+                return clip(values).image_embeds.float().cpu()
         finally:
             model.clip.to(CPU)
 
     def latent(where: torch.device) -> Tensor:
         try:
             vae = nn.Module.to(model.vae, where, torch.float32)
-            return encode_picture(vae, picture.reference_tensor(image)).cpu()
+            with stoppable(vae.encoder, look):
+                return encode_picture(vae, picture.reference_tensor(image)).cpu()
         finally:
             nn.Module.to(model.vae, CPU, dtype)
 

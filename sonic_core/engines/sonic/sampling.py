@@ -1,20 +1,15 @@
-"""Sampling under a memory plan: the denoiser as the plan wants it, built anew for a smaller one, and what is kept after every step."""
+"""Sampling under a memory plan: where it begins, the denoiser as the plan wants it, built anew for a smaller one, and what is kept."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from itertools import accumulate
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ...diffusion.guidance import Denoise
-from ...diffusion.windows import Windows
-from ...errors import SonicError
-from ...progress import Preview, Progress
 from ...runtime.long_tensors import long_tensor
 from ..base import StepStore
 from .denoiser import SonicDenoiser, starting_latents
@@ -47,15 +42,36 @@ class EnduringDenoiser:
         return self.built[1]
 
 
-def noisy_start(reference: Tensor, length: int, picture_size: tuple[int, int], seed: int, sigma: float) -> Tensor:
+@dataclass(frozen=True)
+class Draw:
+    """Where and in which precision noise is drawn: a seed gives other numbers on a GPU than on a CPU, and in half than in single."""
+
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    dtype: torch.dtype = torch.float32
+
+    def generator(self, seed: int) -> torch.Generator:
+        return torch.Generator(self.device).manual_seed(seed)
+
+    def __call__(self, shape: Sequence[int], generator: torch.Generator) -> Tensor:
+        return torch.randn(*shape, generator=generator, device=self.device, dtype=self.dtype)
+
+
+def noisy_start(
+    reference: Tensor, length: int, picture_size: tuple[int, int], seed: int, sigma: float, draw: Draw | None = None
+) -> Tensor:
     """Where sampling begins: [N, 4, h, w] float32 on the CPU.
 
-    reference: [4, h, w].  picture_size: rows and columns.  Noise is drawn as the published code draws it on a CPU: after noise for the
-    picture, which it does not use.
+    reference: [4, h, w].  picture_size: rows and columns.  Noise is drawn in the published code's order: after noise for the picture, which
+    it does not use.  draw: None = on the CPU, in single precision, the same on every machine; otherwise for all frames at once, as a GPU's
+    numbers depend on how many are asked for.
     """
-    generator = torch.Generator().manual_seed(seed)
-    torch.randn(1, 3, *picture_size, generator=generator)
+    own = draw or Draw()
+    generator = own.generator(seed)
+    own((1, 3, *picture_size), generator)
     x = long_tensor((length, *reference.shape))
+    if draw is not None:
+        x.copy_(starting_latents(reference, draw((1, length, *reference.shape), generator)[0].cpu(), sigma))
+        return x
     for frame in x:  # the same numbers as all at once, without a second tensor as long as the clip
         frame.copy_(starting_latents(reference, torch.randn(reference.shape, generator=generator), sigma))
     return x
@@ -86,49 +102,3 @@ class KeptSteps:
         if self.store is not None:
             kept = {f"difference.{branch}": value for branch, value in self.differences.items()}
             self.store.save({"finished": torch.tensor([finished]), "latents": latents, **kept})
-
-
-class WindowByWindow:
-    """Sends windows to the device and takes them back, says how much of the work is done, and stops between windows.
-
-    costs: passes that a window takes at each of the sampler's steps.  windows, length: how the clip is shared out.
-    """
-
-    def __init__(
-        self,
-        denoise: Denoise,
-        device: torch.device,
-        costs: Sequence[float],
-        windows: Windows,
-        length: int,
-        progress: Progress,
-    ) -> None:
-        self.denoise, self.device, self.progress = denoise, device, progress
-        per_step = [[cost] * sum(1 for _ in windows(length, i)) for i, cost in enumerate(costs)]
-        self.before = [0.0, *accumulate(sum(step) for step in per_step)]  # passes done when a step begins
-        self.done = 0.0
-        self.costs = costs
-        self.step = 0
-
-    def begin(self, step: int) -> None:
-        """Go on at a step of the sampler."""
-        self.step, self.done = step, self.before[step]
-
-    def __call__(self, x: Tensor, sigma: float, frames: NDArray[np.int64]) -> Tensor:
-        self._report()
-        denoised = self.denoise(x.to(self.device), sigma, frames).to(x)
-        if not denoised.isfinite().all():
-            raise SonicError(
-                "The UNet's numbers overflow, so that every frame would be black. Choose precision bf16 or fp32; where that does "
-                "not help, its weights are damaged: download them again."
-            )
-        self.done += self.costs[self.step]
-        return denoised
-
-    def after_step(self, stage: str, done: int, total: int, preview: Preview | None = None) -> None:
-        """The sampler's `Progress`: the same in passes."""
-        self.begin(done)
-        self._report(preview)
-
-    def _report(self, preview: Preview | None = None) -> None:
-        self.progress("sampling", round(self.done), round(self.before[-1]), preview)

@@ -45,15 +45,19 @@ class PlannedPredictions:
     """`Branches` that follow a plan: what is not computed follows from the branch above it and their last known difference.
 
     length: key frames of the clip.  Differences are kept for each of them, as windows move, in half precision on the CPU; they are those
-    of v, so they scale with the noise level.
+    of v, so they scale with the noise level.  What a window finds is its own until it is settled, so that windows may be in work side by
+    side, each with its own `PlannedPredictions` over the same `differences`.
     """
 
     denoiser: Predictor
     plan: dict[float, StepPlan]
     length: int
     differences: dict[int, Tensor] = field(default_factory=dict)
+    found: dict[int, tuple[NDArray[np.int64], Tensor]] = field(default_factory=dict)
 
     def __call__(self, x: Tensor, sigma: float, frames: NDArray[np.int64], branches: tuple[int, ...]) -> list[Tensor]:
+        if any(own is not frames for own, _ in self.found.values()):  # another window begins
+            self.settle()
         step, scale = self.plan[sigma], sigma / math.sqrt(sigma**2 + 1)
         if step.shallow:
             known = {ALL: self.denoiser.shallow(x, sigma, frames)}
@@ -62,15 +66,21 @@ class PlannedPredictions:
             known = dict(zip(computed, self.denoiser(x, sigma, frames, computed), strict=True))
         for branch in (PICTURE, NOTHING):
             if branch in known:
-                self._keep(branch, frames, (known[branch + 1] - known[branch]) / scale)
+                self.found[branch] = frames, ((known[branch + 1] - known[branch]) / scale).half().cpu()
             elif branch >= min(branches):
-                known[branch] = known[branch + 1] - self.differences[branch][frames].to(x) * scale
+                known[branch] = known[branch + 1] - self._last(branch, frames).to(x) * scale
         return [known[branch] for branch in branches]
 
-    def _keep(self, branch: int, frames: NDArray[np.int64], difference: Tensor) -> None:
-        if branch not in self.differences:
-            self.differences[branch] = long_tensor((self.length, *difference.shape[1:]), torch.float16)
-        self.differences[branch][frames] = difference.half().cpu()
+    def settle(self) -> None:
+        """Keep what the window in work has found; later windows, and those beside it in the next step, go by it."""
+        for branch, (frames, difference) in self.found.items():
+            if branch not in self.differences:
+                self.differences[branch] = long_tensor((self.length, *difference.shape[1:]), torch.float16)
+            self.differences[branch][frames] = difference
+        self.found.clear()
+
+    def _last(self, branch: int, frames: NDArray[np.int64]) -> Tensor:
+        return self.found[branch][1] if branch in self.found else self.differences[branch][frames]
 
 
 def in_groups(denoise: Denoise, sigmas: Sigmas, size: int) -> tuple[Denoise, Sigmas]:
@@ -81,8 +91,7 @@ def in_groups(denoise: Denoise, sigmas: Sigmas, size: int) -> tuple[Denoise, Sig
     if size == 1:
         return denoise, sigmas
     levels = sigmas.tolist()
-    stops = [*range(0, len(levels) - 1, size), len(levels) - 1]
-    paths = {levels[a]: levels[a : b + 1] for a, b in pairwise(stops)}
+    paths = {levels[a]: levels[a : b + 1] for a, b in pairwise(_stops(sigmas, size))}
 
     def denoise_group(x: Tensor, sigma: float, frames: NDArray[np.int64]) -> Tensor:
         path = paths[sigma]
@@ -92,4 +101,13 @@ def in_groups(denoise: Denoise, sigmas: Sigmas, size: int) -> tuple[Denoise, Sig
             y = y + (y - denoise(y.to(x), level, frames)) / level * (next_level - level)
         return (start - (y - start) * (sigma / (path[-1] - sigma))).to(x)
 
-    return denoise_group, np.array([levels[stop] for stop in stops], np.float32)
+    return denoise_group, levels_in_groups(sigmas, size)
+
+
+def levels_in_groups(sigmas: Sigmas, size: int) -> Sigmas:
+    """The noise levels [S' + 1] that remain for the sampler when windows take `size` steps at once."""
+    return sigmas[_stops(sigmas, size)]
+
+
+def _stops(sigmas: Sigmas, size: int) -> list[int]:
+    return [*range(0, len(sigmas) - 1, size), len(sigmas) - 1]

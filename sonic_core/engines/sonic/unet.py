@@ -131,6 +131,12 @@ class SonicUNet(UNetSpatioTemporalConditionModel):
         limit = "recompile_limit" if hasattr(config, "recompile_limit") else "cache_size_limit"
         return config.patch({limit: SHAPES})
 
+    @property
+    def places_to_stop(self) -> list[nn.Module]:
+        """Parts before which a pass on a GPU can be stopped; a compiled part is run as a whole."""
+        outer = [*self.down_blocks, self.mid_block, *self.up_blocks]
+        return outer if self._compiled else [*outer, *self._blocks()]
+
     def _blocks(self) -> list[nn.Module]:
         """The parts that repeat."""
         return [m for m in self.modules() if isinstance(m, (SpatioTemporalResBlock, TransformerSpatioTemporalModel))]
