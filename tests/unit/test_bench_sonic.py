@@ -1,0 +1,132 @@
+"""`bench --engine sonic`: a card's table, and the presets beside the reference, on tiny random networks."""
+
+import json
+
+import numpy as np
+import pytest
+from sonic_samples import write_models
+from test_cli_sonic import written
+
+from sonic_core import cli
+from sonic_core.bench.quality import compare, likeness, psnr, ssim
+from sonic_core.bench.quality_page import write_page
+from sonic_core.engines.sonic import card as card_module
+from sonic_core.engines.sonic.card import measure_card, preset_seconds
+from sonic_core.engines.sonic.loading import load_sonic
+from sonic_core.engines.sonic.planning import SHALLOW_SHARE
+from sonic_core.engines.sonic.presets import PRESETS
+from sonic_core.errors import SettingsError
+from sonic_core.frames import FrameStream
+from sonic_core.settings import Settings
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("models")
+    write_models(folder)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def few_tokens(monkeypatch):
+    monkeypatch.setattr(card_module, "TOKENS", 4)
+
+
+def test_parts_are_timed_with_the_users_weights(models):
+    card = measure_card({"folders": (models,), "device": "cpu"}, sizes=(64, 128))
+    assert (card.random, card.faults) == (False, [])
+    assert [row.side for row in card.rows] == [64, 128]
+    for row in card.rows:
+        assert row.measured
+        assert min(row.full, row.shallow, row.decode, row.planned) > 0
+        assert row.shallow < row.full
+        assert set(row.presets) == set(PRESETS)
+        assert row.presets["exact"] > row.presets["balanced"] > row.presets["preview"]
+    assert card.rows[1].full > card.rows[0].full
+
+
+def test_without_weights_random_ones_are_timed(models, tmp_path):
+    card = measure_card(
+        {"folders": (tmp_path,), "device": "cpu"}, sizes=(64,), random=lambda mode: load_sonic([models])
+    )
+    assert card.random
+    assert card.rows[0].measured
+    assert "random weights" in "\n".join(card.lines({"cores": "2"}))
+
+
+def test_what_there_is_no_time_for_is_counted_and_marked(models, tmp_path, monkeypatch):
+    card = measure_card({"folders": (models,), "device": "cpu"}, sizes=(64, 128), seconds=0.0)
+    assert not any(row.measured for row in card.rows)
+    lines = card.lines({})
+    assert "| 64 | ~" in "\n".join(lines)
+    monkeypatch.setattr(
+        card_module, "sustained_rate", lambda device, dtype: 1e9
+    )  # far too slow for the published networks
+    counted = measure_card({"folders": (tmp_path,), "device": "cpu"}, sizes=(512,))
+    assert "everything is counted" in counted.faults[0]
+    assert counted.rows[0].full == pytest.approx(31.7e12 / 1e9, rel=0.02)
+
+
+def test_seconds_of_a_preset_follow_from_its_passes():
+    exact = preset_seconds(PRESETS["exact"], 1.0, SHALLOW_SHARE, 0.0)
+    assert exact == pytest.approx(
+        3 * 25 * (10 + 1 - 1 / 25) / 20, rel=0.05
+    )  # ten windows of 2 s, nearly always one more
+    assert preset_seconds(PRESETS["exact"], 1.0, SHALLOW_SHARE, 0.1) - exact == pytest.approx(1.25)
+    quick, slow = (preset_seconds(PRESETS["preview"], 1.0, shallow, 0.0) for shallow in (0.1, 0.5))
+    assert quick < slow
+
+
+def test_the_command_prints_a_table_to_paste(models, monkeypatch, capsys):
+    monkeypatch.setattr(card_module, "SIZES", (64,))
+    monkeypatch.setattr(
+        card_module.measure_card, "__defaults__", (*card_module.measure_card.__defaults__[:1], (64,), 60.0, None)
+    )
+    assert cli.main(["bench", "--engine", "sonic", "--models-folder", str(models), "--device", "cpu", "--json"]) == 0
+    said = capsys.readouterr()
+    report = json.loads(said.out)
+    assert report["kind"] == "sonic-portrait card"
+    assert report["rows"][0]["measured"]
+    assert "| 64 | " in said.err
+    assert cli.main(["bench", "--engine", "sonic", "--compare", "a.json"]) == 2
+
+
+def test_every_preset_is_compared_with_the_reference(models, tmp_path):
+    recording = written(0.3, tmp_path)
+    settings = Settings(min_resolution=256, inference_steps=2, framing="face")
+    made = compare(
+        "sonic", {"folders": (models,), "device": "cpu"}, tmp_path / "out", settings=settings, recording=recording
+    )
+    assert [clip.name for clip in made.clips] == ["reference", *PRESETS]
+    first, *others = made.clips
+    assert (first.ssim, first.psnr) == (pytest.approx(1), 99)
+    assert all(clip.ssim < 1 and clip.psnr < 99 for clip in others)
+    page = write_page(made, tmp_path / "out" / "index.html").read_text()
+    for clip in made.clips:
+        assert (tmp_path / "out" / clip.file).stat().st_size > 1000
+        assert f'src="{clip.file}"' in page
+    json.dumps(made.as_json(), allow_nan=False)
+    assert len(made.lines()) == 6
+    with pytest.raises(SettingsError, match="Leave it out"):
+        compare("sonic", {"preset": "fast"}, tmp_path / "out")
+
+
+def test_only_engines_with_a_reference_are_compared(tmp_path, capsys):
+    assert cli.main(["bench", "--quality", str(tmp_path / "out")]) == 2
+    assert "has none" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_likeness_falls_with_noise_and_is_1_for_the_same():
+    rng = np.random.default_rng(0)
+    frames = np.kron(rng.integers(40, 216, (3, 8, 8, 3)), np.ones((1, 8, 8, 1))).astype(np.uint8)
+
+    def noisy(strength):
+        return np.clip(frames + rng.normal(0, strength, frames.shape), 0, 255).astype(np.uint8)
+
+    near, far = (likeness(*(FrameStream.from_array(f, 25) for f in (frames, noisy(s)))) for s in (2, 20))
+    assert 1 > near[0] > far[0] > 0
+    assert near[1] == pytest.approx(20 * np.log10(255 / 2), abs=1)
+    assert far[1] == pytest.approx(20 * np.log10(255 / 20), abs=1)
+    assert ssim(frames[0], frames[0]) == pytest.approx(1)
+    assert psnr(frames[0], frames[0]) == 99
