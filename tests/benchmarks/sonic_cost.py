@@ -4,13 +4,11 @@ FLOPs: convolutions, matrix products and attention, one multiply-add = 2.  Peak:
 weights left out, attention without materialised scores.
 """
 
-import weakref
 from unittest import mock
 
 import torch
 import torch.nn.functional as F
 from diffusers import AutoencoderKLTemporalDecoder
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from sonic_core.diffusion.windows import CircularWindows
@@ -19,39 +17,12 @@ from sonic_core.engines.sonic.planning import GIB, MemoryPlan, estimate, pass_fl
 from sonic_core.engines.sonic.presets import PRESETS
 from sonic_core.engines.sonic.unet import SonicUNet
 
+from ..unit.live_bytes import LiveBytes
 from .table import Row
 
 TITLE = "Sonic at full size: counted work and memory"
 FRAMES, STEPS, SIDES = 25, 25, (64, 96, 128)
 NO_PLAN = MemoryPlan(True, False, False, False, 8, 0)
-
-
-class LiveBytes(TorchDispatchMode):
-    """Follows the memory that tensors made inside it hold; `peak` is the most at any time, in bytes."""
-
-    def __init__(self, model):
-        super().__init__()
-        self.now = self.peak = 0
-        self._known = {p.untyped_storage()._cdata for p in model.parameters()}
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        result = func(*args, **(kwargs or {}))
-        for tensor in result if isinstance(result, (tuple, list)) else [result]:
-            if isinstance(tensor, torch.Tensor):
-                self._follow(tensor.untyped_storage())
-        return result
-
-    def _follow(self, storage):
-        key, size = storage._cdata, storage.nbytes()
-        if key not in self._known:
-            self._known.add(key)
-            self.now += size
-            self.peak = max(self.peak, self.now)
-            weakref.finalize(storage, self._forget, key, size)
-
-    def _forget(self, key, size):
-        self._known.discard(key)
-        self.now -= size
 
 
 def measure():

@@ -72,6 +72,7 @@ def _run(preset, unet, conditions, x):
     return _timed(predict, x, sigmas, preset.guidance_floor, preset.substeps)[0]
 
 
+@torch.no_grad()
 def _timed(predict, x, sigmas, floor=0.0, substeps=1):
     scales = (within(scale, floor, float("inf")) for scale in (2.0, 7.5))
     denoise, levels = in_groups(three_branch(predict, *scales), sigmas, substeps)
