@@ -57,7 +57,7 @@ class Download(io.ComfyNode):
                 )
             ],
             **host.newer_keywords(
-                search_aliases=["download", "weights", "models", "missing models", "sonic", "下载", "权重", "模型"]
+                search_aliases=["sonic", "download", "weights", "models", "missing models", "下载", "权重", "模型"]
             ),
         )
 
