@@ -117,6 +117,7 @@ def editor(url: str, language: str = "en-US", size: tuple[int, int] = (1600, 110
             accept_downloads=True,
             permissions=["clipboard-read", "clipboard-write"],
         )
+        context.set_default_timeout(120 * SECONDS)
         page = context.new_page()
         made = Editor(page, url)
 

@@ -85,15 +85,18 @@ function remove(node, widget) {
 function play(node, file, left = VIDEO_WAIT.times) {
   const name = `filename=${encodeURIComponent(file)}`;
   for (const video of document.querySelectorAll("video"))
-    if (video.src.includes(name) && !video.dataset.sonic) start(video, node);
+    if (video.src.includes(name) && video.dataset.sonic !== video.src) start(video, node);
   if (left) setTimeout(() => play(node, file, left - 1), VIDEO_WAIT.every);
 }
 
 function start(video, node) {
-  video.dataset.sonic = "plays";
-  video.loop = video.muted = true;
+  const known = video.dataset.sonic; // Nodes 2.0 gives the next address to the same player, which then stands still
+  video.dataset.sonic = video.src;
+  video.loop = true;
+  if (!known) video.muted = true;
   for (const turn of [1, 3, 10]) setTimeout(() => node.setDirtyCanvas?.(true, true), turn * VIDEO_WAIT.every); // frame of a grown node
   video.play().catch(() => {}); // a browser that does not let it shows its play button
+  if (known) return;
   video.addEventListener("click", (event) => {
     if (!video.muted) return;
     event.preventDefault();
@@ -129,16 +132,16 @@ async function isThere({ filename, subfolder = "", type }) {
 }
 
 async function restore() {
-  for (const [id, output] of Object.entries(kept())) {
-    const node = nodeOf(id);
-    if (!isOurs(node)) continue;
-    const files = await Promise.all((output.images ?? []).map(isThere));
-    if (files.every(Boolean)) {
-      const detail = { node: id, display_node: id, output, prompt_id: null };
-      if (api.dispatchCustomEvent) api.dispatchCustomEvent("executed", detail);
-      else api.dispatchEvent(new CustomEvent("executed", { detail }));
-    } else keep(id, null);
-  }
+  await Promise.all(Object.entries(kept()).map(([id, output]) => restoreNode(id, output)));
+}
+
+async function restoreNode(id, output) {
+  if (!isOurs(nodeOf(id))) return;
+  const files = await Promise.all((output.images ?? []).map(isThere));
+  if (!files.every(Boolean)) return keep(id, null);
+  const detail = { node: id, display_node: id, output, prompt_id: null };
+  if (api.dispatchCustomEvent) api.dispatchCustomEvent("executed", detail);
+  else api.dispatchEvent(new CustomEvent("executed", { detail }));
 }
 
 // --- Errors --------------------------------------------------------------------------------------------------------
