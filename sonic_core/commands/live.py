@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,9 @@ from .engine_options import add_options_of, options_of
 from .options import add_encoding, add_labels, add_settings, encoding_from, labels_from, settings_from
 
 if TYPE_CHECKING:
+    from ..engines.streaming import Stage
     from ..job import Job
+    from ..portrait.portrait import Portrait
     from .console import Console
 
 PACKAGES = ("aiohttp", "aiortc")
@@ -49,7 +52,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="A further name of this server, as of the proxy in front of it; may be given several times.",
     )
-    group.add_argument("--sessions", type=int, default=2, metavar="N", help="People at the same time. Default 2.")
+    group.add_argument(
+        "--sessions",
+        type=int,
+        default=2,
+        metavar="N",
+        help="People at the same time, each with a process of its own where N is more than 1. Default 2.",
+    )
     group.add_argument(
         "--ice-server",
         action="append",
@@ -93,14 +102,16 @@ def run(args: argparse.Namespace, console: Console) -> dict[str, Any]:
     door = Door(args.host, token, check_names(args.allowed_host))
     job = job_from(args)
     try:
-        from ..live.server import IceServer, LiveServer, serve
+        from ..live.ice import IceServer
+        from ..live.places import Places, PlacesHere, Welcome
+        from ..live.places_apart import PlacesApart
+        from ..live.server import LiveServer, serve
     except ImportError as error:
         if error.name not in PACKAGES:
             raise
         raise MissingLibraryError(f"The live page needs {' and '.join(PACKAGES)}. Install them: {INSTALL}") from error
 
     ice_servers = [IceServer(*words) for words in args.ice_server]
-    from ..engines.registry import load_engine
     from ..live.recorder import Recording
     from ..pipeline import portrait_for
     from .generate import describe_portrait
@@ -108,12 +119,17 @@ def run(args: argparse.Namespace, console: Console) -> dict[str, Any]:
     portrait, _ = portrait_for(job, console)
     for line in describe_portrait(portrait):
         console.say(line)
-    stage = load_engine(job.engine, **job.options).stage(portrait, job.settings)
-    for note in stage.notes:
-        console.say(f"Note:    {note}")
-    server = LiveServer(stage, job.settings, Recording(job, portrait.digest), door, args.sessions, ice_servers)
+    welcome = Welcome(job.settings, Recording(job, portrait.digest), ice_servers)
+    places: Places
+    if args.sessions == 1:
+        places = PlacesHere(stage_of(job, portrait), welcome)
+    else:
+        places = PlacesApart(partial(stage_of, job, portrait), welcome, args.sessions)
+    server = LiveServer(places, door, ice_servers)
 
     def ready(address: str) -> None:
+        for note in places.notes:
+            console.say(f"Note:    {note}")
         console.say(f"Open {address} in a browser; Ctrl-C ends it.")
 
     try:
@@ -121,6 +137,13 @@ def run(args: argparse.Namespace, console: Console) -> dict[str, Any]:
     except KeyboardInterrupt:
         console.say("Stopped.")
     return {"engine": job.engine, "recordings": sorted(str(path) for path in server.recorded)}
+
+
+def stage_of(job: Job, portrait: Portrait) -> Stage:
+    """The portrait made ready; also run by the processes of the places."""
+    from ..engines.registry import load_engine
+
+    return load_engine(job.engine, **job.options).stage(portrait, job.settings)
 
 
 def job_from(args: argparse.Namespace) -> Job:

@@ -12,18 +12,13 @@ from typing import Any
 from urllib.parse import quote
 
 from aiohttp import web
-from aiortc import RTCIceServer
 
-from ..engines.streaming import Stage
 from ..errors import SettingsError
-from ..frames import FrameStream
-from ..media.visible_label import with_visible_label
 from ..samples import SPEECH
-from ..settings import Settings
 from ..words.catalogue import known, translated
 from .door import HEADERS, Door
-from .peer import Peer
-from .recorder import Recording
+from .ice import IceServer
+from .places import Places
 
 log = logging.getLogger(__name__)
 
@@ -39,55 +34,21 @@ LARGEST_REQUEST = 64_000  # bytes; an offer has about 6000
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-@dataclass(frozen=True)
-class IceServer:
-    """A STUN or TURN server that helps through firewalls, as the browser and aiortc name it."""
-
-    url: str
-    username: str = ""
-    password: str = ""
-
-    def __post_init__(self) -> None:
-        if self.url.partition(":")[0] not in ("stun", "turn", "turns") or not self.url.partition(":")[2]:
-            raise SettingsError(
-                f"{self.url!r} is no STUN or TURN server. Expected stun:HOST:PORT, or turn:HOST:PORT with a name and a password."
-            )
-
-    def for_browser(self) -> dict[str, str]:
-        """As RTCPeerConnection takes it."""
-        named = {"username": self.username, "credential": self.password} if self.username else {}
-        return {"urls": self.url, **named}
-
-
 @dataclass
 class LiveServer:
-    """One portrait for a few people at a time; checked on construction (`SettingsError`).
+    """One portrait for a few people at a time.
 
-    stage: the portrait, made ready.  settings: that a session begins with.  recording: where it may record.  door: who may come in.
-    sessions: at the same time.  ice_servers: for both sides.
+    places: where those who come are served.  door: who may come in.  ice_servers: that browsers are told of.
     """
 
-    stage: Stage
-    settings: Settings
-    recording: Recording
+    places: Places
     door: Door = field(default_factory=Door)
-    sessions: int = 2
     ice_servers: Sequence[IceServer] = ()
-
-    def __post_init__(self) -> None:
-        if self.sessions < 1:
-            raise SettingsError(f"sessions is {self.sessions}; expected 1 or more.")
-        # Whether the label fits: told now, and not to everybody who comes.
-        shape = FrameStream(1, self.stage.width, self.stage.height, self.stage.fps, lambda: iter(()))
-        with_visible_label(shape, self.recording.job.labels.visible)
-        self.peers: set[Peer] = set()
-        self._recorded: dict[str, Path] = {}
-        self._closing: set[asyncio.Task[None]] = set()
 
     @property
     def recorded(self) -> list[Path]:
         """What was recorded so far."""
-        return list(self._recorded.values())
+        return list(self.places.recorded.values())
 
     def application(self) -> web.Application:
         """The aiohttp application; closing it ends all sessions."""
@@ -98,7 +59,9 @@ class LiveServer:
         app.router.add_post("/config", self._config)
         app.router.add_post("/offer", self._offer)
         app.router.add_post("/recordings/{name}", self._download)
+        app.on_startup.append(self._open)
         app.on_shutdown.append(self._close)
+        app.on_cleanup.append(self._close)
         return app
 
     @web.middleware
@@ -129,60 +92,40 @@ class LiveServer:
         offer, language = asked.get("sdp"), known(str(asked.get("language", "en")))
         if not isinstance(offer, str):
             return self._refused(request, HTTPStatus.BAD_REQUEST, "The offer is missing.", language)
-        if len(self.peers) >= self.sessions:
-            why = f"All {self.sessions} places are taken. Try again when somebody has left."
-            return self._refused(request, HTTPStatus.SERVICE_UNAVAILABLE, why, language)
-        peer = Peer(
-            self.stage,
-            self.settings,
-            self.recording,
-            self._note_recording,
-            [RTCIceServer(one.url, one.username or None, one.password or None) for one in self.ice_servers],
-            self.recording.job.labels.visible,
-            language,
-        )
-        self.peers.add(peer)
-        task = asyncio.get_running_loop().create_task(self._until_closed(peer))
-        self._closing.add(task)
-        task.add_done_callback(self._closing.discard)
         try:
-            answer = await peer.answer(offer)
+            answer = await self.places.answer(offer, language)
         except SettingsError as error:
             return self._refused(request, HTTPStatus.BAD_REQUEST, str(error), language)
+        if answer is None:
+            why = f"All {self.places.count} places are taken. Try again when somebody has left."
+            return self._refused(request, HTTPStatus.SERVICE_UNAVAILABLE, why, language)
         return web.json_response({"sdp": answer, "type": "answer"})
-
-    async def _until_closed(self, peer: Peer) -> None:
-        await peer.closed.wait()
-        self.peers.discard(peer)
-        await peer.gone.wait()
 
     async def _download(self, request: web.Request) -> web.StreamResponse:
         """A recording of this run, by its name alone."""
-        path = self._recorded.get(request.match_info["name"])
+        path = self.places.recorded.get(request.match_info["name"])
         if path is None or not path.is_file():
             return self._refused(request, HTTPStatus.NOT_FOUND, "There is no such recording.")
         return web.FileResponse(path)
-
-    def _note_recording(self, path: Path) -> None:
-        self._recorded[path.name] = path
-        log.info("Recorded: %s", path)
 
     def _refused(self, request: web.Request, status: HTTPStatus, why: str, language: str | None = None) -> web.Response:
         language = language or known(request.headers.get("Accept-Language", "en"))
         log.info("Refused %s %s: %s", request.method, request.path, why)
         return web.json_response({"message": translated(why, language)}, status=status)
 
+    async def _open(self, _: web.Application) -> None:
+        await self.places.open()
+
     async def _close(self, _: web.Application) -> None:
         """End all sessions; those too that are ending already, with their recordings."""
-        await asyncio.gather(*(peer.close() for peer in list(self.peers)))
-        await asyncio.gather(*self._closing)
+        await self.places.close()
 
 
 async def serve(server: LiveServer, port: int, ready: Callable[[str], None]) -> None:
     """Serve until cancelled; `ready` is told the address.  port: 0 = any that is free.  Raises SettingsError where it cannot listen."""
     runner = web.AppRunner(server.application(), access_log=None)
-    await runner.setup()
     try:
+        await runner.setup()
         site = web.TCPSite(runner, server.door.host, port)
         try:
             await site.start()

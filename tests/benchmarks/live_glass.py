@@ -105,11 +105,12 @@ def measure() -> list[Row]:
     from playwright.sync_api import sync_playwright
 
     from sonic_core.live.door import Door
+    from sonic_core.live.places import PlacesHere, Welcome
     from sonic_core.live.recorder import Recording
     from sonic_core.live.server import LiveServer, serve
 
     stage = Flashing(load_engine().stage(load_portrait(PORTRAIT), Settings(min_resolution=512)))
-    server = LiveServer(stage, Settings(), Recording(Job(None, None), ""), Door())
+    server = LiveServer(PlacesHere(stage, Welcome(Settings(), Recording(Job(None, None), ""))), Door())
     loop, told, ready = asyncio.new_event_loop(), list[str](), threading.Event()
     task = loop.create_task(serve(server, 0, lambda address: (told.append(address), ready.set())[0]))
     serving = threading.Thread(target=lambda: loop.run_until_complete(asyncio.wait([task])))
@@ -134,7 +135,7 @@ def measure() -> list[Row]:
         page.evaluate(WATCH)
         page.wait_for_timeout(1000 * (CLICKS + 1) * BETWEEN)
         seen = page.evaluate("() => window.seen")
-        (peer,) = server.peers
+        (peer,) = server.places.peers
         stats = peer.session.stats
         chromium.close()
     loop.call_soon_threadsafe(task.cancel)

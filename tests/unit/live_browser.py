@@ -22,6 +22,7 @@ aiortc = pytest.importorskip("aiortc", reason="aiortc is not installed (extra li
 from aiohttp.test_utils import TestClient, TestServer  # noqa: E402
 from aiortc.mediastreams import MediaStreamError  # noqa: E402
 
+from sonic_core.live.places import PlacesHere, Welcome  # noqa: E402
 from sonic_core.live.recorder import Recording  # noqa: E402
 from sonic_core.live.server import LiveServer  # noqa: E402
 
@@ -39,8 +40,12 @@ def recording(folder=None):
     return Recording(Job(None, None, folder / "live.mp4" if folder else None), "0" * 64)
 
 
-def server_of(folder=None, door=None, **options):
-    return LiveServer(SmallStage(), Settings(), recording(folder), door or Door(), **options)
+def welcome(folder=None):
+    return Welcome(Settings(), recording(folder))
+
+
+def server_of(folder=None, door=None, sessions=2):
+    return LiveServer(PlacesHere(SmallStage(), welcome(folder), sessions), door or Door())
 
 
 @asynccontextmanager

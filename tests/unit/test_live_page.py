@@ -7,14 +7,16 @@ import threading
 from urllib.parse import quote
 
 import pytest
-from live_browser import Browser, SmallStage, Voice, client_of, recording, server_of
+from live_browser import Browser, SmallStage, Voice, client_of, server_of, welcome
 
 from sonic_core.errors import SettingsError
 from sonic_core.job import Job
 from sonic_core.live import peer as peer_module
 from sonic_core.live.door import Door, check_names, is_loopback, new_token
+from sonic_core.live.ice import IceServer
+from sonic_core.live.places import PlacesHere, Welcome
 from sonic_core.live.recorder import Recording
-from sonic_core.live.server import FILES, PAGE, IceServer, LiveServer, serve
+from sonic_core.live.server import FILES, PAGE, serve
 from sonic_core.media.labels import Labels
 from sonic_core.media.probe import probe
 from sonic_core.media.visible_label import VisibleLabel
@@ -42,7 +44,7 @@ def test_a_peer_speaks_stops_adjusts_records_and_leaves(tmp_path):
                 browser.ask("record")
                 await browser.until(lambda: (browser.last("stats") or {}).get("recorded"))
                 browser.ask("adjust", settings={"seed": 7, "emotion": "happy", "dynamic_scale": 0.5})
-                (peer,) = server.peers
+                (peer,) = server.places.peers
                 await browser.until(lambda: peer.session.settings.seed == 7)
                 assert peer.session.settings.emotion == "happy"
                 browser.ask("stop")  # the voice goes on
@@ -53,7 +55,7 @@ def test_a_peer_speaks_stops_adjusts_records_and_leaves(tmp_path):
                 assert await answer.read() == (tmp_path / name).read_bytes()
                 stats = await browser.until(lambda: browser.last("stats"))
                 assert stats["frames"] >= 25
-            await browser.until(lambda: not server.peers)
+            await browser.until(lambda: not server.places.peers)
         return tmp_path / name
 
     made = probe(asyncio.run(play()))
@@ -121,9 +123,9 @@ def test_places_are_limited_and_given_free():
                 answer = await client.post("/offer", json={"sdp": "v=0"})
                 assert answer.status == 503
                 assert "places are taken" in (await answer.json())["message"]
-            await browser.until(lambda: not server.peers)
+            await browser.until(lambda: not server.places.peers)
             async with Browser(client):
-                assert len(server.peers) == 1
+                assert len(server.places.peers) == 1
 
     asyncio.run(play())
 
@@ -147,7 +149,7 @@ def test_offers_that_are_none_hold_no_place(monkeypatch):
             await offered.connection.setLocalDescription(await offered.connection.createOffer())
             sdp = offered.connection.localDescription.sdp
             assert (await client.post("/offer", json={"sdp": sdp})).status == 200
-            await offered.until(lambda: not server.peers)
+            await offered.until(lambda: not server.places.peers)
             await offered.connection.close()
 
     asyncio.run(play())
@@ -162,11 +164,11 @@ def test_a_peer_that_vanishes_gives_its_place_free(monkeypatch):
     async def play():
         server = server_of()
         async with client_of(server) as client, Browser(client) as browser:
-            (peer,) = server.peers
+            (peer,) = server.places.peers
             ice = browser.connection.getTransceivers()[0].receiver.transport.transport._connection
             for protocol in ice._protocols:  # the cable is pulled: nothing more is said or answered
                 protocol.transport.abort()
-            await browser.until(lambda: not server.peers)
+            await browser.until(lambda: not server.places.peers)
             await browser.until(lambda: not peer._tasks)
 
     asyncio.run(play())
@@ -179,7 +181,7 @@ def connect_and_leave(times):
             for _ in range(times):
                 async with Browser(client) as browser:
                     pass
-                await browser.until(lambda: not server.peers)
+                await browser.until(lambda: not server.places.peers)
                 del browser
                 gc.collect()
                 living.append((threading.active_count(), len(asyncio.all_tasks()), len(gc.get_objects())))
@@ -211,7 +213,7 @@ def test_late_packets_are_caught_up_and_silence_shortens_what_waits():
         async with client_of(server) as client, Browser(client, voice) as browser:
             voice.level = 0.9
             browser.ask("listen")
-            (peer,) = server.peers
+            (peer,) = server.places.peers
             await browser.until(lambda: voice.sent > 60)
             await browser.until(lambda: browser.light > 150)
             voice.level = 0.0
@@ -321,8 +323,8 @@ def test_the_door_knows_names_and_addresses():
         (lambda: check_names([""]), "no host name"),
         (lambda: IceServer("http://x"), "no STUN or TURN server"),
         (lambda: IceServer("turn:"), "no STUN or TURN server"),
-        (lambda: LiveServer(SmallStage(), Settings(), recording(), sessions=0), "expected 1 or more"),
-        (lambda: LiveServer(SmallStage(), Settings(), Recording(TOO_LONG, "")), "Choose a shorter text"),
+        (lambda: PlacesHere(SmallStage(), welcome(), 0), "expected 1 or more"),
+        (lambda: PlacesHere(SmallStage(), Welcome(Settings(), Recording(TOO_LONG, ""))), "Choose a shorter text"),
     ],
 )
 def test_wrong_servers_are_refused_beforehand(make, says):
@@ -333,7 +335,7 @@ def test_wrong_servers_are_refused_beforehand(make, says):
 def test_it_listens_says_where_and_says_when_it_cannot():
     async def play():
         said = asyncio.Queue()
-        server = LiveServer(SmallStage(), Settings(), recording(), Door("127.0.0.1", TOKEN))
+        server = server_of(door=Door("127.0.0.1", TOKEN))
         task = asyncio.ensure_future(serve(server, 0, said.put_nowait))
         address = await said.get()
         port = int(re.fullmatch(rf"http://127\.0\.0\.1:(\d+)/#{re.escape(quote(TOKEN))}", address)[1])

@@ -92,7 +92,7 @@ def test_a_person_uses_the_page(tmp_path):
         assert not page.is_visible("#again")
         assert page.evaluate(NAMELESS) == []
         assert not page.evaluate(SIDEWAYS)
-        (peer,) = server.peers
+        (peer,) = server.places.peers
 
         page.focus("#example")
         page.keyboard.press("Enter")
@@ -130,8 +130,8 @@ def test_a_person_uses_the_page(tmp_path):
         assert complaints == []
         page.close()
         end = time.monotonic() + PATIENCE
-        while server.peers and time.monotonic() < end:
+        while server.places.peers and time.monotonic() < end:
             time.sleep(0.05)
-        assert not server.peers
+        assert not server.places.peers
         chromium.close()
     assert probe(tmp_path / "saved.mp4").metadata["ai_generated"] == "true"

@@ -1,0 +1,185 @@
+"""Places of the live page that are processes, so that nobody waits for another one's Python; the server keeps the door only."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import multiprocessing
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+
+from ..engines.streaming import Stage
+from ..errors import NotEnoughMemoryError, SonicError
+from .place_process import Answer, FromPlace, Left, Logged, Offer, Ready, Recorded, run_place
+from .places import Places, Welcome
+
+log = logging.getLogger(__name__)
+
+PATIENCE = 60.0
+"""s that a place has to complete its recording when all ends."""
+PAUSE = 10.0
+"""s until a place that could not even be made ready is tried again."""
+
+
+class PlacesApart(Places):
+    """A process for every place, ready before somebody comes; one that dies is replaced.
+
+    make_stage: makes the portrait ready, in every process; it is pickled, as `welcome` is.
+    """
+
+    def __init__(self, make_stage: Callable[[], Stage], welcome: Welcome, count: int) -> None:
+        super().__init__(count)
+        self._make_stage, self._welcome = make_stage, welcome
+        self._places: list[_Worker] = []
+        self._closing = False
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def pids(self) -> list[int]:
+        """Of the processes that live now."""
+        return [pid for worker in self._places if (pid := worker.process.pid)]
+
+    @property
+    def free(self) -> int:
+        """Places that would take somebody now."""
+        return sum(worker.free for worker in self._places)
+
+    async def open(self) -> None:
+        self._places = [self._begun() for _ in range(self.count)]
+        for worker in self._places:
+            self.notes = await worker.ready
+
+    async def answer(self, offer: str, language: str) -> str | None:
+        for worker in list(self._places):
+            if worker.free:
+                answer = await worker.ask(Offer(offer, language))
+                if isinstance(answer, SonicError):
+                    raise answer
+                if answer is not None:
+                    return answer
+        return None
+
+    async def close(self) -> None:
+        self._closing = True
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*(worker.end() for worker in self._places))
+        self._places.clear()
+
+    def _begun(self) -> _Worker:
+        return _Worker(self._make_stage, self._welcome, self._heard, self._lost)
+
+    def _heard(self, message: Recorded | Logged) -> None:
+        if isinstance(message, Recorded):
+            self.note_recording(message.path)
+        else:
+            log.log(message.level, "%s", message.text)
+
+    def _lost(self, worker: _Worker) -> None:
+        """A process has ended; another one takes its place."""
+        if self._closing or worker not in self._places:
+            return
+        task = asyncio.get_running_loop().create_task(self._replace(worker))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _replace(self, worker: _Worker) -> None:
+        await worker.end()
+        log.warning("A session's process ended (exit code %s); another one takes its place.", worker.process.exitcode)
+        if not worker.was_ready:
+            await asyncio.sleep(PAUSE)
+        self._places[self._places.index(worker)] = self._begun()
+
+
+class _Worker:
+    """One process as the server sees it; made in the running loop.  heard: of recordings and the log.  lost: it has ended."""
+
+    def __init__(
+        self,
+        make_stage: Callable[[], Stage],
+        welcome: Welcome,
+        heard: Callable[[Recorded | Logged], None],
+        lost: Callable[[_Worker], None],
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        self.ready: asyncio.Future[tuple[str, ...]] = loop.create_future()
+        self.ready.add_done_callback(lambda ready: ready.cancelled() or ready.exception())  # nobody has to look
+        self.was_ready = self._empty = False
+        self._answer: asyncio.Future[str | SonicError | None] | None = None
+        self._heard, self._lost = heard, lost
+        context = multiprocessing.get_context("spawn")  # a copy of a process with threads and networks may hang
+        self._pipe, theirs = context.Pipe()
+        level = logging.getLogger(__package__.rpartition(".")[0]).getEffectiveLevel()
+        self.process = context.Process(
+            target=run_place, args=(theirs, make_stage, welcome, level), name="live session", daemon=True
+        )
+        self.process.start()
+        theirs.close()  # so that the pipe ends with the process
+        threading.Thread(target=self._listen, args=(loop,), name="live session's messages", daemon=True).start()
+
+    @property
+    def free(self) -> bool:
+        """Whether somebody may come."""
+        return self._empty and self._answer is None
+
+    async def ask(self, offer: Offer) -> str | SonicError | None:
+        """The answer to an offer; None where the process ends before it gives one.  The place is taken from now on."""
+        self._empty, self._answer = False, asyncio.get_running_loop().create_future()
+        try:
+            with suppress(OSError):
+                self._pipe.send(offer)
+            return await self._answer
+        finally:
+            self._answer = None
+
+    async def end(self) -> None:
+        """Say goodbye and wait; may be called when the process has ended already."""
+        self._empty = False
+        with suppress(OSError):
+            self._pipe.send(None)
+        if not self.was_ready:
+            self.process.terminate()  # it does not listen yet
+        await asyncio.to_thread(self._join)
+
+    def _join(self) -> None:
+        self.process.join(PATIENCE)
+        if self.process.is_alive():
+            self.process.kill()
+            self.process.join()
+
+    def _listen(self, loop: asyncio.AbstractEventLoop) -> None:
+        """A thread, since Windows' loop cannot wait for pipes."""
+        with suppress(RuntimeError):  # the loop is closed
+            try:
+                while True:
+                    loop.call_soon_threadsafe(self._take, self._pipe.recv())
+            except (EOFError, OSError):
+                loop.call_soon_threadsafe(self._gone)
+
+    def _take(self, message: FromPlace) -> None:
+        match message:
+            case Ready():
+                self._empty = self.was_ready = True
+                self.ready.set_result(message.notes)
+            case Left():
+                self._empty = True
+            case Answer():
+                if self._answer is not None and not self._answer.done():
+                    self._answer.set_result(message.sdp)
+            case SonicError():
+                self.ready.set_exception(message)
+            case _:
+                self._heard(message)
+
+    def _gone(self) -> None:
+        self._empty = False
+        if not self.ready.done():
+            self.ready.set_exception(
+                NotEnoughMemoryError(
+                    "The process of a session ended before it was ready. Close other programs, or choose fewer --sessions."
+                )
+            )
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_result(None)
+        self._lost(self)

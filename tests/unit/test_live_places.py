@@ -1,0 +1,175 @@
+"""Places of the live page as processes of their own: who comes, who leaves, what dies, and that nothing is left."""
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from functools import partial
+
+import pytest
+from live_browser import Browser, SmallStage, client_of, welcome
+
+from sonic_core.errors import SettingsError, SonicError
+from sonic_core.live.places_apart import PlacesApart
+from sonic_core.live.server import LiveServer
+from sonic_core.media.probe import probe
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="processes are killed by signals here")
+
+
+def apart(folder=None, count=2, make_stage=SmallStage):
+    return PlacesApart(make_stage, welcome(folder), count)
+
+
+def lives(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def gone(pids, within=60):
+    end = time.monotonic() + within
+    while any(map(lives, pids)):
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def fails():
+    raise SettingsError("This portrait cannot be made ready.")
+
+
+def dies():
+    os._exit(3)
+
+
+def test_two_speak_a_third_waits_and_a_process_that_is_killed_is_replaced(tmp_path):
+    places = apart(tmp_path)
+
+    async def play():
+        async with client_of(LiveServer(places)) as client:
+            assert places.notes == SmallStage.notes
+            pids = places.pids
+            assert len({*pids, os.getpid()}) == 3
+            async with Browser(client) as first, Browser(client) as second:
+                assert places.free == 0
+                answer = await client.post("/offer", json={"sdp": "v=0"})
+                assert answer.status == 503
+                assert "places are taken" in (await answer.json())["message"]
+                for browser in (first, second):
+                    browser.voice.level = 0.9
+                    browser.ask("listen")
+                    browser.ask("record")
+                    await browser.until(lambda: browser.light > 150 and browser.loudness > 0.5)  # noqa: B023
+                first.ask("finish")
+                name = (await first.until(lambda: first.last("recorded")))["name"]
+                content = await client.post(f"/recordings/{name}", json={})
+                assert await content.read() == (tmp_path / name).read_bytes()
+                os.kill(pids[0], signal.SIGKILL)
+                shown = second.pictures
+                await second.until(lambda: places.free == 1 and second.pictures > shown + 5)  # the other one goes on
+                assert places.pids[0] != pids[0]
+                async with Browser(client):
+                    assert places.free == 0
+            await second.until(lambda: places.free == 2)  # given free by those who left
+            await second.until(lambda: len(places.recorded) == 2)
+            return places.pids
+
+    assert gone(asyncio.run(play()))
+    assert sorted(path.name for path in tmp_path.iterdir() if not path.name.startswith(".")) == [
+        "live.mp4",
+        "live_1.mp4",
+    ]
+
+
+def test_a_recording_is_completed_when_the_server_ends_and_when_a_process_is_asked_to(tmp_path):
+    places = apart(tmp_path)
+
+    async def play():
+        async with client_of(LiveServer(places)) as client, Browser(client) as first, Browser(client) as second:
+            for browser in (first, second):
+                browser.ask("record")
+                await browser.until(lambda: (browser.last("stats") or {}).get("recorded"))  # noqa: B023
+            os.kill(places.pids[0], signal.SIGTERM)
+            await first.until(lambda: places.recorded)
+            await places.close()
+
+    asyncio.run(play())
+    assert len(places.recorded) == 2
+    assert all(probe(path).frames > 5 for path in places.recorded.values())
+
+
+def test_an_offer_to_a_process_that_dies_is_given_to_another_one():
+    places = apart()
+
+    async def play():
+        async with client_of(LiveServer(places)) as client:
+            os.kill(places.pids[0], signal.SIGSTOP)  # takes the offer and never answers
+            waiting = asyncio.ensure_future(Browser(client).__aenter__())
+            while places.free == 2:
+                await asyncio.sleep(0.01)
+            os.kill(places.pids[0], signal.SIGKILL)
+            browser = await waiting
+            assert browser.pictures
+            await browser.__aexit__()
+
+    asyncio.run(play())
+
+
+def test_offers_that_are_none_hold_no_place():
+    places = apart(count=1)
+
+    async def play():
+        async with client_of(LiveServer(places)) as client:
+            for _ in range(3):
+                assert (await client.post("/offer", json={"sdp": "nonsense", "language": "zh"})).status == 400
+                while not places.free:
+                    await asyncio.sleep(0.01)
+
+    asyncio.run(play())
+
+
+@pytest.mark.parametrize(("make_stage", "says"), [(fails, "cannot be made ready"), (dies, "before it was ready")])
+def test_what_keeps_a_process_from_starting_is_told(make_stage, says):
+    places = apart(make_stage=make_stage)
+
+    async def play():
+        try:
+            await places.open()
+        finally:
+            await places.close()
+
+    with pytest.raises(SonicError, match=says):
+        asyncio.run(play())
+    assert places.pids == []
+
+
+def _host(told, folder):
+    async def play():
+        places = apart(folder)
+        async with client_of(LiveServer(places)) as client, Browser(client) as browser:
+            browser.ask("record")
+            await browser.until(lambda: (browser.last("stats") or {}).get("recorded"))
+            told.send(places.pids)
+            await asyncio.sleep(3600)
+
+    asyncio.run(play())
+
+
+def test_processes_end_with_a_server_that_vanishes_and_complete_what_they_record(tmp_path):
+    import multiprocessing
+
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    host = context.Process(target=partial(_host, theirs, tmp_path))
+    host.start()
+    theirs.close()
+    pids = ours.recv()
+    host.kill()
+    host.join()
+    assert gone(pids)
+    assert probe(tmp_path / "live.mp4").frames > 5
