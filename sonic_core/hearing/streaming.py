@@ -7,18 +7,14 @@ whole recordings, at a fifth of the cost of hearing the last second again every 
 
 from __future__ import annotations
 
-from typing import cast
-
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
 from .encoders import HOP
+from .few_states import FewStates
 from .lip_reader import OUTPUTS
-from .lip_reader_module import LipReader
-from .whisper import WhisperEncoder, WhisperLayer
 
 AGAIN = 8
 """States, 160 ms, whose right context is still growing."""
@@ -46,14 +42,11 @@ def silent_outputs(states: int) -> Tensor:
 
 
 class StreamingReader:
-    """What lips do for sound that comes step by step; holds what was heard of one stream.  encoder, reader: shared."""
+    """What lips do for sound that comes step by step; holds what was heard of one stream.  networks: shared."""
 
-    def __init__(self, encoder: WhisperEncoder, reader: LipReader) -> None:
-        self._encoder, self._reader = encoder, reader
-        self._positions = encoder.positions
-        self._layers = [cast(WhisperLayer, block) for block in encoder.blocks]
-        places = (len(encoder.blocks), 1, encoder.heads, POSITIONS, encoder.width // encoder.heads)
-        self._keys, self._values = torch.zeros(places), torch.zeros(places)
+    def __init__(self, networks: FewStates) -> None:
+        self._networks = networks
+        self._kept = torch.zeros(len(networks.layers), POSITIONS, 2 * networks.width)  # keys and values
         self._powers = np.zeros(0, np.float32)
         self.forget()
 
@@ -61,7 +54,7 @@ class StreamingReader:
         """The sound breaks off; what follows is heard for itself.  The voice's loudness is remembered."""
         self._sound = np.zeros(0, np.float32)
         self._settled = 0  # place of the first state that may still change
-        self._states = torch.zeros(0, self._encoder.layers, self._encoder.width)
+        self._views: Tensor | None = None
         self._peaks: list[float] = []
 
     @torch.no_grad()
@@ -77,15 +70,16 @@ class StreamingReader:
             self.forget()
             return silent_outputs(again + new)
         gain = self._gain(sound)
-        unchanged = max(0, len(self._states) - (tail - new))
+        before = self._views[: max(0, len(self._views) - (tail - new))] if self._views is not None else None
         if self._settled + tail > POSITIONS:
             self._settled = 0
             heard = min(RESTART, len(self._sound) // HOP - STEM_SEES)
-            states = self._encoded(self._stem(heard, gain))[-tail:]
+            views = self._viewed(self._stem(heard, gain))[-tail:]
         else:
-            states = self._encoded(self._stem(tail, gain))
-        self._states = torch.cat([self._states[:unchanged], states])[-(READER_SEES + again + new) :]
-        outputs = self._reader(self._states[None])[0][-(again + new) :]
+            views = self._viewed(self._stem(tail, gain))
+        views = views if before is None else torch.cat([before, views])
+        self._views = views[-(READER_SEES + again + new) :]
+        outputs = self._networks.read(self._views, again + new)
         return torch.cat([silent_outputs(again + new - len(outputs)), outputs])
 
     def _gain(self, sound: NDArray[np.float32]) -> float:
@@ -96,27 +90,24 @@ class StreamingReader:
         return min(MOST_GAIN, LOUDNESS / max(float(np.sqrt(loudest.mean())), 1e-6))
 
     def _stem(self, states: int, gain: float) -> Tensor:
-        """The convolutions' view of the newest states, `[1, states, width]`."""
+        """The convolutions' view of the newest states, `[states, width]`."""
+        encoder = self._networks.encoder
         before = min(STEM_SEES, len(self._sound) // HOP - states)
         sound = torch.from_numpy(gain * self._sound[-(before + states) * HOP :])
-        spectrum = torch.stft(sound, 400, 160, window=self._encoder.window, return_complex=True)[..., :-1]
-        mel = torch.log10((self._encoder.mel @ spectrum.abs().square()).clamp_min(1e-10))
+        spectrum = torch.stft(sound, 400, 160, window=encoder.window, return_complex=True)[..., :-1]
+        mel = torch.log10((encoder.mel @ spectrum.abs().square()).clamp_min(1e-10))
         self._peaks = [*self._peaks[-PEAKS + 1 :], float(mel.max())]
-        mel = (mel.clamp_min(max(self._peaks) - 8) + 4) / 4
-        h = F.gelu(self._encoder.conv1(mel[None]))
-        return F.gelu(self._encoder.conv2(h)).transpose(1, 2)[:, before:]
+        return self._networks.stem((mel.clamp_min(max(self._peaks) - 8) + 4) / 4)[before:]
 
-    def _encoded(self, h: Tensor) -> Tensor:
-        """States `[n, layers, width]` at the places from `_settled` on; all but the last AGAIN of them settle."""
-        first, last = self._settled, self._settled + h.shape[1]
+    def _viewed(self, h: Tensor) -> Tensor:
+        """What the lip reader sees of the states at the places from `_settled` on; all but the last AGAIN of them settle."""
+        first, last = self._settled, self._settled + len(h)
         oldest = max(0, first - REMEMBERED)
-        h = h + self._positions[first:last]
+        h = h + self._networks.positions[first:last]
         hidden = [h]
-        for i, block in enumerate(self._layers):
-            q, k, v = block.split(h)
-            self._keys[i, :, :, first:last], self._values[i, :, :, first:last] = k, v
-            h = block.joined(h, q, self._keys[i, :, :, oldest:last], self._values[i, :, :, oldest:last])
+        for layer, kept in zip(self._networks.layers, self._kept, strict=True):
+            h = layer(h, kept, first, oldest)
             hidden.append(h)
-        hidden[-1] = self._encoder.norm(h)
+        hidden[-1] = self._networks.encoder.norm(h)
         self._settled = max(first, last - AGAIN)
-        return torch.stack(hidden, 2)[0]
+        return self._networks.view(hidden)

@@ -20,6 +20,7 @@ from sonic_core.engines.lite.parameters import PARAMETER_INDEX, PARAMETERS
 from sonic_core.hearing.encoders import levelled
 from sonic_core.hearing.lip_motion import closure_events
 from sonic_core.hearing.lip_reader import Articulation
+from sonic_core.hearing.lip_reader_module import LipReader
 from sonic_core.hearing.streaming import StreamingReader, silent_outputs
 from sonic_core.live.intake import Intake
 from sonic_core.samples import SPEECH
@@ -73,7 +74,7 @@ def test_lips_are_those_of_the_whole_recording(track, speech):
 
 
 def test_every_bilabial_is_closed(networks, track, speech):
-    reader = StreamingReader(networks.encoder, networks.reader)
+    reader = StreamingReader(networks.few_states)
     outputs = [reader.hear(speech[i : i + STEP], 0) for i in range(0, len(speech) // STEP * STEP, STEP)]
     events = closure_events(Articulation.from_outputs(torch.cat(outputs).numpy()))
     assert len(events) >= 2
@@ -155,8 +156,8 @@ def test_settings_change_without_a_jump(networks):
 def test_states_heard_in_steps_are_those_of_the_whole(networks, speech):
     sound = speech[16_000:48_000]
     with torch.no_grad():
-        whole = networks.reader(torch.from_numpy(networks.encoder.states(levelled(sound)))[None])[0]
-    reader, heard = StreamingReader(networks.encoder, networks.reader), []
+        whole = LipReader.load()(torch.from_numpy(networks.few_states.encoder.states(levelled(sound)))[None])[0]
+    reader, heard = StreamingReader(networks.few_states), []
     for i in range(0, len(sound), STEP):
         heard.append(reader.hear(sound[i : i + STEP], 4)[:4])
     streamed = Articulation.from_outputs(torch.cat(heard)[4:].numpy())
@@ -166,7 +167,7 @@ def test_states_heard_in_steps_are_those_of_the_whole(networks, speech):
 
 
 def test_long_speech_is_heard_on_when_all_places_are_used(networks, speech):
-    reader = StreamingReader(networks.encoder, networks.reader)
+    reader = StreamingReader(networks.few_states)
     sound = np.tile(speech[16_000:48_000], 8)  # 16 s: past 500 places
     outputs = [reader.hear(sound[i : i + STEP], 0) for i in range(0, len(sound), STEP)]
     opened = Articulation.from_outputs(torch.cat(outputs).numpy()).open
@@ -174,7 +175,7 @@ def test_long_speech_is_heard_on_when_all_places_are_used(networks, speech):
 
 
 def test_silence_is_not_listened_to(networks):
-    reader = StreamingReader(networks.encoder, networks.reader)
+    reader = StreamingReader(networks.few_states)
     assert torch.equal(reader.hear(np.full(STEP, 1e-5, np.float32), 4), silent_outputs(8))
 
 

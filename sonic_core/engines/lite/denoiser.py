@@ -28,7 +28,7 @@ class MotionDenoiser(nn.Module):
         self.nothing_heard = nn.Parameter(torch.zeros(width))
         self.near = nn.Conv1d(width, width, 7, padding=3, groups=width)
         self.noise_level = nn.Sequential(nn.Linear(64, width), nn.SiLU(), nn.Linear(width, 6 * width))
-        self.layers = nn.ModuleList(_Layer(width, heads) for _ in range(depth))
+        self.layers = nn.ModuleList(DenoiserLayer(width, heads) for _ in range(depth))
         self.norm = nn.LayerNorm(width)
         self.out = nn.Linear(width, channels)
         self.register_buffer("mean", torch.zeros(channels))
@@ -48,8 +48,8 @@ class MotionDenoiser(nn.Module):
         """The same with what is heard as the layers see it, [B, W, width], and mask: [B, W, 1], 1 = known."""
         h = self.noisy(torch.cat([x, known * mask, mask], -1)) + audio
         h = h + self.near(h.transpose(1, 2)).transpose(1, 2)
-        steering = self.noise_level(_wave(sigma)).unflatten(-1, (6, -1))[:, :, None]
-        turn = _rotations(x.shape[1], h.shape[-1] // self.layers[0].heads)
+        steering = self.noise_level(wave(sigma)).unflatten(-1, (6, -1))[:, :, None]
+        turn = rotations(x.shape[1], h.shape[-1] // self.layers[0].heads)
         for layer in self.layers:
             h = layer(h, steering, turn)
         return self.out(self.norm(h))
@@ -86,7 +86,9 @@ def load_module(weights: Path) -> WithOrWithoutSound:
     return WithOrWithoutSound(MotionDenoiser.load(weights))
 
 
-class _Layer(nn.Module):
+class DenoiserLayer(nn.Module):
+    """One layer; steering: `[B, 6, 1, width]` shift, scale and gate of attention and of the rest, turn: of `rotations`."""
+
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
         self.heads = heads
@@ -106,14 +108,15 @@ class _Layer(nn.Module):
         return h + (1 + gate2) * self.down(F.gelu(self.up(y)))
 
 
-def _wave(sigma: Tensor) -> Tensor:
+def wave(sigma: Tensor) -> Tensor:
     """Sinusoids of the noise level, [B] -> [B, 64]."""
     rates = torch.exp(torch.linspace(0, math.log(1000), 32, dtype=sigma.dtype))
     angles = sigma[:, None] * rates
     return torch.cat([angles.sin(), angles.cos()], -1)
 
 
-def _rotations(length: int, width: int) -> tuple[Tensor, Tensor]:
+def rotations(length: int, width: int) -> tuple[Tensor, Tensor]:
+    """Cosines and sines of every place's angles, `[length, width / 2]` each."""
     rates = torch.exp(-math.log(1000) * torch.arange(0, width, 2) / width)
     angles = torch.arange(length)[:, None] * rates
     return angles.cos(), angles.sin()

@@ -11,9 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ....diffusion.guidance import Denoise
 from ....diffusion.sampler import sample_euler
-from ....diffusion.schedule import flow_sigmas
 from ....diffusion.windows import OpenWindows
 from ....hearing.lip_motion import MOUTH
 from ....hearing.lip_reader import PHONES, Articulation
@@ -26,7 +24,7 @@ from ..motion_space import CHANNELS, conditions, track_from_channels
 from ..parameters import PARAMETER_INDEX
 from .bearing import Bearing
 from .easing import FPS, Eased
-from .networks import LiveNetworks
+from .networks import SIGMAS, LiveNetworks
 from .voice import Voice
 
 STEP, LOOK_AHEAD = 2, 2
@@ -34,8 +32,6 @@ PAST = 50
 """Frames of the window that are settled: 2 s, what the slowest rule looks back on."""
 KNOWN = 24
 """Settled frames that the denoiser sees: as many as in training."""
-STEPS = 2
-"""Of the denoiser: known frames say so much that more steps change little."""
 STATES = 2  # of the lip reader a frame
 SAMPLES = 640  # of a frame
 QUICKEST_REST = 0.1
@@ -48,8 +44,8 @@ class LitePerformance(Performance):
     """networks: shared.  settings: LIVE_SETTINGS of them act."""
 
     def __init__(self, networks: LiveNetworks, settings: Settings) -> None:
-        self._denoiser, self._space, self._settings = networks.denoiser, networks.space, settings
-        self._listening = StreamingReader(networks.encoder, networks.reader)
+        self._denoiser, self._space, self._settings = networks.few_frames, networks.space, settings
+        self._listening = StreamingReader(networks.few_states)
         self._voice = Voice()
         self._bearing = Bearing(settings)
         self._generator = torch.Generator().manual_seed(settings.seed)
@@ -99,22 +95,10 @@ class LitePerformance(Performance):
         """Latents `[window, C]`: the settled ones as they are, the others made to follow them."""
         known, window = self._latents[-KNOWN:], len(cues) - PAST + KNOWN
         self._noise = torch.cat([self._noise, self._drawn(window - len(self._noise))])
-        made = sample_euler(self._denoise(known, cues[-window:]), self._noise, flow_sigmas(STEPS), OpenWindows(window))
+        denoise = self._denoiser.denoise(known, cues[-window:])
+        made = sample_euler(denoise, self._noise, SIGMAS, OpenWindows(window))
         self._noise = self._noise[-(KNOWN + LOOK_AHEAD) :]
         return torch.cat([self._latents, made[KNOWN:]])
-
-    def _denoise(self, known: Tensor, cues: Tensor) -> Denoise:
-        """The network as the sampler's denoiser of a window whose first frames are known."""
-        padded = torch.zeros(1, len(cues), len(CHANNELS))
-        padded[0, :KNOWN] = known
-        is_known = (torch.arange(len(cues)) < KNOWN).float()[None]
-
-        def denoise(x: Tensor, sigma: float, frames: NDArray[np.int64]) -> Tensor:
-            clean = self._denoiser(x[None], torch.full((1,), sigma), cues[None], padded, is_known)[0]
-            clean[:KNOWN] = known
-            return clean
-
-        return denoise
 
     def _mouth(self, track: NDArray[np.float32], articulation: Articulation) -> NDArray[np.float32]:
         """The rules of the mouth: rest in silence, jaw and lips together, closures."""
