@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .lip_reader_module import LipReader
+from .lip_reader_module import ConvBlock, LipReader
 from .whisper import WhisperEncoder, WhisperLayer
 
 Product = Callable[[Tensor], Tensor]
@@ -63,7 +63,7 @@ class FewStates:
         self._gains, shift = torch.stack(gains)[:, None].detach(), torch.stack(shifts).sum(0).detach()
         weight, bias = reader.project.weight.detach(), reader.project.bias.detach()
         self._project = product(weight, bias + weight @ shift, gelu=True)
-        self._blocks = [_Block(block) for block in reader.blocks]
+        self._blocks = [_Block(cast(ConvBlock, block)) for block in reader.blocks]
         self._norm, self._out = reader.norm, reader.out
 
     def stem(self, mel: Tensor) -> Tensor:
@@ -107,15 +107,15 @@ class _Layer:
 class _Block:
     """A convolution block of the lip reader."""
 
-    def __init__(self, block: nn.Module) -> None:
-        self._norm, depthwise = block.norm, cast(nn.Conv1d, block.depthwise)
-        self._taps, self._bias = depthwise.weight[:, 0].T.detach(), depthwise.bias
+    def __init__(self, block: ConvBlock) -> None:
+        self._norm, depthwise = block.norm, block.depthwise
+        self._taps, self._bias = depthwise.weight[:, 0], cast(Tensor, depthwise.bias)
         self._up, self._down = _product_of(block.up, gelu=True), _product_of(block.down)
 
     def __call__(self, x: Tensor) -> Tensor:
-        taps = len(self._taps)
+        taps = self._taps.shape[1]
         padded = F.pad(self._norm(x), (0, 0, taps // 2, taps // 2))
-        near = (padded.unfold(0, taps, 1) * self._taps.T).sum(2) + self._bias
+        near = (padded.unfold(0, taps, 1) * self._taps).sum(2) + self._bias
         return x + self._down(self._up(near))
 
 
@@ -123,7 +123,7 @@ def _mix(reader: LipReader) -> Tensor:
     return reader.mix.softmax(0)
 
 
-def _product_of(linear: nn.Module, gelu: bool = False) -> Product:
+def _product_of(linear: nn.Linear, gelu: bool = False) -> Product:
     return product(linear.weight.detach(), linear.bias.detach(), gelu)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..curves import gaussian
+from ..curves import gaussian, held
 from .lip_reader import Articulation
 
 Curve = NDArray[np.float32]
@@ -130,7 +130,7 @@ def _expected(heard: Articulation, targets: dict[str, float], place: NDArray) ->
 
 def _neighbours(curve: Curve, of: np.ufunc) -> Curve:
     """Minimum or maximum over each value and its two neighbours."""
-    padded = np.pad(curve, 1, mode="edge")
+    padded = held(curve, 1)
     return of(of(padded[:-2], padded[2:]), curve)
 
 

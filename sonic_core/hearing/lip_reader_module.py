@@ -23,7 +23,7 @@ class LipReader(nn.Module):
         self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(layers))
         self.mix = nn.Parameter(torch.zeros(layers))
         self.project = nn.Linear(width, channels)
-        self.blocks = nn.Sequential(*[_ConvBlock(channels, dropout) for _ in range(depth)])
+        self.blocks = nn.Sequential(*[ConvBlock(channels, dropout) for _ in range(depth)])
         self.norm = nn.LayerNorm(channels)
         self.out = nn.Linear(channels, OUTPUTS)
 
@@ -45,7 +45,9 @@ class LipReader(nn.Module):
         return reader.eval().requires_grad_(False)
 
 
-class _ConvBlock(nn.Module):
+class ConvBlock(nn.Module):
+    """Each channel over time, then all channels of each state."""
+
     def __init__(self, channels: int, dropout: float, kernel: int = 7) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(channels)

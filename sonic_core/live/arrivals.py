@@ -43,6 +43,11 @@ class Arrivals:
         self._waiting = deque((end - count, arrival) for end, arrival in self._waiting)
         self._end += before + count + after
 
+    def left_out(self, start: int, count: int) -> None:
+        """`count` of the waiting ticks from `start` on are never spoken."""
+        self._waiting = deque((end - min(count, max(0, end - start)), arrival) for end, arrival in self._waiting)
+        self.handed_ticks += count
+
     def of_frame(self, first: int, last: int) -> float | None:
         """When the newest sound of the frame from tick `first` to `last` came; None where none did or it was sent ahead."""
         arrival, self._handed_to = None, last

@@ -17,16 +17,12 @@ from ..errors import SettingsError
 from ..frames import Frame
 from ..settings import Settings
 from .arrivals import Arrivals
+from .cushion import Cushion
 from .intake import Intake, Sound
 
 MOST_STEPS = 4
 FADE = 0.005
 """s over which sound is faded where it is cut off, so that it does not click."""
-CUSHION, LARGEST_CUSHION = 0.01, 0.2
-"""s of sound that are kept back against late packets; more after every gap, less again with time."""
-CUSHION_KEPT = 0.95
-"""Share of the cushion beyond the smallest that is left after a step without a gap."""
-
 STILL_STEPS = 3
 """Steps without new sound after which nothing is kept back any more: it was the end, though nobody said so."""
 
@@ -82,7 +78,7 @@ class LiveCore:
         self._open = self._playing = self._interrupted = self._adjusted = False
         self._after_gap = False
         self._tail: NDArray[np.float32] | None = None  # of a sound that was cut off, for the next frame
-        self._cushion = CUSHION
+        self._cushion = Cushion()
         self._seen = self._still = 0  # ticks that waited at the last step, steps since more came
         self._moments: deque[Moment] = deque()
         self._ahead = self._silent_look_ahead()  # the sound of `_moments` and after, a frame each
@@ -126,6 +122,7 @@ class LiveCore:
             self.dropped_sound += self._intake.clear()
             self._arrivals.clear()
             self._open = self._playing = False
+            self._cushion.rest()
             self._interrupted = True
 
     def adjust(self, **settings: Any) -> Settings:
@@ -203,18 +200,31 @@ class LiveCore:
                 self._still = self._still + 1 if waiting == self._seen else 0
                 self._seen = waiting
                 holds = self._open and self._still < STILL_STEPS
-                held_back = round(self._cushion * self._intake.ticks_per_second) if holds else 0
+                held_back = round(self._cushion.seconds * self._intake.ticks_per_second) if holds else 0
                 count = min(step, max(0, waiting - held_back))
                 self._playing = count > 0
                 return self._taken(step - count, count, 0)
             if waiting >= step:
-                self._cushion = CUSHION + CUSHION_KEPT * (self._cushion - CUSHION)
-                return self._taken(0, step * (min(waiting // step, MOST_STEPS) if hurried else 1), 0)
+                steps = min(waiting // step, MOST_STEPS) if hurried else 1
+                self._cushion.hold((waiting - steps * step) / self._intake.ticks_per_second)
+                self._shorten(step)
+                return self._taken(0, steps * step, 0)
             self._playing = False
             if self._open:
                 self.gaps += 1
-                self._cushion = min(2 * self._cushion, LARGEST_CUSHION)
+                self._cushion.tear()
+            else:
+                self._cushion.rest()
             return self._taken(0, waiting, step - waiting)
+
+    def _shorten(self, step: int) -> None:
+        """Leave out silence of the next step for what waits since a gap and is not needed any more."""
+        second = self._intake.ticks_per_second
+        spare = round(self._cushion.spare * second)
+        if spare:
+            start, count = self._intake.leave_out_quiet(step, spare)
+            self._arrivals.left_out(start, count)
+            self._cushion.shorten(count / second)
 
     def _taken(self, before: int, count: int, after: int) -> Sound:
         """`count` ticks of what waits between silence, on the time line; faded where a gap tears it."""

@@ -16,6 +16,9 @@ from ..errors import AudioError, SoundBufferFullError
 Samples = NDArray[np.float32]
 
 LOWEST_RATE, HIGHEST_RATE = 8_000, 192_000
+QUIET = 0.003
+"""-50 dB: what is softer may be left out where nothing else is for QUIET_AROUND s to either side."""
+QUIET_AROUND = 0.01
 LONGEST_BLOCK = 0.02  # s of sound that a resampler may wait for to make a whole number of samples
 
 
@@ -95,6 +98,22 @@ class Intake:
             self._shown.take(ticks * (self.rate // self._tick)), self._heard.take(ticks * (HEARING_RATE // self._tick))
         )
 
+    def leave_out_quiet(self, within: int, most: int) -> tuple[int, int]:
+        """Drop up to `most` of the oldest `within` ticks where nothing is heard; returns where among those that wait, and how many.
+
+        Half of a silence is left at least.
+        """
+        samples, around = self.rate // self._tick, round(QUIET_AROUND * self._tick)
+        shown = np.abs(self._shown.peek(within * samples)).reshape(-1, samples).max(1)
+        edges = np.flatnonzero(np.diff(np.r_[False, shown < QUIET, False].astype(np.int8)))
+        starts, lengths = edges[::2], edges[1::2] - edges[::2] - 2 * around
+        if not len(lengths) or lengths.max() <= 0:
+            return 0, 0
+        start, count = int(starts[lengths.argmax()]) + around, min(most, int(lengths.max()) // 2)
+        for line, size in ((self._shown, samples), (self._heard, HEARING_RATE // self._tick)):
+            line.leave_out(start * size, count * size)
+        return start, count
+
     def silence(self, ticks: int) -> Sound:
         """As long a stretch of silence."""
         return Sound(
@@ -135,6 +154,23 @@ class _Line:
 
     def pad(self, length: int) -> None:
         self.add(np.zeros(max(0, length - self.length), np.float32))
+
+    def peek(self, count: int) -> Samples:
+        """The oldest, which stay."""
+        oldest = self.take(count)
+        self._put_back(oldest)
+        return oldest
+
+    def leave_out(self, start: int, count: int) -> None:
+        """Drop `count` samples from `start` on."""
+        before = self.take(start)
+        self.take(count)
+        self._put_back(before)
+
+    def _put_back(self, samples: Samples) -> None:
+        if len(samples):
+            self._pieces.appendleft(samples)
+            self.length += len(samples)
 
     def take(self, count: int) -> Samples:
         taken, missing = [], min(count, self.length)

@@ -149,6 +149,53 @@ def test_sound_that_is_late_makes_one_gap_and_loses_nothing():
     assert np.abs(heard(frames)).sum() == pytest.approx(np.abs(sound).sum(), rel=0.02)  # but for the fades at the gap
 
 
+def words(pause, count=12):
+    """Words of 0.4 s with `pause` s of silence between."""
+    return np.tile(np.concatenate([tone(0.4, RATE), np.zeros(round(pause * RATE), np.float32)]), count)
+
+
+def fed(core, sound, late):
+    """Frames while packets of 20 ms come as they are spoken, those from 1 s on `late` s late; and how long each step's sound waited."""
+    frames, left, packet, sent = [], [], RATE // 50, 0
+    for i in range(25 * len(sound) // RATE):
+        while (
+            sent + packet <= len(sound)
+            and sent / RATE + 0.02 + (late if RATE <= sent < 1.2 * RATE else 0) <= i / 25 + 1e-6
+        ):
+            core.push_audio(sound[sent : sent + packet], RATE)
+            sent += packet
+        frames += pulled(core, 1)
+        left.append(core.waiting)
+    core.push_audio(sound[sent:], RATE)
+    core.end_of_speech()
+    return frames + pulled(core, 25), left
+
+
+def test_what_is_kept_back_after_a_gap_shrinks_in_the_silence_between_words():
+    core, sound = LiveCore(LoudnessStage()), words(0.1)
+    frames, left = fed(core, sound, 0.07)
+    assert core.gaps == 1
+    assert min(left[35:45]) > 0.02  # after the gap
+    assert min(left[-25:]) < 0.016  # 0.01 before it
+    assert np.abs(heard(frames)).sum() == pytest.approx(np.abs(sound).sum(), rel=0.01)  # but for the fades at the gap
+    assert frames[-1].through == core.pushed
+
+
+def test_sound_that_is_heard_is_never_left_out():
+    core, sound = LiveCore(LoudnessStage()), words(0.015)
+    frames, left = fed(core, sound, 0.07)
+    assert core.gaps == 1
+    assert min(left[-25:]) > 0.02
+    assert len(trimmed(heard(frames))) >= len(trimmed(sound))
+
+
+def test_silence_of_sound_without_a_gap_stays():
+    core, sound = LiveCore(LoudnessStage()), words(0.1, 4)
+    core.push_audio(sound, RATE)
+    core.end_of_speech()
+    assert len(trimmed(heard(pulled(core, 80)))) == pytest.approx(len(trimmed(sound)), abs=4)
+
+
 def test_settings_change_while_it_runs():
     stage = LoudnessStage()
     core = LiveCore(stage)

@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 from live_samples import LoudnessStage, QuickClock, tone
 
+from sonic_core.audio.loading import load_audio
 from sonic_core.errors import AudioError, SettingsError
 from sonic_core.live.session import LiveSession
+from sonic_core.samples import SPEECH
 
 RATE = 48_000
 
@@ -146,3 +148,40 @@ def test_a_bad_network_loses_only_what_was_lost_keeps_the_order_and_recovers(see
     assert np.count_nonzero(sound) == pytest.approx((500 - lost) * packet, rel=0.005)  # gaps are faded at both ends
     assert session.stats.gaps > 0
     assert session.waiting == 0
+
+
+class SpokenInto(QuickClock):
+    """Speaks while time passes, in packets of 20 ms; the one at 1 s, and what it holds up, comes `late` s too late."""
+
+    def __init__(self, sound, rate, late):
+        super().__init__()
+        self.sound, self.rate, self.late, self.sent, self.session = sound, rate, late, 0, None
+
+    def begin(self, session, after):
+        self.session, self.start = session, self.time + after
+
+    def wait(self, seconds, closed):
+        end, packet = self.time + seconds, self.rate // 50
+        while self.session and self.sent + packet <= len(self.sound):
+            due = 0.02 + self.sent / self.rate
+            due = self.start + (1 + self.late if 1 <= due < 1 + self.late else due)
+            if due > end:
+                break
+            self.time = max(self.time, due)
+            self.session.push_audio(self.sound[self.sent : self.sent + packet], self.rate)
+            self.sent += packet
+        self.time = max(self.time, end)
+
+
+@pytest.mark.parametrize("after", [0.013, 0.06])
+def test_sound_is_as_soon_out_after_a_late_packet_as_before(after):
+    speech = load_audio(SPEECH)
+    clock = SpokenInto(np.tile(speech.mono(), 3), speech.rate, 0.1)
+    session = LiveSession(LoudnessStage(clock, 0.01), clock=clock)
+    frames = iter(session)
+    next(frames)
+    clock.begin(session, after)
+    latencies = [clock.time - frame.arrived for frame in islice(frames, 14 * 25) if frame.arrived is not None]
+    assert session.stats.gaps == 1
+    assert max(latencies) > 0.19
+    assert np.median(latencies[-8 * 25 :]) <= 0.161

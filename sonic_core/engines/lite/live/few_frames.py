@@ -61,19 +61,19 @@ class _Steered:
         shift1, scale1, gate1, shift2, scale2, gate2 = (steering[:, None] + layer.steering)[:, 0]
         self._heads = layer.heads
         self._norm1, self._norm2 = (1 + scale1, shift1), (1 + scale2, shift2)
-        self._qkv, self._up = layer.qkv, layer.up
+        self._qkv, self._up = (layer.qkv.weight, layer.qkv.bias), (layer.up.weight, layer.up.bias)
         self._mix = ((1 + gate1)[:, None] * layer.mix.weight, (1 + gate1) * layer.mix.bias)
         self._down = ((1 + gate2)[:, None] * layer.down.weight, (1 + gate2) * layer.down.bias)
 
     def __call__(self, h: Tensor, turn: Tensor, first: int) -> Tensor:
         """`[W, width]` -> the rows from `first` on.  turn: rotations, complex `[W, 1, width / heads / 2]`."""
         width = h.shape[1]
-        qkv = self._qkv(F.layer_norm(h, (width,), *self._norm1))
+        qkv = F.linear(F.layer_norm(h, (width,), *self._norm1), *self._qkv)
         pairs = qkv[:, : 2 * width].unflatten(1, (2 * self._heads, -1, 2))
         turned = torch.view_as_real(torch.view_as_complex(pairs) * turn).flatten(2)
         q, k = turned.transpose(0, 1)[None].chunk(2, 1)
         v = qkv[:, 2 * width :].unflatten(1, (self._heads, -1)).transpose(0, 1)[None]
         attended = F.scaled_dot_product_attention(q[:, :, first:], k, v)[0].transpose(0, 1).flatten(1)
         h = h[first:] + F.linear(attended, *self._mix)
-        y = F.gelu(self._up(F.layer_norm(h, (width,), *self._norm2)))
+        y = F.gelu(F.linear(F.layer_norm(h, (width,), *self._norm2), *self._up))
         return h + F.linear(y, *self._down)
