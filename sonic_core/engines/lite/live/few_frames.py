@@ -29,17 +29,18 @@ class FewFrames:
             steering = denoiser.noise_level(wave(torch.full((1,), sigma))).view(6, -1)
             self._steered[sigma] = [_Steered(layer, steering) for layer in layers]
         near = denoiser.near
-        self._taps, self._near_bias = near.weight[:, 0], near.bias
+        self._taps, self._near_bias = near.weight[:, 0], cast(Tensor, near.bias)
+        self._rotated = denoiser.noisy.out_features // layers[0].heads  # numbers that a head turns
 
     def denoise(self, known: Tensor, cues: Tensor) -> Denoise:
         """For the sampler: a window whose first frames are known.  known: latents `[K, C]`.  cues: what is heard, `[W, CONDITIONS]`."""
         network, channels = self._denoiser, self._channels
-        width, first = network.noisy.out_features, len(known)
+        first = len(known)
         told = torch.zeros(len(cues), channels + 1)
         told[:first, :channels], told[:first, channels] = known, 1
         noisy = network.noisy.weight[:, :channels].T
         given = network.heard(cues) + F.linear(told, network.noisy.weight[:, channels:], network.noisy.bias)
-        turn = torch.complex(*rotations(len(cues), width // network.layers[0].heads))[:, None]
+        turn = torch.complex(*rotations(len(cues), self._rotated))[:, None]
 
         def denoise(x: Tensor, sigma: float, frames: object) -> Tensor:
             h = torch.addmm(given, x, noisy)
