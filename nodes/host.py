@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,7 +21,7 @@ from PIL import Image
 
 from ..sonic_core.errors import ModelMissingError, OutputError, SettingsError
 from ..sonic_core.words.catalogue import known, system_language, translated
-from .progress import WholeNodeProgress
+from .progress import Part, WholeNodeProgress
 
 __all__ = ["ComfyExtension", "io"]
 
@@ -48,6 +48,12 @@ def newer_keywords(**keywords: Any) -> dict[str, Any]:
 def advanced(item: AnyInput) -> AnyInput:
     """Fold a rarely used input away, also where `Input` has no keyword for it yet."""
     item.extra_dict = {**item.extra_dict, "advanced": True}
+    return item
+
+
+def wire_only(item: AnyInput) -> AnyInput:
+    """No widget for it, also in editors that have one for its type."""
+    item.extra_dict = {**(item.extra_dict or {}), "forceInput": True}
     return item
 
 
@@ -197,6 +203,14 @@ def video_preview(path: Path, subfolder: str, shown: Path | None = None, text: s
     }
 
 
+def video_previews(shown: Sequence[Mapping[str, Any]], text: str) -> dict[str, Any]:
+    """Several of `video_preview` as the `ui` of one node, over one text."""
+    merged: dict[str, Any] = {
+        key: [item for one in shown for item in one.get(key, ())] for key in ("images", "path", "file")
+    }
+    return {**merged, "animated": (True,), **({"text": [text]} if text else {})}
+
+
 def temporary_file(suffix: str) -> Path:
     """A new name in ComfyUI's temporary folder."""
     folder = Path(folder_paths.get_temp_directory())
@@ -221,11 +235,13 @@ def video_from_file(path: Path) -> Any:
 # Progress
 
 
-def progress(stages: Mapping[str, float], preview: bool = False, words: bool = False) -> WholeNodeProgress:
+def progress(
+    stages: Mapping[str, float], preview: bool = False, words: bool = False, part: Part | None = None
+) -> WholeNodeProgress:
     """Progress over the whole work of a node; every report is a place where Cancel takes effect.
 
     stages: the stages that report and their share of the time.  preview: show pictures of the state on the node.  words: tell stage,
-    count and time left on the node.
+    count and time left on the node.  part: which of several clips this is.
     """
     bar = comfy.utils.ProgressBar(PROGRESS_STEPS)
 
@@ -235,7 +251,7 @@ def progress(stages: Mapping[str, float], preview: bool = False, words: bool = F
 
     tell = _progress_text() if words else None
     return WholeNodeProgress(
-        stages, show, comfy.model_management.throw_exception_if_processing_interrupted, preview, tell
+        stages, show, comfy.model_management.throw_exception_if_processing_interrupted, preview, tell, part
     )
 
 

@@ -15,7 +15,7 @@ from ..sonic_core.threads import one_thread
 from . import host
 from .convert import check_model, clip_from_audio, images_from_picture, picture_from_images, with_transparency
 from .estimate import estimated_seconds, expected_cost
-from .face_inputs import STOP, face_inputs, portrait_of
+from .face_inputs import STOP, boxes_input, face_inputs, portrait_of
 from .host import io
 from .report import face_picture, report_lines
 from .setting_inputs import LATER_PREPARE, PREPARE, later_setting_inputs, setting_inputs
@@ -40,6 +40,7 @@ class SONIC_PreData(io.ComfyNode):  # noqa: N801  the name on the users' design 
                 *face_inputs(),
                 *later_setting_inputs(LATER_PREPARE),
                 transparency_input(),
+                boxes_input(),
             ],
             outputs=[
                 host.SonicPredata.Output(display_name="predata", tooltip="For Sonic Inference and Latent Decode."),
@@ -72,6 +73,7 @@ class SONIC_PreData(io.ComfyNode):  # noqa: N801  the name on the users' design 
         face_box: str = "",
         no_face: str = STOP,
         transparency: Tensor | None = None,
+        bboxes: Any = None,
         **settings: Any,
     ) -> io.NodeOutput:
         check_model(model)
@@ -81,7 +83,7 @@ class SONIC_PreData(io.ComfyNode):  # noqa: N801  the name on the users' design 
         picture, notes = picture_from_images(image)
         picture = with_transparency(picture, transparency)
         with one_thread():
-            portrait, area = portrait_of(model, picture, wanted.face_index, mask, face_box, no_face, progress)
+            portrait, area = portrait_of(model, picture, wanted.face_index, mask, face_box, no_face, progress, bboxes)
         with threads_for(model, *model.frame_size(portrait, wanted)):
             conditioning = model.prepare(portrait, clip, wanted, progress, area)
             cost = expected_cost(model, portrait, clip, wanted, area)

@@ -39,12 +39,15 @@ def told_errors(execute: Execute) -> Execute:
 
 def check_numbers(node: Any, values: Mapping[str, Any]) -> None:
     """SettingsError where a wire brings something else to a number's widget: ComfyUI checks only what is typed there."""
-    for item in node.define_schema().inputs if values else ():
+    if not values:
+        return
+    schema = node.define_schema()
+    for item in schema.inputs:
         if isinstance(item, (host.io.Float.Input, host.io.Int.Input)) and item.id in values:
-            value = values[item.id]
-            if not is_number(value) and not (value is None and item.optional):
-                shown = repr(value) if isinstance(value, (str, type(None))) else type(value).__name__
-                raise SettingsError(f"{item.id} is {shown}; expected a number.")
+            for value in values[item.id] if schema.is_input_list else [values[item.id]]:
+                if not is_number(value) and not (value is None and item.optional):
+                    shown = repr(value) if isinstance(value, (str, type(None))) else type(value).__name__
+                    raise SettingsError(f"{item.id} is {shown}; expected a number.")
 
 
 def _plain(kind: type[SonicError]) -> type[SonicError]:

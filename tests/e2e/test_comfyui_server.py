@@ -174,6 +174,20 @@ def test_core_nodes_can_finish_the_video(comfy, fast):
     assert done.end.type == "execution_success", done.end.data
 
 
+@pytest.mark.parametrize("kind", ["mp4", "webm", "gif"])
+def test_cores_save_video_keeps_what_our_file_says_of_its_making(comfy, generate, kind):
+    generate["4"]["inputs"].update(file_format=kind, min_resolution=256, filename_prefix=f"kept/{kind}")
+    save = {"video": ["4", 0], "filename_prefix": f"core/{kind}", "format": "auto", "codec": "auto"}
+    generate["5"] = {"class_type": "SaveVideo", "inputs": save}
+    done = comfy.run(generate)
+    assert done.end.type == "execution_success", done.end.data
+    with av.open(BytesIO(comfy.get("/view", **done.outputs["5"]["images"][0]))) as container:
+        told = {key.lower(): value for key, value in container.metadata.items()}
+    assert told["engine"] == "lite"
+    assert told["ai_generated"] == "true"
+    assert {"aigc", "digital_source_type", "image_sha256", "audio_sha256", "settings"} <= set(told)
+
+
 def test_our_video_goes_into_core_video_nodes(comfy, generate):
     generate["5"] = {"class_type": "GetVideoComponents", "inputs": {"video": ["4", 0]}}
     generate["6"] = {"class_type": "PreviewImage", "inputs": {"images": ["5", 0]}}
@@ -188,6 +202,26 @@ def test_generate_shows_a_video_and_no_live_pictures(comfy, generate):
     assert done.end.type == "execution_success", done.end.data
     assert done.outputs["4"]["images"][0]["subfolder"] == "generated"
     assert not done.of("picture")
+
+
+def test_a_list_of_recordings_makes_a_clip_each_that_other_nodes_take(comfy, generate):
+    generate["parts"] = {"class_type": "ForeignParts", "inputs": {"audio": ["2", 0]}}
+    generate["4"]["inputs"].update(audio=["parts", 0], seed=11, min_resolution=256, filename_prefix="listed/clip")
+    save = {"video": ["4", 0], "filename_prefix": "core/listed", "format": "auto", "codec": "auto"}
+    generate["5"] = {"class_type": "SaveVideo", "inputs": save}
+    done = comfy.run(generate)
+    assert done.end.type == "execution_success", done.end.data
+    shown = done.outputs["4"]["images"]
+    assert len({item["filename"] for item in shown}) == 2
+    for item, frames in zip(shown, (25, 50), strict=True):
+        with av.open(BytesIO(comfy.get("/view", **item))) as container:
+            assert sum(1 for _ in container.decode(video=0)) == frames
+    assert len(done.outputs["5"]["images"]) == 2
+    words = b" ".join(event.data for event in done.of("words"))
+    assert b"clip 1/2: " in words
+    assert b"clip 2/2: " in words
+    steps = [event.data["value"] for event in done.of("progress") if event.data["node"] == "4"]
+    assert steps == sorted(steps)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.02, 0.2, 0.6, 0.95])

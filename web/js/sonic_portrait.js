@@ -15,13 +15,15 @@ function viewUrl({ filename, subfolder = "", type = "input" }) {
 // --- Video nodes: menu entries -------------------------------------------------------------------------------------
 
 function videoMenu(node) {
-  const video = node.sonicVideo ?? videoOf(app.nodeOutputs?.[node.id]);
-  if (!video) return [];
-  return [
-    { content: word("save"), callback: () => saveVideo(video) },
-    { content: word("open"), callback: () => window.open(viewUrl(video), "_blank") },
-    { content: word("copy"), callback: () => copyText(video.path ?? video.filename) },
-  ];
+  const videos = node.sonicVideos ?? videosOf(app.nodeOutputs?.[node.id]);
+  return videos.flatMap((video) => {
+    const named = (key) => (videos.length > 1 ? `${word(key)} (${video.filename})` : word(key));
+    return [
+      { content: named("save"), callback: () => saveVideo(video) },
+      { content: named("open"), callback: () => window.open(viewUrl(video), "_blank") },
+      { content: named("copy"), callback: () => copyText(video.path ?? video.filename) },
+    ];
+  });
 }
 
 function saveVideo(video) {
@@ -43,9 +45,9 @@ async function copyText(text) {
   field.remove();
 }
 
-function videoOf(output) {
-  const video = output?.file?.[0] ?? output?.images?.[0]; // what plays may be a copy of a file that browsers do not play
-  return video && { ...video, path: output.path?.[0] };
+function videosOf(output) {
+  const files = output?.file?.length ? output.file : output?.images; // what plays may be a copy of a file that browsers do not play
+  return (files ?? []).map((video, i) => ({ ...video, path: output.path?.[i] }));
 }
 
 // --- LoadAudio: how long the chosen file is ------------------------------------------------------------------------
@@ -117,7 +119,8 @@ app.registerExtension({
       const original = nodeType.prototype.getExtraMenuOptions; // frontends before the getNodeMenuItems hook
       nodeType.prototype.getExtraMenuOptions = function (canvas, options) {
         original?.apply(this, arguments);
-        options.unshift(...videoMenu(this), null);
+        const ours = videoMenu(this);
+        if (ours.length) options.unshift(...ours, null);
       };
     }
   },
@@ -135,7 +138,7 @@ app.registerExtension({
     const executed = node.onExecuted;
     node.onExecuted = function (output) {
       executed?.apply(this, arguments);
-      this.sonicVideo = videoOf(output);
+      this.sonicVideos = videosOf(output);
     };
   },
 });
