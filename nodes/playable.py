@@ -9,6 +9,7 @@ from ..sonic_core.audio.clip import AudioClip
 from ..sonic_core.errors import SonicError
 from ..sonic_core.media.encoding import Encoding
 from ..sonic_core.media.probe import probe
+from ..sonic_core.media.provenance_check import own_tags
 from ..sonic_core.media.reader import read_frames
 from ..sonic_core.media.writer import write_video
 from ..sonic_core.progress import Progress
@@ -24,12 +25,15 @@ PREVIEW = Encoding(crf=23, preset="ultrafast", even="pad", length="trim")
 def playable(path: Path, clip: AudioClip | None, progress: Progress) -> Path | None:
     """A temporary mp4 with the pictures of `path` (over white) and the sound of `clip`.
 
+    The copy says as the file does how it was made: other nodes save it in the file's stead.
     None when `path` plays in a browser itself, or when the copy cannot be made: the file is complete, and nothing may lose it now.
     """
     try:
-        if probe(path).video_codec in PLAYED.get(path.suffix.lower(), ()):
+        found = probe(path)
+        if found.video_codec in PLAYED.get(path.suffix.lower(), ()):
             return None
-        return write_video(read_frames(path).over(), clip, host.temporary_file(".mp4"), PREVIEW, progress=progress)
+        copy = host.temporary_file(".mp4")
+        return write_video(read_frames(path).over(), clip, copy, PREVIEW, own_tags(found.metadata), progress=progress)
     except (SonicError, OSError) as error:
         log.warning("%s is complete, but there is no copy of it to play on the node: %s", path, error)
         return None

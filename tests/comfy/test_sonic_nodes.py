@@ -56,6 +56,27 @@ def test_a_box_says_it_too(prepare):
     assert area(predata)[20, 20] == 0
 
 
+SMALL_BOX = {"x": 8, "y": 8, "width": 32, "height": 32}
+LARGE_BOX = {"x": 64.0, "y": 64.0, "width": 128.0, "height": 128.0, "label": "face"}
+
+
+@pytest.mark.parametrize("bboxes", [LARGE_BOX, [SMALL_BOX, LARGE_BOX], [[SMALL_BOX, LARGE_BOX], []]])
+def test_boxes_of_cores_detectors_say_it_and_the_largest_is_taken(prepare, bboxes):
+    marked = area(prepare(clouds(), face_box="64, 64, 128, 128")[0])
+    assert torch.equal(area(prepare(clouds(), bboxes=bboxes)[0]), marked)
+
+
+def test_another_of_those_boxes_is_chosen_by_face_index_and_cut_to_the_picture(pack):
+    chosen = pack.part("nodes.face_inputs").chosen_box
+    assert chosen([SMALL_BOX, LARGE_BOX], 1, 256, 256) == (8, 8, 32, 32)
+    assert chosen([{**LARGE_BOX, "x": -10}], 0, 100, 256) == (0, 64, 100, 128)
+
+
+def test_where_a_detector_found_nothing_the_engine_looks_itself(prepare, pack):
+    with pytest.raises(pack.part("sonic_core.errors").PortraitError, match="no face was found"):
+        prepare(clouds(), bboxes=[[]])
+
+
 def test_without_a_face_the_node_stops_or_takes_the_whole_image_with_a_warning(prepare, pack):
     with pytest.raises(pack.part("sonic_core.errors").NoFaceError):
         prepare(clouds())
@@ -73,6 +94,10 @@ def test_a_face_that_is_found_is_used_whatever_was_said_about_none(prepare):
     [
         ({"face_box": "1,2,3"}, "four numbers"),
         ({"face_box": "0,0,9999,9"}, "inside"),
+        ({"bboxes": [SMALL_BOX], "face_index": 1}, "bboxes holds 1"),
+        ({"bboxes": SMALL_BOX, "face_box": "64,64,128,128"}, "Leave one out"),
+        ({"bboxes": [{"x": 1, "y": 2, "width": float("nan"), "height": 4}]}, "without x, y, width"),
+        ({"bboxes": "boxes"}, "without x, y, width"),
         ({"mask": torch.zeros(1, 64, 64), "face_box": "64,64,128,128"}, "Leave one out"),
         ({"mask": torch.zeros(1, 320, 256)}, "no white"),
         ({"mask": torch.ones(1, 64, 200)}, "paint it over"),
@@ -85,7 +110,8 @@ def test_boxes_and_masks_that_do_not_fit_are_errors(prepare, pack, inputs, words
 
 
 @pytest.mark.parametrize(
-    "inputs", [{"mask": torch.ones(1, 8, 8)}, {"face_box": "1,2,300,300"}, {"no_face": "whole image"}]
+    "inputs",
+    [{"mask": torch.ones(1, 8, 8)}, {"face_box": "1,2,300,300"}, {"bboxes": SMALL_BOX}, {"no_face": "whole image"}],
 )
 def test_lite_finds_the_face_itself(prepare, pack, model, inputs):
     with pytest.raises(pack.part("sonic_core.errors").SettingsError, match="finds the face itself"):

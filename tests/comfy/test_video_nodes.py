@@ -47,6 +47,8 @@ def test_every_kind_of_file_is_written_and_something_plays_on_the_node(
     (shown,) = node.ui["images"]
     played = probe(folders / shown["type"] / shown["subfolder"] / shown["filename"])
     assert played.video_codec in ("h264", "vp9", "libvpx-vp9")
+    made = module(pack, "media.provenance_check").own_tags(played.metadata)
+    assert {"ai_generated", "AIGC", "digital_source_type", "audio_sha256"} <= set(made)
     assert abs(played.duration - 2) < 0.05
     if options["file_format"] != "gif":
         assert abs(played.audio_duration - 2) < 0.05
