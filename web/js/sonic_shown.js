@@ -6,8 +6,8 @@ import { word } from "./sonic_words.js";
 
 const TEXT = "sonic_report";
 const VIDEO_WAIT = { every: 150, times: 60 }; // ms
-const PROGRESS = "$$node-text-preview";
-const PREVIEWS = ["video-preview", "$$canvas-image-preview"];
+const PROGRESS = "$$node-text-preview"; // the line of a running node, which the editor leaves standing
+const PREVIEWS = ["video-preview", "$$canvas-image-preview", PROGRESS];
 
 const isOurs = (node) => node?.constructor.comfyClass?.startsWith("Sonic");
 
@@ -146,12 +146,26 @@ async function restoreNode(id, output) {
 
 // --- Errors --------------------------------------------------------------------------------------------------------
 
+const stale = new WeakSet(); // nodes that failed, or follow one that did, until they run again
+
+function removeAll(node, names) {
+  for (const widget of node.widgets?.filter((item) => names.includes(item.name)) ?? []) remove(node, widget);
+}
+
+/** A preview that was still being loaded comes after the error: it is looked for again. */
+function removePreviews(node, left = VIDEO_WAIT.times) {
+  if (!stale.has(node)) return;
+  node.imgs = node.images = node.animatedImages = node.videoContainer = undefined;
+  removeAll(node, PREVIEWS);
+  if (left) setTimeout(() => removePreviews(node, left - 1), VIDEO_WAIT.every);
+}
+
 function clear(node) {
   const id = String(node.id);
   keep(id, null);
   if (app.nodeOutputs) delete app.nodeOutputs[id];
-  node.imgs = node.images = node.animatedImages = node.videoContainer = undefined;
-  for (const widget of node.widgets?.filter((item) => PREVIEWS.includes(item.name)) ?? []) remove(node, widget);
+  stale.add(node);
+  removePreviews(node);
   showText(node, "");
 }
 
@@ -169,7 +183,7 @@ function withFollowers(node, seen = new Set()) {
 
 function failed({ detail }) {
   const node = nodeOf(detail.node_id);
-  for (const stale of withFollowers(node)) if (isOurs(stale)) clear(stale);
+  for (const follower of withFollowers(node)) if (isOurs(follower)) clear(follower);
   if (isOurs(node)) showText(node, detail.exception_message?.trim());
 }
 
@@ -178,12 +192,17 @@ app.registerExtension({
 
   setup() {
     api.addEventListener("execution_error", failed);
+    api.addEventListener("executing", ({ detail }) => {
+      const node = detail && nodeOf(detail.display_node ?? detail.node ?? detail);
+      if (node) stale.delete(node);
+    });
     api.addEventListener("executed", ({ detail }) => {
       const node = nodeOf(detail.display_node ?? detail.node);
-      if (!isOurs(node) || !detail.output) return;
+      if (!isOurs(node)) return;
+      stale.delete(node);
+      removeAll(node, [PROGRESS]);
+      if (!detail.output) return;
       keep(String(detail.display_node ?? detail.node), detail.output);
-      const progress = node.widgets?.find((widget) => widget.name === PROGRESS);
-      if (progress) remove(node, progress);
       showText(node, (detail.output.text ?? []).join("\n"));
       const [item] = detail.output.images ?? [];
       if (item && detail.output.animated?.[0]) play(node, item.filename);
