@@ -1,16 +1,11 @@
-// What the canvas adds to Sonic nodes: video entries in the node menu, the length of the chosen recording, licences that are accepted by hand.
+// What the canvas adds to Sonic nodes: video entries in the node menu, licences that are accepted by hand.
 
 import { app } from "../../../scripts/app.js";
-import { api } from "../../../scripts/api.js";
+import { after, viewUrl } from "./sonic_common.js";
 import { word } from "./sonic_words.js";
 
 const VIDEO_NODES = new Set(["SonicVideoCombine", "SonicGenerate"]);
-const AUDIO_NODE = "SonicLoadAudio";
 const DOWNLOAD_NODE = "SonicDownload";
-
-function viewUrl({ filename, subfolder = "", type = "input" }) {
-  return api.apiURL(`/view?${new URLSearchParams({ filename, subfolder, type })}`);
-}
 
 // --- Video nodes: menu entries -------------------------------------------------------------------------------------
 
@@ -50,56 +45,6 @@ function videosOf(output) {
   return (files ?? []).map((video, i) => ({ ...video, path: output.path?.[i] }));
 }
 
-// --- LoadAudio: how long the chosen file is ------------------------------------------------------------------------
-
-function showDuration(node) {
-  const widget = (name) => node.widgets?.find((item) => item.name === name);
-  const file = widget("audio");
-  if (!file) return;
-  let shown = word("none");
-  const line = node.addWidget("text", "recording", shown, () => show(shown), { serialize: false, read_only: true });
-  line.serialize = false;
-  line.label = word("recording");
-  const show = (text) => {
-    line.value = shown = text;
-    node.setDirtyCanvas?.(true, true);
-  };
-  const probe = new Audio();
-  probe.preload = "metadata";
-
-  const write = () => {
-    const whole = probe.duration;
-    if (!Number.isFinite(whole)) return show(word("none"));
-    const rest = Math.max(0, whole - (widget("start")?.value ?? 0));
-    const length = widget("length")?.value ?? 0;
-    const used = length > 0 ? Math.min(length, rest) : rest;
-    show((used < whole - 0.005 ? `${used.toFixed(2)} s ${word("of")} ` : "") + `${whole.toFixed(2)} s`);
-  };
-  const load = () => {
-    const [, path, type] = /^(.*?)(?: \[(input|output|temp)\])?$/.exec(String(file.value ?? ""));
-    if (!path) return;
-    const cut = path.lastIndexOf("/");
-    const url = viewUrl({ filename: path.slice(cut + 1), subfolder: path.slice(0, Math.max(0, cut)), type: type ?? "input" });
-    if (probe.src.endsWith(url)) return write();
-    show(word("none"));
-    probe.src = url;
-  };
-  probe.addEventListener("loadedmetadata", write);
-  after(file, "callback", load);
-  for (const name of ["start", "length"]) if (widget(name)) after(widget(name), "callback", write);
-  after(node, "onConfigure", load);
-  if (file.options?.values?.includes?.(file.value)) load();
-}
-
-function after(owner, name, action) {
-  const before = owner[name];
-  owner[name] = function (...args) {
-    const result = before?.apply(this, args);
-    action();
-    return result;
-  };
-}
-
 // --- Download: whoever opens a graph accepts licences anew ---------------------------------------------------------
 
 function acceptedByHandOnly(node) {
@@ -111,10 +56,6 @@ app.registerExtension({
   name: "sonic-portrait",
 
   beforeRegisterNodeDef(nodeType, nodeData) {
-    if (nodeData.name === AUDIO_NODE) {
-      const { upload, ...inputs } = nodeData.input.required; // the player must exist before the upload button looks for it
-      nodeData.input.required = { ...inputs, audioUI: ["AUDIO_UI", {}], ...(upload && { upload }) };
-    }
     if (VIDEO_NODES.has(nodeData.name) && !app.collectNodeMenuItems) {
       const original = nodeType.prototype.getExtraMenuOptions; // frontends before the getNodeMenuItems hook
       nodeType.prototype.getExtraMenuOptions = function (canvas, options) {
@@ -131,7 +72,6 @@ app.registerExtension({
 
   nodeCreated(node) {
     const kind = node.constructor.comfyClass;
-    if (kind === AUDIO_NODE) showDuration(node);
     if (kind === DOWNLOAD_NODE) acceptedByHandOnly(node);
     if (!VIDEO_NODES.has(kind)) return;
     node.previewMediaType = "video"; // frontends before 1.42 take an mp4 for a picture otherwise
