@@ -12,6 +12,8 @@ from . import host
 from .host import advanced, io
 
 AUTO = "auto"
+HIGHEST_SCALE = 30.0
+"""Of numbers that the loader offers; guidance beyond it only burns the picture."""
 
 
 def engines_that(hold: Callable[[Declaration], bool]) -> str:
@@ -54,7 +56,7 @@ def _option_input(owners: list[tuple[Declaration, Option]]) -> io.Input:
     elif option.kind is int:
         item = io.Int.Input(option.name, default=option.default, **common)
     elif option.kind is float:
-        item = io.Float.Input(option.name, default=option.default, **common)
+        item = io.Float.Input(option.name, default=option.default, min=0.0, max=HIGHEST_SCALE, step=0.1, **common)
     else:
         item = io.String.Input(option.name, default=option.default or AUTO, **common)
     everywhere = len(owners) == len(declarations())

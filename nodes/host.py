@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
@@ -209,6 +209,11 @@ def video_previews(shown: Sequence[Mapping[str, Any]], text: str) -> dict[str, A
         key: [item for one in shown for item in one.get(key, ())] for key in ("images", "path", "file")
     }
     return {**merged, "animated": (True,), **({"text": [text]} if text else {})}
+
+
+def text_shown(lines: Iterable[str]) -> dict[str, Any]:
+    """The `ui` of lines of text on the node; no lines clear what the run before left there."""
+    return {"text": list(lines)}
 
 
 def temporary_file(suffix: str) -> Path:

@@ -10,6 +10,7 @@ from . import host
 from .download import missing
 from .engine_inputs import AUTO, chosen_options, engine_inputs
 from .host import io
+from .idle import idle_options
 from .told import told, told_errors
 
 
@@ -59,8 +60,11 @@ class ModelLoader(io.ComfyNode):
     @classmethod
     @told_errors
     def execute(cls, engine: str, **choices: Any) -> io.NodeOutput:
+        defaults = {item.id: getattr(item, "default", None) for item in engine_inputs()}
+        idle = idle_options(declaration(engine), choices, defaults)
         try:
-            return io.NodeOutput(load_engine(engine, **chosen_options(engine, choices)))
+            made = load_engine(engine, **chosen_options(engine, choices))
+            return io.NodeOutput(made, ui=host.text_shown(map(told, idle)))
         except ModelMissingError as error:
             raise ModelMissingError(f"{error}\n{how_to_fetch(engine)}" if missing(engine) else str(error)) from error
 

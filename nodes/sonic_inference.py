@@ -6,9 +6,10 @@ from ..sonic_core.engines.base import Conditioning, Engine
 from . import host
 from .convert import check_same_engine, latent_from, with_settings
 from .host import io
+from .idle import idle_settings
 from .setting_inputs import INFERENCE, LATER_INFERENCE, later_setting_inputs, setting_inputs
 from .threads import threads_for
-from .told import told_errors
+from .told import told, told_errors
 
 
 class SonicInference(io.ComfyNode):
@@ -51,4 +52,5 @@ class SonicInference(io.ComfyNode):
         progress = host.progress({"sampling": 1}, preview=True)
         with threads_for(model, predata.portrait.width, predata.portrait.height):
             latents = model.sample(conditioning, conditioning.settings, progress)
-        return io.NodeOutput(latent_from(latents, conditioning.settings))
+        idle = idle_settings(model, conditioning.settings, settings)
+        return io.NodeOutput(latent_from(latents, conditioning.settings), ui=host.text_shown(map(told, idle)))

@@ -17,6 +17,7 @@ from .convert import check_model, clip_from_audio, images_from_picture, picture_
 from .estimate import estimated_seconds, expected_cost
 from .face_inputs import STOP, boxes_input, face_inputs, portrait_of
 from .host import io
+from .idle import idle_settings
 from .report import face_picture, report_lines
 from .setting_inputs import LATER_PREPARE, PREPARE, later_setting_inputs, setting_inputs
 from .threads import threads_for
@@ -90,7 +91,8 @@ class SONIC_PreData(io.ComfyNode):  # noqa: N801  the name on the users' design 
             length = conditioning.frame_count / conditioning.fps
             seconds = estimated_seconds(model, portrait, clip, wanted, length, progress)
         origin = Origin(portrait.digest, audio_digest(clip))
-        conditioning = replace(conditioning, notes=notes + conditioning.notes, origin=origin)
+        warnings = (*idle_settings(model, wanted, settings), *conditioning.warnings)
+        conditioning = replace(conditioning, notes=notes + conditioning.notes, warnings=warnings, origin=origin)
         found = face_picture(conditioning)
         text = told("\n".join(report_lines(conditioning, seconds, cost)))
         shown = host.picture_preview(found, text)

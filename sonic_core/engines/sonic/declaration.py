@@ -87,7 +87,7 @@ SONIC = Declaration(
             "Windows that join the clip's end to its start, as published; otherwise clips have two ends.",
             default=False,
             kind=bool,
-            offered=False,
+            rare=True,
         ),
         Option(
             "image_guidance",
@@ -95,7 +95,7 @@ SONIC = Declaration(
             default=IMAGE_GUIDANCE,
             kind=float,
             metavar="SCALE",
-            offered=False,
+            rare=True,
         ),
         Option(
             "audio_guidance",
@@ -103,7 +103,7 @@ SONIC = Declaration(
             default=AUDIO_GUIDANCE,
             kind=float,
             metavar="SCALE",
-            offered=False,
+            rare=True,
         ),
         Option(
             "ip_audio_scale",
@@ -111,7 +111,7 @@ SONIC = Declaration(
             default=1.0,
             kind=float,
             metavar="SCALE",
-            offered=False,
+            rare=True,
         ),
     ),
     weights=SONIC_FILES,
