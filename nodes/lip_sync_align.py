@@ -125,7 +125,7 @@ def heard_within(seconds: float, clip: AudioClip, progress: Progress) -> NDArray
 
 
 def shown(images: Tensor, audio: Any, report: SyncReport, after: SyncReport | None, text: str) -> io.NodeOutput:
-    chart = sync_chart(report, after)
+    chart = sync_chart(report, after, language=host.language())
     return io.NodeOutput(
         images, audio, report.offset_ms, images_from_picture(chart), text, ui=host.picture_preview(chart, text)
     )

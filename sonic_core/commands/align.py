@@ -88,7 +88,7 @@ def run(args: argparse.Namespace, console: Console) -> dict[str, Any]:
             )
             named = {"lse_c": score.lse_c, "lse_d": score.lse_d, "syncnet_offset_ms": score.offset_ms}
             scores |= {f"{name}{when}": _number(value, 4) for name, value in named.items()}
-    chart = draw_chart(done, args.chart, args.overwrite) if args.chart else None
+    chart = draw_chart(done, args.chart, args.overwrite, console.language) if args.chart else None
     if chart:
         console.say(f"Chart:   {chart}")
     console.say(f"Video:   {done.output}" if done.output else "Video:   none written")
@@ -139,13 +139,13 @@ def as_dict(done: ClipAlignment) -> dict[str, Any]:
     }
 
 
-def draw_chart(done: ClipAlignment, path: Path, overwrite: bool) -> Path:
+def draw_chart(done: ClipAlignment, path: Path, overwrite: bool, language: str) -> Path:
     import cv2
 
     from ..judging.sync_chart import sync_chart
     from ..media.pending_file import write_complete
 
-    picture = sync_chart(done.before, done.after)
+    picture = sync_chart(done.before, done.after, language=language)
     return write_complete(path, cv2.imencode(".png", picture[..., ::-1])[1].tobytes(), overwrite)
 
 

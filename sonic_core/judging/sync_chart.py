@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .alignment import DEFAULT_TOLERANCE_MS
+from .chart_words import Pen
 from .synchrony import MIN_CONFIDENCE, SyncReport
 
 _BACKGROUND, _PANEL, _GRID = (250, 250, 250), (255, 255, 255), (224, 224, 224)
@@ -20,34 +21,38 @@ _SHOWN_S = 8.0
 """Only the middle of a longer clip is drawn: syllables must stay visible."""
 
 
-def sync_chart(before: SyncReport, after: SyncReport | None = None, width: int = 960) -> NDArray[np.uint8]:
+def sync_chart(
+    before: SyncReport, after: SyncReport | None = None, width: int = 960, language: str = "en"
+) -> NDArray[np.uint8]:
     """Draw the measurement, and below it the one after correction, if there is one: RGB uint8 `[H, width, 3]`, width >= 480.
 
     Top: waveform, and over it the mouth opening that the sound suggests (blue) and the one in the frames (orange), each in its own range.
     Bottom left: the match at every shift with the peak marked.  Bottom right: the offset along the clip, stretch by stretch (dots, hollow
     where a stretch alone is not sure), with the line that was found and the tolerance as a green band.
+    language: of its words, one of `words.catalogue.LANGUAGES`.
     """
+    pen = Pen(language)
     width = max(480, int(width))
-    charts = [_chart(before, width, "Measured" if after is None else "Before")]
+    charts = [_chart(before, width, "Measured" if after is None else "Before", pen)]
     if after is not None:
-        charts.append(_chart(after, width, "After"))
+        charts.append(_chart(after, width, "After", pen))
     return np.vstack(charts)
 
 
-def _chart(report: SyncReport, width: int, title: str) -> NDArray[np.uint8]:
+def _chart(report: SyncReport, width: int, title: str, pen: Pen) -> NDArray[np.uint8]:
     unit = width / 960
     margin, head, top, bottom = round(16 * unit), round(52 * unit), round(190 * unit), round(150 * unit)
     height = head + top + bottom + 3 * margin + round(16 * unit)
     image = np.full((height, width, 3), _BACKGROUND, np.uint8)
-    _title(image, report, title, margin, unit)
-    _curves(image, report, (margin, head, width - 2 * margin, top), unit)
+    _title(image, report, title, margin, unit, pen)
+    _curves(image, report, (margin, head, width - 2 * margin, top), unit, pen)
     second, left = head + top + margin + round(16 * unit), round(0.54 * (width - 3 * margin))
-    _match(image, report, (margin, second, left, bottom), unit)
-    _offsets(image, report, (2 * margin + left, second, width - 3 * margin - left, bottom), unit)
+    _match(image, report, (margin, second, left, bottom), unit, pen)
+    _offsets(image, report, (2 * margin + left, second, width - 3 * margin - left, bottom), unit, pen)
     return image
 
 
-def _title(image: NDArray[np.uint8], report: SyncReport, title: str, margin: int, unit: float) -> None:
+def _title(image: NDArray[np.uint8], report: SyncReport, title: str, margin: int, unit: float, pen: Pen) -> None:
     if report.confidence < MIN_CONFIDENCE:
         words, colour = "no reliable match, nothing to correct", _BAD
     elif max(abs(report.offset_at(0)), abs(report.offset_at(report.seconds))) <= DEFAULT_TOLERANCE_MS:
@@ -58,14 +63,16 @@ def _title(image: NDArray[np.uint8], report: SyncReport, title: str, margin: int
             words = (
                 f"sound {_side(report.offset_at(0))} at the start, {_side(report.offset_at(report.seconds))} at the end"
             )
-    x = _text(image, f"{title}: ", (margin, round(34 * unit)), 0.75 * unit, _INK)
-    _text(image, words, (x, round(34 * unit)), 0.75 * unit, colour)
+    x = pen.write(image, f"{title}: ", (margin, round(34 * unit)), 0.75 * unit, _INK)
+    pen.write(image, words, (x, round(34 * unit)), 0.75 * unit, colour)
     right = f"confidence {report.confidence:.2f}   face in {report.found_share:.0%}"
-    size = cv2.getTextSize(right, cv2.FONT_HERSHEY_SIMPLEX, 0.5 * unit, 1)[0][0]
-    _text(image, right, (image.shape[1] - margin - size, round(34 * unit)), 0.5 * unit, _FAINT)
+    size = pen.width(right, 0.5 * unit)
+    pen.write(image, right, (image.shape[1] - margin - size, round(34 * unit)), 0.5 * unit, _FAINT)
 
 
-def _curves(image: NDArray[np.uint8], report: SyncReport, box: tuple[int, int, int, int], unit: float) -> None:
+def _curves(
+    image: NDArray[np.uint8], report: SyncReport, box: tuple[int, int, int, int], unit: float, pen: Pen
+) -> None:
     x, y, w, h = box
     _panel(image, box)
     times = report.times
@@ -80,14 +87,14 @@ def _curves(image: NDArray[np.uint8], report: SyncReport, box: tuple[int, int, i
     for second in range(int(np.ceil(first)), int(last) + 1):
         position = int(x + (second - first) / (last - first) * (w - 1))
         cv2.line(image, (position, y + h - round(5 * unit)), (position, y + h), _FAINT, 1)
-        _text(image, f"{second} s", (position + 3, y + h - round(5 * unit)), 0.38 * unit, _FAINT)
+        pen.write(image, f"{second} s", (position + 3, y + h - round(5 * unit)), 0.38 * unit, _FAINT)
     for curve, colour in ((report.predicted, _PREDICTED), (report.seen, _SEEN)):
         _polyline(image, at, y + h - 0.1 * h - 0.8 * h * _scaled(curve, shown), colour, unit)
-    left = _text(image, "opening heard", (x + 6, y + round(16 * unit)), 0.45 * unit, _PREDICTED)
-    _text(image, "opening seen", (left + round(14 * unit), y + round(16 * unit)), 0.45 * unit, _SEEN)
+    left = pen.write(image, "opening heard", (x + 6, y + round(16 * unit)), 0.45 * unit, _PREDICTED)
+    pen.write(image, "opening seen", (left + round(14 * unit), y + round(16 * unit)), 0.45 * unit, _SEEN)
 
 
-def _match(image: NDArray[np.uint8], report: SyncReport, box: tuple[int, int, int, int], unit: float) -> None:
+def _match(image: NDArray[np.uint8], report: SyncReport, box: tuple[int, int, int, int], unit: float, pen: Pen) -> None:
     x, y, w, h = box
     _panel(image, box)
     low, high = -0.4, 1.0
@@ -104,7 +111,7 @@ def _match(image: NDArray[np.uint8], report: SyncReport, box: tuple[int, int, in
         cv2.line(image, (column(lag), y), (column(lag), y + h), _FAINT if lag == 0 else _GRID, 1)
         if lag < lags[-1] and lag % 200 == 0:
             words = f"{lag:+d}" if lag else "0 ms"
-            _text(image, words, (column(lag) + 3, y + h - round(5 * unit)), 0.38 * unit, _FAINT)
+            pen.write(image, words, (column(lag) + 3, y + h - round(5 * unit)), 0.38 * unit, _FAINT)
     cv2.line(image, (x, row(0)), (x + w, row(0)), _GRID, 1)
     good = report.confidence >= MIN_CONFIDENCE
     columns = np.array([column(lag) for lag in lags], float)
@@ -119,20 +126,22 @@ def _match(image: NDArray[np.uint8], report: SyncReport, box: tuple[int, int, in
             max(1, round(2 * unit)),
         )
         cv2.circle(image, (column(report.offset_ms), row(top)), round(5 * unit), _SEEN, -1, cv2.LINE_AA)
-        _text(
+        pen.write(
             image,
             f"{_signed(report.offset_ms)} ms",
             (column(report.offset_ms) + round(9 * unit), row(top) + 4),
             0.5 * unit,
             _SEEN,
         )
-    _text(image, "match of sound and mouth", (x + 6, y + round(16 * unit)), 0.45 * unit, _FAINT)
+    pen.write(image, "match of sound and mouth", (x + 6, y + round(16 * unit)), 0.45 * unit, _FAINT)
     words = "early <   > late"
-    size = cv2.getTextSize(words, cv2.FONT_HERSHEY_SIMPLEX, 0.42 * unit, 1)[0][0]
-    _text(image, words, (x + w - size - 6, y + round(16 * unit)), 0.42 * unit, _FAINT)
+    size = pen.width(words, 0.42 * unit)
+    pen.write(image, words, (x + w - size - 6, y + round(16 * unit)), 0.42 * unit, _FAINT)
 
 
-def _offsets(image: NDArray[np.uint8], report: SyncReport, box: tuple[int, int, int, int], unit: float) -> None:
+def _offsets(
+    image: NDArray[np.uint8], report: SyncReport, box: tuple[int, int, int, int], unit: float, pen: Pen
+) -> None:
     """Offset of every stretch over the whole clip."""
     x, y, w, h = box
     _panel(image, box)
@@ -149,7 +158,7 @@ def _offsets(image: NDArray[np.uint8], report: SyncReport, box: tuple[int, int, 
     cv2.line(image, place(0, 0), place(seconds, 0), _FAINT, 1)
     step = next(s for s in (50, 100, 200, 500) if reach / s <= 3)
     for offset in range(-step * int(reach // step), int(reach) + 1, step):
-        _text(image, f"{offset:+d}" if offset else "0", (x + 4, place(0, offset)[1] - 2), 0.36 * unit, _FAINT)
+        pen.write(image, f"{offset:+d}" if offset else "0", (x + 4, place(0, offset)[1] - 2), 0.36 * unit, _FAINT)
     if report.trusted:
         cv2.line(image, place(0, ends[0]), place(seconds, ends[1]), _SEEN, max(1, round(2 * unit)), cv2.LINE_AA)
     for segment in report.segments:
@@ -158,10 +167,10 @@ def _offsets(image: NDArray[np.uint8], report: SyncReport, box: tuple[int, int, 
         cv2.circle(
             image, middle, round((4 if good else 3) * unit), _SEEN if good else _FAINT, -1 if good else 1, cv2.LINE_AA
         )
-    _text(image, "offset along the clip, ms", (x + round(40 * unit), y + round(16 * unit)), 0.45 * unit, _FAINT)
+    pen.write(image, "offset along the clip, ms", (x + round(40 * unit), y + round(16 * unit)), 0.45 * unit, _FAINT)
     words = f"{report.seconds:.0f} s"
-    size = cv2.getTextSize(words, cv2.FONT_HERSHEY_SIMPLEX, 0.38 * unit, 1)[0][0]
-    _text(image, words, (x + w - size - 5, y + h - round(5 * unit)), 0.38 * unit, _FAINT)
+    size = pen.width(words, 0.38 * unit)
+    pen.write(image, words, (x + w - size - 5, y + h - round(5 * unit)), 0.38 * unit, _FAINT)
 
 
 def _side(offset: float) -> str:
@@ -191,9 +200,3 @@ def _panel(image: NDArray[np.uint8], box: tuple[int, int, int, int]) -> None:
 def _polyline(image: NDArray[np.uint8], x: NDArray, y: NDArray, colour: tuple[int, int, int], unit: float) -> None:
     points = np.round(np.column_stack([x, y]) * 16).astype(np.int32)
     cv2.polylines(image, [points], False, colour, max(1, round(2 * unit)), cv2.LINE_AA, shift=4)
-
-
-def _text(image: NDArray[np.uint8], words: str, at: tuple[int, int], size: float, colour: tuple[int, int, int]) -> int:
-    """Write and return the x where the words end."""
-    cv2.putText(image, words, at, cv2.FONT_HERSHEY_SIMPLEX, size, colour, 1, cv2.LINE_AA)
-    return at[0] + cv2.getTextSize(words, cv2.FONT_HERSHEY_SIMPLEX, size, 1)[0][0]

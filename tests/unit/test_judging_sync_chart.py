@@ -5,6 +5,7 @@ import pytest
 
 from sonic_core.audio.clip import AudioClip
 from sonic_core.frames import FrameStream
+from sonic_core.judging import chart_words
 from sonic_core.judging.audio_opening import CURVE_RATE, predict_opening
 from sonic_core.judging.correlation import LAGS_MS, correlate, peak
 from sonic_core.judging.mouth_track import MouthTrack
@@ -96,3 +97,17 @@ def test_predicted_opening_of_silence_and_of_hiss_is_closed():
     both = predict_opening(AudioClip(np.hstack([vowel, hiss[:, :RATE]]), RATE))
     assert both[10:90].mean() > 3 * both[110:190].mean()
     assert not predict_opening(AudioClip(np.zeros((1, RATE), np.float32), RATE)).any()
+
+
+@pytest.mark.skipif(chart_words.chinese_font() is None, reason="no Chinese font on this system")
+def test_words_are_chinese_where_the_system_has_letters_for_them():
+    english, chinese = sync_chart(report()), sync_chart(report(), language="zh")
+    assert chinese.shape == english.shape
+    assert not np.array_equal(chinese[:50], english[:50])  # the title
+    pen = chart_words.Pen("zh")
+    assert pen.said("sound 132 ms late") == "声音晚 132 毫秒"
+
+
+def test_words_are_english_where_it_has_none(monkeypatch):
+    monkeypatch.setattr(chart_words, "chinese_font", lambda: None)
+    assert np.array_equal(sync_chart(report(), language="zh"), sync_chart(report()))
