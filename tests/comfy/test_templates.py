@@ -200,7 +200,7 @@ def test_the_notes_of_the_high_quality_template_name_every_file_with_folder_size
     notes = [node["widgets_values"][0] for node in workflow["nodes"] if node["type"] == "MarkdownNote"]
     assert len(notes) == 2
     for note in notes:
-        for file in SONIC_FILES:
+        for file in [file for file in SONIC_FILES if file.source.files]:  # of others nothing is fetched
             folder, _, name = file.destination.rpartition("/")
             (row,) = [row for row in note.splitlines() if row.startswith(f"| [{name}]")]
             for words in (file.source.page, f"`{folder}/", file.size, file.licence.split(",")[0]):
