@@ -1,15 +1,21 @@
 """What will not look right is found by pixels alone: nothing on the bundled person, and everything that is painted on."""
 
+from dataclasses import replace
 from functools import lru_cache
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-from renderer_samples import closeup, renderer
+from renderer_samples import closeup, portrait_of, renderer
 
 from sonic_core.engines.lite import engine as lite
-from sonic_core.engines.lite.foreseen import BLINK, BOX_STEP, CLOSED, PLATE_SEAM, FaceView, foreseen
+from sonic_core.engines.lite.foreseen import BLINK, BOX_STEP, CLOSED, PLATE_SEAM, ROUGH_SKIN, FaceView, foreseen
 from sonic_core.engines.lite.parameters import parameters
+from sonic_core.engines.lite.renderer import PortraitRenderer
+from sonic_core.portrait.loading import load_picture
+
+GLASSES = Path(__file__).parents[1] / "golden" / "portraits" / "glasses.webp"
 
 
 @lru_cache
@@ -20,8 +26,8 @@ def posed(name):
 class Painted:
     """The renderer with something painted over two of its poses."""
 
-    def __init__(self, lids=None, plate=None):
-        self.lids, self.plate = lids, plate
+    def __init__(self, lids=None, plate=None, draws_teeth=False):
+        self.lids, self.plate, self.draws_teeth = lids, plate, draws_teeth
 
     def render(self, pose):
         frame = renderer().render(pose).copy()
@@ -51,6 +57,19 @@ def test_boxes_instead_of_lids_are_foreseen(grey):
 def test_a_plate_over_the_upper_lip_is_foreseen():
     (said,) = foreseen(Painted(plate=(20, 20, 20)), closeup())
     assert "lips will look pasted on" in said
+
+
+def test_smooth_teeth_in_a_rough_picture_are_foreseen_where_teeth_are_drawn():
+    noise = np.random.default_rng(0).normal(0, 25, closeup().image.shape[:2])
+    rough = replace(closeup(), image=np.clip(closeup().image + noise[..., None], 0, 255).astype(np.uint8))
+    said = [foreseen(Painted(draws_teeth=drawn), rough) for drawn in (True, False)]
+    assert ["teeth will look drawn" in " ".join(sentences) for sentences in said] == [True, False]
+    assert FaceView(closeup().landmarks).grain_at_lips(FaceView(closeup().landmarks).lab(closeup().image)) < ROUGH_SKIN
+
+
+def test_a_smile_brings_its_own_teeth_and_closed_lips_do_not():
+    assert not renderer().draws_teeth
+    assert PortraitRenderer(portrait_of(load_picture(GLASSES).image)).draws_teeth
 
 
 def test_figures_are_small_on_the_bundled_person_and_nothing_where_nothing_changes():

@@ -1,4 +1,4 @@
-"""What will not look right, known before the work: two telling poses of the portrait, drawn and looked at without eyes.
+"""What will not look right, known before the work: the picture and two telling poses, drawn and looked at without eyes.
 
 The face is brought to one size (96 px between the eyes), so that every length below is in its pixels; lightness is CIE L, 0 to 100.
 """
@@ -26,12 +26,16 @@ LID_REACH, LIP_REACH, LIP_RIM = (
     4,
 )  # px round eyes and lips that are looked at; beside the lips that move themselves
 SEAM_PERCENTILE = 97
+GRAIN_SIGMA = 1.5  # px: what is finer is grain
 
 # On 58 public pictures, drawn as of November 2026 and looked at: a plate over the upper lip gave a seam of 6.5, the other 57 up to 2.4;
 # grey boxes for lids gave a step of 32, the others up to 26 (deep-set eyes, painted lids).  Since lids are held by the skin round them,
-# 80 pictures give 5 in the middle and 27 at most (8 and 32 before), and none a box.
+# 80 pictures give 5 in the middle and 27 at most (8 and 32 before), and none a box: it guards against what no picture does today.
 PLATE_SEAM = 4.0
 BOX_STEP = 29.0
+# Grain beside the lips, L: on 80 public pictures drawn teeth look drawn in eight, from 1.09 (engravings, thick paint, sharpened pores; the
+# roughest of them 4.7); the smoother ones have 0.05 to 1.0.
+ROUGH_SKIN = 1.05
 
 CLOSED = {"close": 1, "press": 0.5, "jaw": 0.1}
 BLINK = {"blink_l": 1, "blink_r": 1}
@@ -44,7 +48,16 @@ def foreseen(renderer: PortraitRenderer, portrait: Portrait) -> tuple[str, ...]:
     """
     view = FaceView(portrait.landmarks)
     rest = view.lab(portrait.image)
-    return tuple(_sentences(view, rest, *(view.lab(renderer.render(parameters(**pose))) for pose in (CLOSED, BLINK))))
+    posed = (view.lab(renderer.render(parameters(**pose))) for pose in (CLOSED, BLINK))
+    return (*_teeth(view, rest, renderer.draws_teeth), *_sentences(view, rest, *posed))
+
+
+def _teeth(view: FaceView, rest: NDArray[np.float32], drawn: bool) -> Iterator[str]:
+    if drawn and (grain := view.grain_at_lips(rest)) > ROUGH_SKIN:
+        yield (
+            f"The teeth will look drawn: they are smooth, and the picture is rough around the mouth (grain {grain:.1f}, {ROUGH_SKIN:g} at "
+            "most). A smoother picture, or one that shows a little of the teeth, looks better."
+        )
 
 
 def _sentences(
@@ -87,31 +100,44 @@ class FaceView:
         """Pixels inside a round of landmarks, widened by `reach` px."""
         mask = np.zeros((HEIGHT, WIDTH), np.uint8)
         cv2.fillPoly(mask, [np.round(self.points[list(points)]).astype(np.int32)], 1)
-        return cv2.dilate(mask, _disc(reach)).astype(bool)
+        return cv2.dilate(mask, disc(reach)).astype(bool)
 
     def seam_at_lips(self, rest: NDArray[np.float32], posed: NDArray[np.float32]) -> float:
         """The strongest edges (L per px) that a pose adds to the skin beside the lips."""
         zone = self.around(LIPS, LIP_REACH) & ~self.around(LIPS, LIP_RIM)
-        added = np.maximum(_slope(posed[..., 0]) - _slope(rest[..., 0]), 0)
+        added = np.maximum(slope(posed[..., 0]) - slope(rest[..., 0]), 0)
         return float(np.percentile(added[zone], SEAM_PERCENTILE))
+
+    def grain_at_lips(self, rest: NDArray[np.float32]) -> float:
+        """Median grain (L) of the skin beside the lips."""
+        zone = self.around(LIPS, LIP_REACH) & ~self.around(LIPS, LIP_RIM)
+        light = rest[..., 0]
+        return float(np.median(np.abs(light - cv2.GaussianBlur(light, (0, 0), GRAIN_SIGMA))[zone]))
+
+    def drawn_lids(
+        self, rest: NDArray[np.float32], blink: NDArray[np.float32]
+    ) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.bool_], NDArray[np.bool_]]]:
+        """Of each eye on which a blink draws: what it draws, that without its rim, and a ring of what lies around."""
+        change = np.linalg.norm(blink - rest, axis=2) > CHANGED
+        for eye in EYES:
+            near = (change & self.around(np.array(eye)[RING], LID_REACH)).astype(np.uint8)
+            drawn = cv2.morphologyEx(cv2.morphologyEx(near, cv2.MORPH_CLOSE, disc(2)), cv2.MORPH_OPEN, disc(1))
+            inside = cv2.erode(drawn, disc(3)).astype(bool)
+            ring = cv2.dilate(drawn, disc(7)).astype(bool) & ~cv2.dilate(drawn, disc(2)).astype(bool)
+            if inside.sum() > 20 and ring.any():
+                yield drawn, inside, ring
 
     def step_of_lids(self, rest: NDArray[np.float32], blink: NDArray[np.float32]) -> float:
         """How much lighter or darker (L) the drawn lids are than the skin around what they cover, of the worse eye."""
-        change = np.linalg.norm(blink - rest, axis=2) > CHANGED
         steps = [0.0]
-        for eye in EYES:
-            near = (change & self.around(np.array(eye)[RING], LID_REACH)).astype(np.uint8)
-            drawn = cv2.morphologyEx(cv2.morphologyEx(near, cv2.MORPH_CLOSE, _disc(2)), cv2.MORPH_OPEN, _disc(1))
-            inside = cv2.erode(drawn, _disc(3)).astype(bool)
-            ring = cv2.dilate(drawn, _disc(7)).astype(bool) & ~cv2.dilate(drawn, _disc(2)).astype(bool)
-            if inside.sum() > 20 and ring.any():
-                steps.append(abs(float(np.median(blink[inside][:, 0]) - np.median(blink[ring][:, 0]))))
+        for _, inside, ring in self.drawn_lids(rest, blink):
+            steps.append(abs(float(np.median(blink[inside][:, 0]) - np.median(blink[ring][:, 0]))))
         return max(steps)
 
 
-def _disc(radius: int) -> NDArray[np.uint8]:
+def disc(radius: int) -> NDArray[np.uint8]:
     return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
 
 
-def _slope(light: NDArray[np.float32]) -> NDArray[np.float32]:
+def slope(light: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.hypot(cv2.Sobel(light, -1, 1, 0, scale=1 / 8), cv2.Sobel(light, -1, 0, 1, scale=1 / 8))

@@ -103,6 +103,12 @@ class PortraitRenderer:
         """Largest yaw, pitch and roll in degrees; commands saturate softly before them."""
         return self._model.limits
 
+    @property
+    def draws_teeth(self) -> bool:
+        """Are the teeth of an open mouth drawn, not the picture's own?"""
+        photo = self._model.layers.cavity.photo
+        return self._mouth_moves and self.style == "photo" and (photo is None or not photo.replaces_teeth)
+
     def render(self, parameters: NDArray[np.float32]) -> NDArray[np.uint8]:
         """Parameters [P] -> RGB uint8 [H, W, 3] of the portrait's size.  Neutral parameters give the picture itself.
 
