@@ -48,6 +48,7 @@ BLUR, LEAST_BLUR, LEAST_PATCH_BLUR = 0.012, 0.45, 0.5  # sigma, and px: of the s
 SURE_GAP = 0.14  # up to this opening the mesh has always followed (smiles reach it)
 BELOW_LIP, BELOW_CHIN, RED_STEP = 0.08, 0.15, 0.03  # from below its lip to below its chin, and how finely
 RED_LIP = 8.0  # of Lab's a above the cheeks'; cries measured 14 and 18, mouths that the mesh had followed up to 3 above that gap
+LEAST_RED_LIP = 16.0  # a: overexposed cheeks are white and say nothing; the shadow of a chin below them has 10, lips of cries 22 to 40
 REDDER_BELOW = 3.0  # ... and above what lies directly below its lip, where a full lip may go on
 
 
@@ -213,7 +214,8 @@ def _lip_below(
     b = np.arange(lip + BELOW_LIP * iod, max(chin + BELOW_CHIN * iod, lip + 2 * BELOW_LIP * iod), RED_STEP * iod)
     below = np.median(redness(*frame.to_image(a[None, len(a) // 3 : -(len(a) // 3)], b[:, None])), axis=1)
     cheeks = redness(*(p[list(lm.CHEEKS), k][None] for k in (0, 1)))
-    return bool(below.max() > np.median(cheeks) + RED_LIP and below.max() > below[0] + REDDER_BELOW)
+    least = max(float(np.median(cheeks)) + RED_LIP, LEAST_RED_LIP)
+    return bool(below.max() > least and below.max() > below[0] + REDDER_BELOW)
 
 
 def _mouth_frame(p: NDArray, head: HeadFrame) -> LocalFrame:
