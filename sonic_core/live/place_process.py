@@ -72,12 +72,20 @@ FromPlace = Ready | Answer | Left | Recorded | Logged | SonicError
 """An error: the place cannot be made ready, and ends."""
 
 
-def run_place(pipe: Connection, make_stage: Callable[[], Stage], welcome: Welcome, level: int) -> None:
-    """Be a place until the server says goodbye or is gone, or SIGTERM comes.  level: of what is logged."""
+Given = tuple[Callable[[], Stage], Welcome, int]
+"""To the place, first of all: what makes the portrait ready, what everybody gets, from which level on lines are logged."""
+
+
+def run_place(pipe: Connection) -> None:
+    """Be a place until the server says goodbye or is gone, or SIGTERM comes."""
     for name in NOT_OURS:
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
     prepare_process()
+    try:
+        make_stage, welcome, level = pipe.recv()
+    except (EOFError, OSError):
+        return
     place = _Place(pipe, welcome)
     logger = logging.getLogger(PACKAGE)
     logger.addHandler(_ToServer(place.tell))

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import multiprocessing
+import signal
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from multiprocessing.connection import Connection
 
 from ..engines.streaming import Stage
 from ..errors import NotEnoughMemoryError, SonicError
-from .place_process import Answer, FromPlace, Left, Logged, Offer, Ready, Recorded, run_place
+from .place_process import NOT_OURS, Answer, FromPlace, Given, Left, Logged, Offer, Ready, Recorded, run_place
 from .places import Places, Welcome
 
 log = logging.getLogger(__name__)
@@ -46,7 +48,8 @@ class PlacesApart(Places):
         return sum(worker.free for worker in self._places)
 
     async def open(self) -> None:
-        self._places = [self._begun() for _ in range(self.count)]
+        for _ in range(self.count):
+            self._places.append(self._begun())
         for worker in self._places:
             self.notes = await worker.ready
 
@@ -111,12 +114,12 @@ class _Worker:
         context = multiprocessing.get_context("spawn")  # a copy of a process with threads and networks may hang
         self._pipe, theirs = context.Pipe()
         level = logging.getLogger(__package__.rpartition(".")[0]).getEffectiveLevel()
-        self.process = context.Process(
-            target=run_place, args=(theirs, make_stage, welcome, level), name="live session", daemon=True
-        )
-        self.process.start()
-        theirs.close()  # so that the pipe ends with the process
-        threading.Thread(target=self._listen, args=(loop,), name="live session's messages", daemon=True).start()
+        # The portrait goes through our own pipe: given to `Process`, it would be waited for without end where the process dies meanwhile.
+        self._given: Given = (make_stage, welcome, level)
+        self.process = context.Process(target=run_place, args=(theirs,), name="live session", daemon=True)
+        self._started = threading.Event()
+        # A thread, since Windows' loop cannot wait for pipes; and Ctrl-C cannot tear it while it starts the process.
+        threading.Thread(target=self._attend, args=(loop, theirs), name="live session's messages", daemon=True).start()
 
     @property
     def free(self) -> bool:
@@ -136,39 +139,51 @@ class _Worker:
     async def end(self) -> None:
         """Say goodbye and wait; may be called when the process has ended already."""
         self._empty = False
-        with suppress(OSError):
-            self._pipe.send(None)
-        if not self.was_ready:
-            self.process.terminate()  # it does not listen yet
+        if self.was_ready:
+            with suppress(OSError):
+                self._pipe.send(None)
         await asyncio.to_thread(self._join)
 
     def _join(self) -> None:
+        self._started.wait()
+        if self.process.pid is None:
+            return
+        if not self.was_ready:
+            self.process.terminate()  # it does not listen yet
         self.process.join(PATIENCE)
         if self.process.is_alive():
             self.process.kill()
             self.process.join()
 
-    def _listen(self, loop: asyncio.AbstractEventLoop) -> None:
-        """A thread, since Windows' loop cannot wait for pipes."""
+    def _attend(self, loop: asyncio.AbstractEventLoop, theirs: Connection) -> None:
+        """Start the process, then take its messages until it ends."""
         with suppress(RuntimeError):  # the loop is closed
             try:
+                with _terminal_unheard():
+                    self.process.start()
+                theirs.close()  # so that the pipe ends with the process
+                self._started.set()
+                self._pipe.send(self._given)
                 while True:
                     loop.call_soon_threadsafe(self._take, self._pipe.recv())
             except (EOFError, OSError):
+                self._started.set()
                 loop.call_soon_threadsafe(self._gone)
 
     def _take(self, message: FromPlace) -> None:
         match message:
             case Ready():
                 self._empty = self.was_ready = True
-                self.ready.set_result(message.notes)
+                if not self.ready.done():
+                    self.ready.set_result(message.notes)
             case Left():
                 self._empty = True
             case Answer():
                 if self._answer is not None and not self._answer.done():
                     self._answer.set_result(message.sdp)
             case SonicError():
-                self.ready.set_exception(message)
+                if not self.ready.done():
+                    self.ready.set_exception(message)
             case _:
                 self._heard(message)
 
@@ -183,3 +198,21 @@ class _Worker:
         if self._answer is not None and not self._answer.done():
             self._answer.set_result(None)
         self._lost(self)
+
+
+@contextmanager
+def _terminal_unheard() -> Iterator[None]:
+    """What is started inside never hears Ctrl-C, not even while Python starts; here it is heard afterwards."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    from multiprocessing import resource_tracker
+
+    resource_tracker.ensure_running()  # would let the signals in again when it is begun
+    before = signal.pthread_sigmask(
+        signal.SIG_BLOCK, [getattr(signal, name) for name in NOT_OURS if hasattr(signal, name)]
+    )
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -61,7 +61,6 @@ class LiveServer:
         app.router.add_post("/recordings/{name}", self._download)
         app.on_startup.append(self._open)
         app.on_shutdown.append(self._close)
-        app.on_cleanup.append(self._close)
         return app
 
     @web.middleware
@@ -137,6 +136,7 @@ async def serve(server: LiveServer, port: int, ready: Callable[[str], None]) -> 
         await asyncio.Event().wait()
     finally:
         await runner.cleanup()
+        await server.places.close()  # where it did not get as far as a server
 
 
 def _address(door: Door, port: int) -> str:

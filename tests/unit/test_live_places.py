@@ -1,6 +1,7 @@
 """Places of the live page as processes of their own: who comes, who leaves, what dies, and that nothing is left."""
 
 import asyncio
+import multiprocessing
 import os
 import signal
 import sys
@@ -12,7 +13,7 @@ from live_browser import Browser, SmallStage, client_of, welcome
 
 from sonic_core.errors import SettingsError, SonicError
 from sonic_core.live.places_apart import PlacesApart
-from sonic_core.live.server import LiveServer
+from sonic_core.live.server import LiveServer, serve
 from sonic_core.media.probe import probe
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="processes are killed by signals here")
@@ -148,6 +149,13 @@ def test_what_keeps_a_process_from_starting_is_told(make_stage, says):
     assert places.pids == []
 
 
+def test_a_server_that_cannot_start_leaves_no_process():
+    places = apart(make_stage=dies)
+    with pytest.raises(SonicError, match="before it was ready"):
+        asyncio.run(serve(LiveServer(places), 0, print))
+    assert not multiprocessing.active_children()
+
+
 def _host(told, folder):
     async def play():
         places = apart(folder)
@@ -161,8 +169,6 @@ def _host(told, folder):
 
 
 def test_processes_end_with_a_server_that_vanishes_and_complete_what_they_record(tmp_path):
-    import multiprocessing
-
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     host = context.Process(target=partial(_host, theirs, tmp_path))
