@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from .audio.clip import AudioClip
+from .audio.store import blocks_of
 from .errors import AudioError, OutputError
 from .frames import Frame, FrameStream
 
@@ -29,7 +30,7 @@ def check_sound(audio: AudioClip) -> None:
     """AudioError for a recording without samples, or with values that are no numbers: encoders fail at them, or write noise."""
     if not audio.samples.size:
         raise AudioError(f"{audio.name} has no samples. Use a recording with sound, or none for a silent video.")
-    if not np.isfinite(audio.samples.sum(dtype=np.float64)):
+    if not np.isfinite(sum(float(block.sum(dtype=np.float64)) for block in blocks_of(audio.samples))):
         raise AudioError(f"{audio.name} holds values that are no numbers (NaN or infinite). Load or make it anew.")
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
-
 from ..errors import DurationMismatchError, SettingsError
 from ..settings import LENGTH_POLICIES
 from .clip import AudioClip
+from .store import with_silence
 from .waveform import MIN_DURATION
 
 TOLERANCE = 0.1  # s; a difference up to this is taken for rounding
@@ -44,9 +43,8 @@ def fit_duration(clip: AudioClip, duration: float, policy: str = "strict") -> Au
             clip.samples[:, :wanted], f"{clip.name} was cut from {clip.duration:.2f} s to {duration:.2f} s."
         )
     if policy == "pad" and wanted > length:
-        silence = np.zeros((clip.samples.shape[0], wanted - length), np.float32)
         return clip.with_samples(
-            np.concatenate([clip.samples, silence], axis=1),
+            with_silence(clip.samples, wanted),
             f"{clip.name} was padded with silence from {clip.duration:.2f} s to {duration:.2f} s.",
         )
     relation = "shorter" if policy == "trim" else "longer"

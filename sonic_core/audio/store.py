@@ -35,6 +35,16 @@ class SampleStore:
         return self._rows.whole().T
 
 
+def with_silence(samples: NDArray[np.float32], length: int) -> NDArray[np.float32]:
+    """`[channels, length]`: the samples, and silence behind them; a long result is mapped from a file, too."""
+    store = SampleStore(len(samples))
+    for block in blocks_of(samples):
+        store.append(block)
+    while store.length < length:
+        store.append(np.zeros((len(samples), min(BLOCK, length - store.length)), np.float32))
+    return store.whole()
+
+
 def blocks_of(samples: NDArray[np.float32], size: int = BLOCK) -> Iterator[NDArray[np.float32]]:
     """Views `[channels, n]` on consecutive samples, which can be written to; of a long recording no more than one stays in memory."""
     for first in range(0, samples.shape[-1], size):

@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
 
-import numpy as np
-
 from ..audio.clip import AudioClip
+from ..audio.store import with_silence
 from ..errors import DurationMismatchError
 from ..frames import Frame, FrameStream
 
@@ -55,9 +54,8 @@ def lasting(audio: AudioClip, seconds: float) -> AudioClip:
     """The recording cut to `seconds`, or followed by silence until then."""
     length = round(seconds * audio.rate)
     samples = audio.samples[:, :length]
-    missing = length - samples.shape[1]
-    if missing:
+    if samples.shape[1] < length:
         return audio.with_samples(
-            np.pad(samples, ((0, 0), (0, missing))), f"{audio.name} was padded with silence to {seconds:.2f} s."
+            with_silence(samples, length), f"{audio.name} was padded with silence to {seconds:.2f} s."
         )
     return audio.with_samples(samples, f"{audio.name} was cut from {audio.duration:.2f} s to {seconds:.2f} s.")

@@ -12,6 +12,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from ..audio.clip import AudioClip
+from ..audio.store import blocks_of
 from ..compositing import over
 from ..errors import OutputError
 from ..frames import FrameStream
@@ -63,11 +64,11 @@ def _write_wave(audio: AudioClip, path: Path) -> None:
     layout = LAYOUTS.get(channels, f"{channels}c")
     with av.open(str(path), "w", format="wav") as container:
         stream = container.add_stream("pcm_f32le", rate=audio.rate, layout=layout)
-        step = SECONDS_AT_ONCE * audio.rate
-        for start in range(0, audio.samples.shape[1], step):
-            part = audio.samples[:, start : start + step]
+        done = 0
+        for part in blocks_of(audio.samples, SECONDS_AT_ONCE * audio.rate):
             packed = np.ascontiguousarray(part.T, dtype=np.float32).reshape(1, -1)
             frame = av.AudioFrame.from_ndarray(packed, format="flt", layout=layout)
-            frame.sample_rate, frame.pts = audio.rate, start
+            frame.sample_rate, frame.pts = audio.rate, done
+            done += part.shape[1]
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))

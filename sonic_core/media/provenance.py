@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..audio.clip import AudioClip
+from ..audio.store import blocks_of
 from ..credit import Credit
 from ..version import __version__
 
@@ -102,5 +103,6 @@ def audio_digest(clip: AudioClip) -> str:
     """sha256 of a recording's rate, channels and samples (float32, one channel after the other), as hexadecimal."""
     digest = hashlib.sha256(repr((clip.rate, clip.samples.shape)).encode())
     for channel in clip.samples:
-        digest.update(np.ascontiguousarray(channel, dtype="<f4").data)
+        for block in blocks_of(channel):
+            digest.update(np.ascontiguousarray(block, dtype="<f4").data)
     return digest.hexdigest()

@@ -10,11 +10,13 @@ import pytest
 
 from sonic_core.audio.clip import AudioClip
 from sonic_core.audio.resampling import to_mono_16k
-from sonic_core.audio.store import SampleStore, blocks_of
+from sonic_core.audio.store import SampleStore, blocks_of, with_silence
 from sonic_core.engines.lite.motion import SpeechMotion
+from sonic_core.media.provenance import audio_digest
 from sonic_core.samples import SPEECH
 from sonic_core.scratch import RowStore, Scratch, forget
 from sonic_core.settings import Settings
+from sonic_core.stream_check import check_sound
 
 ROWS = np.random.default_rng(0).standard_normal((1000, 3)).astype(np.float32)
 
@@ -67,6 +69,12 @@ def test_going_through_a_long_recording_takes_the_memory_of_a_block():
     assert resident_mb() - before > 390
     forget(samples)
     assert resident_mb() - before < 20
+    clip = AudioClip(samples, 48_000)
+    check_sound(clip)
+    audio_digest(clip)
+    longer = with_silence(samples, samples.shape[1] + 1000)
+    assert resident_mb() - before < 20
+    assert (longer.shape[1], float(longer[0, -1000]), float(longer[0, -1001])) == (samples.shape[1] + 1000, 0, 1)
 
 
 def test_a_recording_that_lies_in_a_file_moves_the_face_to_the_bit_as_one_in_memory(monkeypatch):
