@@ -27,7 +27,7 @@ class SampleStore:
         return self._rows.length
 
     def append(self, block: NDArray[np.float32]) -> None:
-        """Raises OSError where the disk for temporary files is full."""
+        """Raises OutputError where the disk for temporary files is full."""
         self._rows.append(block.T)
 
     def whole(self) -> NDArray[np.float32]:

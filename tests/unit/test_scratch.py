@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,9 @@ import pytest
 from sonic_core.audio.clip import AudioClip
 from sonic_core.audio.resampling import to_mono_16k
 from sonic_core.audio.store import SampleStore, blocks_of, with_silence
+from sonic_core.audio.waveform import sanitized
 from sonic_core.engines.lite.motion import SpeechMotion
+from sonic_core.errors import OutputError
 from sonic_core.media.provenance import audio_digest
 from sonic_core.samples import SPEECH
 from sonic_core.scratch import RowStore, Scratch, forget
@@ -54,6 +58,39 @@ def test_what_is_written_to_a_mapped_array_stays_when_its_memory_is_let_go_of():
     assert few.tolist() == [[1, 1]] * 5
     assert many[::2].min() == many[::2].max() == 7
     assert not many[1::2].any()
+
+
+def test_changes_in_a_map_of_the_callers_own_are_not_let_go_of(tmp_path):
+    path = tmp_path / "sound.f32"
+    np.full(48_000, 3, np.float32).tofile(path)
+    loud = np.memmap(path, np.float32, "c", shape=(1, 48_000))  # changes stay in memory, the file as it is
+    clip = sanitized(AudioClip(loud, 48_000))
+    assert clip.samples.max() == 1
+    assert clip.mixed(0, 10).tolist() == [1] * 10
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts what Linux tells of a file")
+def test_the_disk_under_a_mapped_array_is_taken_at_once(monkeypatch):
+    held = []
+
+    def watched(**options):
+        file = opened(**options)
+        held.append(os.dup(file.fileno()))
+        return file
+
+    opened = tempfile.TemporaryFile
+    monkeypatch.setattr(tempfile, "TemporaryFile", watched)
+    Scratch().zeros((5, 2**20))
+    assert os.fstat(held[0]).st_blocks * 512 >= 20 * 2**20
+    os.close(held[0])
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a disk that is always full")
+@pytest.mark.parametrize("fill", [lambda: Scratch(0).zeros((9, 3)), lambda: stored(5000)])
+def test_a_full_disk_is_told_in_our_words(monkeypatch, fill):
+    monkeypatch.setattr(tempfile, "TemporaryFile", lambda **_: open("/dev/full", "w+b", buffering=0))
+    with pytest.raises(OutputError, match="Free space there"):
+        fill()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="counts what Linux tells of a process")
