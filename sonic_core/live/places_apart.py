@@ -22,6 +22,8 @@ PATIENCE = 60.0
 """s that a place has to complete its recording when all ends."""
 PAUSE = 10.0
 """s until a place that could not even be made ready is tried again."""
+LAST_WORDS = 10.0
+"""s for what an ended process has said to be taken from its pipe."""
 
 
 class PlacesApart(Places):
@@ -91,6 +93,7 @@ class PlacesApart(Places):
         await worker.end()
         log.warning("A session's process ended (exit code %s); another one takes its place.", worker.process.exitcode)
         if not worker.was_ready:
+            log.warning("It could not be made ready: %s", worker.ready.exception())
             await asyncio.sleep(PAUSE)
         self._places[self._places.index(worker)] = self._begun()
 
@@ -119,7 +122,10 @@ class _Worker:
         self.process = context.Process(target=run_place, args=(theirs,), name="live session", daemon=True)
         self._started = threading.Event()
         # A thread, since Windows' loop cannot wait for pipes; and Ctrl-C cannot tear it while it starts the process.
-        threading.Thread(target=self._attend, args=(loop, theirs), name="live session's messages", daemon=True).start()
+        self._attending = threading.Thread(
+            target=self._attend, args=(loop, theirs), name="live session's messages", daemon=True
+        )
+        self._attending.start()
 
     @property
     def free(self) -> bool:
@@ -154,21 +160,26 @@ class _Worker:
         if self.process.is_alive():
             self.process.kill()
             self.process.join()
+        self._attending.join(LAST_WORDS)  # a recording may have been told of that is not noted yet
 
     def _attend(self, loop: asyncio.AbstractEventLoop, theirs: Connection) -> None:
         """Start the process, then take its messages until it ends."""
+        fault: Exception | None = None
+        try:
+            with _terminal_unheard():
+                self.process.start()
+            theirs.close()  # so that the pipe ends with the process
+            self._started.set()
+            self._pipe.send(self._given)
+            while True:
+                loop.call_soon_threadsafe(self._take, self._pipe.recv())
+        except (EOFError, OSError):
+            pass
+        except Exception as error:  # a stage that cannot be pickled, a program without `if __name__ == "__main__"`
+            fault = error
+        self._started.set()
         with suppress(RuntimeError):  # the loop is closed
-            try:
-                with _terminal_unheard():
-                    self.process.start()
-                theirs.close()  # so that the pipe ends with the process
-                self._started.set()
-                self._pipe.send(self._given)
-                while True:
-                    loop.call_soon_threadsafe(self._take, self._pipe.recv())
-            except (EOFError, OSError):
-                self._started.set()
-                loop.call_soon_threadsafe(self._gone)
+            loop.call_soon_threadsafe(self._gone, fault)
 
     def _take(self, message: FromPlace) -> None:
         match message:
@@ -187,11 +198,13 @@ class _Worker:
             case _:
                 self._heard(message)
 
-    def _gone(self) -> None:
+    def _gone(self, fault: Exception | None) -> None:
+        """fault: what kept the process from being told its work, None = it has ended."""
         self._empty = False
         if not self.ready.done():
             self.ready.set_exception(
-                NotEnoughMemoryError(
+                fault
+                or NotEnoughMemoryError(
                     "The process of a session ended before it was ready. Close other programs, or choose fewer --sessions."
                 )
             )

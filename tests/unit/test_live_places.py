@@ -7,11 +7,13 @@ import signal
 import sys
 import time
 from functools import partial
+from multiprocessing.connection import Connection
 
 import pytest
 from live_browser import Browser, SmallStage, client_of, welcome
 
 from sonic_core.errors import SettingsError, SonicError
+from sonic_core.live.place_process import Recorded
 from sonic_core.live.places_apart import PlacesApart
 from sonic_core.live.server import LiveServer, serve
 from sonic_core.media.probe import probe
@@ -147,6 +149,41 @@ def test_what_keeps_a_process_from_starting_is_told(make_stage, says):
     with pytest.raises(SonicError, match=says):
         asyncio.run(play())
     assert places.pids == []
+
+
+def test_a_stage_that_cannot_be_sent_to_a_process_is_told_at_once():
+    places = apart(make_stage=lambda: SmallStage())
+
+    async def play():
+        try:
+            await asyncio.wait_for(places.open(), 60)
+        finally:
+            await places.close()
+
+    with pytest.raises(Exception, match="pickle"):
+        asyncio.run(play())
+    assert not multiprocessing.active_children()
+
+
+def test_a_recording_that_is_told_of_last_is_noted_before_the_places_are_closed(tmp_path, monkeypatch):
+    recv = Connection.recv
+
+    def slow(pipe):
+        message = recv(pipe)
+        if isinstance(message, Recorded):
+            time.sleep(3)  # longer than the process takes to end
+        return message
+
+    async def play():
+        async with client_of(LiveServer(places)) as client, Browser(client) as browser:
+            monkeypatch.setattr(Connection, "recv", slow)
+            browser.ask("record")
+            await browser.until(lambda: (browser.last("stats") or {}).get("recorded"))
+            await places.close()
+            return len(places.recorded)
+
+    places = apart(tmp_path, count=1)
+    assert asyncio.run(play()) == 1
 
 
 def test_a_server_that_cannot_start_leaves_no_process():
