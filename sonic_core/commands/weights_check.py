@@ -13,8 +13,9 @@ from ..progress import Progress, ignore
 def weights_of(
     engine: Declaration, folders: Sequence[Path] | None = None, with_hash: bool = False, progress: Progress = ignore
 ) -> dict[str, Any]:
-    """The published weights that an engine reads: paths by key, faults by key, what is missing, sizes (and hashes), folders searched.
+    """The published weights that an engine reads, and the folders that were searched.
 
+    found: paths by key.  unusable: faults by key.  unchecked: why no file was opened, empty = all were.  missing: in words.  files: sizes.
     Every file that is found is opened: header, names and shapes are read, and with `with_hash` every byte.
     """
     from ..engines.registry import faults_of_files
@@ -24,10 +25,12 @@ def weights_of(
 
     folders = tuple(folders or models_folders())
     found, missing = locate(engine.weights, folders)
+    faults: dict[str, str] = {}
+    unchecked = ""
     try:
         faults = faults_of_files(engine.name, folders)
     except (ImportError, SonicError) as error:  # packages that it needs are absent: nobody can look into the files
-        faults = dict.fromkeys(found, f"cannot be checked here: {error}")
+        unchecked = str(error)
     files = []
     for file in engine.weights:
         for checked in against_published(file, found[file.key], with_hash, progress) if file.key in found else ():
@@ -40,6 +43,7 @@ def weights_of(
         "folders": [str(folder) for folder in folders],
         "found": {key: str(path) for key, path in found.items() if key not in faults},
         "unusable": faults,
+        "unchecked": unchecked,
         "missing": [file.described() for file in missing],
         "files": files,
     }
@@ -49,6 +53,7 @@ def weights_section(engine: Declaration, weights: dict[str, Any]) -> tuple[str, 
     """Title and lines about the weights of an engine."""
     return f"Weights of the {engine.name} engine (searched in {', '.join(weights['folders'])})", [
         *(f"found    {key}: {path}" for key, path in weights["found"].items()),
+        *([f"not opened: {weights['unchecked']}"] if weights["unchecked"] and weights["found"] else ()),
         *(f"UNUSABLE {key}: {fault}" for key, fault in weights["unusable"].items()),
         *(f"missing  {description}" for description in weights["missing"]),
         *(f"size     {file['path']}: {file['bytes'] / 1e6:,.1f} MB, {file['verdict']}" for file in weights["files"]),
@@ -66,6 +71,8 @@ def state_of(engine: Declaration, weights: dict[str, Any], packages: dict[str, A
     absent = [package for package in engine.packages if not packages[package]]
     if absent:
         return f"The {name} engine has its weights and lacks packages: pip install {' '.join(absent)}"
+    if weights["unchecked"]:
+        return f"The weights of the {name} engine are all there; they could not be opened here: {weights['unchecked']}"
     there = f"The weights of the {name} engine are all there and open"
     if not has_gpu and not engine.cheap_trial:
         return f"{there}. Without a GPU it takes days for a minute of video."

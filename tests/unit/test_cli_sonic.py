@@ -15,6 +15,7 @@ from sonic_core import cli
 from sonic_core.engines.sonic import declaration as declaration_module
 from sonic_core.engines.sonic.declaration import SONIC
 from sonic_core.engines.sonic.engine import SonicEngine
+from sonic_core.errors import MissingLibraryError
 from sonic_core.media.probe import probe
 from sonic_core.models.manifest import RemoteFile
 
@@ -351,6 +352,17 @@ def test_doctor_finds_the_weights_in_the_folder_that_is_named(doctor, models, tm
         "sonic_core.commands.doctor.installed_version", lambda name: None if name == "diffusers" else "1"
     )
     assert "pip install diffusers" in sonic_of(doctor(models)[1])
+
+
+def test_doctor_calls_no_file_unusable_that_it_cannot_open_for_want_of_a_package(doctor, models, monkeypatch):
+    def lacking(*_):
+        raise MissingLibraryError("The Python package 'diffusers' is not installed. Install it: pip install diffusers")
+
+    monkeypatch.setattr("sonic_core.engines.registry.faults_of_files", lacking)
+    code, report = doctor(models)
+    assert (code, report["sonic_weights"]["unusable"]) == (0, {})
+    assert set(report["sonic_weights"]["found"]) == {file.key for file in SONIC.weights if file.source.files}
+    assert "could not be opened here: The Python package 'diffusers'" in sonic_of(report)
 
 
 def cut(path):
