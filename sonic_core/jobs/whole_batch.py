@@ -25,7 +25,7 @@ OF_EACH_CLIP = ("picture", "recording", "output", "tags", "overwrite")
 class Batch:
     """How a batch ended.
 
-    clips: all of its rows.  kept: of them, those that were done before it began, or in work elsewhere.  done: now.
+    clips: all of its rows.  kept: of them, those that were done before it began, or in work elsewhere.  done: of all, before it or now.
     failed: could not be made.  rejected: done, but beyond the limits.  report: a page to look at, the worst first.  table: the same as CSV.
     """
 
@@ -75,6 +75,8 @@ def make_batch(
     for name, value, least in (("workers", workers, 1), ("retries", retries, 0), ("stop_after", stop_after, 0)):
         if value < least:
             raise SettingsError(f"{name} is {value}; expected {least} or more.")
+    if not measure and (reject_offset is not None or reject_confidence is not None):
+        raise SettingsError("measure is False, which leaves nothing to judge clips by. Leave it out, or the limits.")
     crew = Crew(workers, tuple(devices), retries + 1, stop_after, measure)
     ledger = Ledger(Path(output))
     try:

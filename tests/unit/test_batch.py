@@ -67,8 +67,21 @@ def test_from_python_whatever_tell_raises_stops_the_work_and_leaves_rows_that_wa
     assert states(tmp_path / "out") == {f"{PORTRAIT.stem}_{SPEECH.stem}.mp4": ("waiting", 0)}
 
 
-@pytest.mark.parametrize(("rows", "options"), [([], {}), ([{"image": PORTRAIT, "audio": SPEECH}], {"workers": 0})])
-def test_from_python_no_clips_and_impossible_crews_are_refused(tmp_path, rows, options):
+ONE = [{"image": PORTRAIT, "audio": SPEECH}]
+
+
+@pytest.mark.parametrize(
+    ("rows", "options"),
+    [
+        ([], {}),
+        (ONE, {"workers": 0}),
+        (ONE, {"measure": False, "reject_offset": 40}),
+        (ONE, {"measure": False, "reject_confidence": 0}),
+    ],
+)
+def test_from_python_no_clips_impossible_crews_and_limits_that_nothing_is_measured_for_are_refused(
+    tmp_path, rows, options
+):
     with pytest.raises(SettingsError):
         make_batch(rows, tmp_path / "out", **options)
 
