@@ -71,6 +71,22 @@ def test_cancel_ends_them_all_and_keeps_what_is_made(run, picture, short, folder
     assert len(list((folders / "output" / "many").iterdir())) == 1
 
 
+def test_a_recording_is_looked_into_once_for_its_clip(run, pack, picture, short, folders, monkeypatch):
+    generate, looked = pack.part("nodes.generate"), []
+    monkeypatch.setattr(
+        generate, "clip_from_audio", lambda audio, own=generate.clip_from_audio: looked.append(1) or own(audio)
+    )
+    run(image=[picture], audio=short[:1], **SMALL)
+    assert len(looked) == 1
+
+
+@pytest.mark.parametrize(
+    "audio", [None, 3, {}, {"waveform": torch.zeros(1, 1, 0), "sample_rate": 0}, {"waveform": "x", "sample_rate": "y"}]
+)
+def test_what_is_no_recording_has_no_length(pack, audio):
+    assert pack.part("nodes.generate").seconds_of(audio) == 0
+
+
 def test_an_empty_list_is_refused(run, pack, picture):
     with pytest.raises(errors(pack).SettingsError, match="audio is an empty list"):
         run(image=[picture], audio=[])
