@@ -45,6 +45,13 @@ def test_parts_are_timed_with_the_users_weights(models):
     assert card.rows[1].full > card.rows[0].full
 
 
+def test_the_card_that_is_timed_is_waited_for(monkeypatch):
+    waited = []
+    monkeypatch.setattr(card_module.torch.cuda, "synchronize", lambda device=None: waited.append(device))
+    card_module._wait(card_module.torch.device("cuda:1"))
+    assert waited == [card_module.torch.device("cuda:1")]
+
+
 def test_without_weights_random_ones_are_timed(models, tmp_path):
     card = measure_card(
         {"folders": (tmp_path,), "device": "cpu"}, sizes=(64,), random=lambda mode: load_sonic([models])

@@ -205,8 +205,10 @@ def _once(work: Callable[[], Any], device: torch.device) -> float:
 
 
 def _wait(device: torch.device) -> None:
-    if device.type in ("cuda", "xpu", "mps"):
-        getattr(torch, device.type).synchronize()
+    if device.type in ("cuda", "xpu"):
+        getattr(torch, device.type).synchronize(device)  # without it, of the current one
+    elif device.type == "mps":
+        torch.mps.synchronize()
 
 
 def _forget_peak(device: torch.device) -> None:
