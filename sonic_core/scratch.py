@@ -77,7 +77,9 @@ class Scratch:
         if size <= self.in_memory:
             return np.zeros(tuple(shape), np.float32)
         with _room_on_disk(), tempfile.TemporaryFile(prefix="sonic-") as file:
-            for first in range(0, size, len(_ZEROS)):  # written, not only promised: a map without room on the disk kills the process
+            for first in range(
+                0, size, len(_ZEROS)
+            ):  # written, not only promised: a map without room on the disk kills the process
                 file.write(_ZEROS[: size - first])
             file.flush()
             self._mapped.append(_mapped(file, shape))

@@ -88,7 +88,7 @@ def test_the_disk_under_a_mapped_array_is_taken_at_once(monkeypatch):
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a disk that is always full")
 @pytest.mark.parametrize("fill", [lambda: Scratch(0).zeros((9, 3)), lambda: stored(5000)])
 def test_a_full_disk_is_told_in_our_words(monkeypatch, fill):
-    monkeypatch.setattr(tempfile, "TemporaryFile", lambda **_: open("/dev/full", "w+b", buffering=0))
+    monkeypatch.setattr(tempfile, "TemporaryFile", lambda **_: Path("/dev/full").open("w+b", buffering=0))  # noqa: SIM115
     with pytest.raises(OutputError, match="Free space there"):
         fill()
 
