@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+import torch
 from sonic_samples import write_models
 from test_cli_sonic import written
 
@@ -47,9 +48,23 @@ def test_parts_are_timed_with_the_users_weights(models):
 
 def test_the_card_that_is_timed_is_waited_for(monkeypatch):
     waited = []
-    monkeypatch.setattr(card_module.torch.cuda, "synchronize", lambda device=None: waited.append(device))
-    card_module._wait(card_module.torch.device("cuda:1"))
-    assert waited == [card_module.torch.device("cuda:1")]
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda device=None: waited.append(device))
+    card_module._wait(torch.device("cuda:1"))
+    assert waited == [torch.device("cuda:1")]
+
+
+def test_a_size_that_does_not_fit_after_all_leaves_the_others(models, monkeypatch):
+    timed = card_module._timed
+
+    def short_of_memory(engine, side):
+        if side == 128:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return timed(engine, side)
+
+    monkeypatch.setattr(card_module, "_timed", short_of_memory)
+    card = measure_card({"folders": (models,), "device": "cpu"}, sizes=(64, 128))
+    assert [row.side for row in card.rows] == [64]
+    assert card.faults == ["128 px: CUDA out of memory"]
 
 
 def test_without_weights_random_ones_are_timed(models, tmp_path):

@@ -14,7 +14,7 @@ from ...diffusion.schedule import karras_sigmas
 from ...diffusion.windows import OpenWindows
 from ...errors import ModelMissingError, SonicError
 from ...progress import Progress, ignore
-from ...runtime.devices import free_memory, release_cache, sustained_rate
+from ...runtime.devices import free_memory, is_out_of_memory, release_cache, sustained_rate
 from .audio_nets import AudioToBucket, AudioToToken
 from .building import published_vae_and_clip
 from .card_table import Card, CardRow
@@ -65,7 +65,10 @@ def measure_card(
             continue
         try:
             rows.append(_timed(engine, side))
-        except SonicError as error:
+        except Exception as error:
+            if not isinstance(error, SonicError) and not is_out_of_memory(error):
+                raise
+            release_cache(engine.device)
             faults.append(f"{side} px: {error}")
     progress("benchmark", len(sizes), len(sizes))
     compiled = bool(options.get("compile")) and engine is not None
