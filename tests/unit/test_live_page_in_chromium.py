@@ -1,16 +1,20 @@
 """The live page in a headless Chromium with a microphone that beeps: seen, heard, stopped, recorded, in Chinese, by keyboard."""
 
 import asyncio
+import os
 import shutil
+import signal
 import threading
 import time
 from contextlib import contextmanager, suppress
 
 import pytest
-from live_browser import server_of
+from batch_runs import POSIX
+from live_browser import SmallStage, server_of, welcome
 
 from sonic_core.live.door import Door
-from sonic_core.live.server import serve
+from sonic_core.live.places_apart import PlacesApart
+from sonic_core.live.server import LiveServer, serve
 from sonic_core.media.probe import probe
 
 api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -135,3 +139,22 @@ def test_a_person_uses_the_page(tmp_path):
         assert not server.places.peers
         chromium.close()
     assert probe(tmp_path / "saved.mp4").metadata["ai_generated"] == "true"
+
+
+@POSIX
+def test_a_place_that_dies_is_told_and_another_one_is_a_click_away():
+    places = PlacesApart(SmallStage, welcome(), 1)
+    with running(LiveServer(places, Door())) as address, api.sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        page = chromium.new_context(locale="en-US").new_page()
+        page.goto(address)
+        until(page, lambda: page.inner_text("#status").startswith("Live."))
+        os.kill(places.pids[0], signal.SIGKILL)
+        until(page, lambda: page.inner_text("#status").startswith("Nothing comes"))
+        until(page, lambda: page.is_visible("#again"))
+        assert page.inner_text("#error") == "The connection is lost."
+        assert [page.inner_text(place) for place in ("#status", "#waits")] == ["Not connected."] * 2
+        until(page, lambda: places.free)
+        page.click("#again")
+        until(page, lambda: page.inner_text("#status").startswith("Live."))
+        chromium.close()

@@ -14,6 +14,7 @@ let token = decodeURIComponent(location.hash.slice(1));
 let connection, channel, sender;
 let source = null; // what speaks: { stop() }
 let said = ["connecting"]; // the status, as a word and its values
+let beforeStall = said;
 let figures = {};
 let listening; // AudioContext of files
 let chosen = false; // the person has said whether there shall be sound
@@ -24,6 +25,12 @@ const tell = (message) => channel?.readyState === "open" && channel.send(JSON.st
 function status(...words) {
   said = words;
   $("status").textContent = word(...words);
+}
+
+function wait(why) {
+  status(why);
+  $("waits").dataset.word = why;
+  $("waits").textContent = word(why);
 }
 
 function complain(text) {
@@ -62,7 +69,7 @@ async function ask(path, body) {
 async function connect() {
   $("again").hidden = $("enter").hidden = true;
   complain("");
-  status("connecting");
+  wait("connecting");
   try {
     const { iceServers } = await (await ask("config", {})).json();
     connection = new RTCPeerConnection({ iceServers });
@@ -77,7 +84,13 @@ async function connect() {
       video.srcObject = streams[0];
     };
     connection.onconnectionstatechange = () => {
-      if (mine === connection && connection.connectionState === "failed") lose($("speech").disabled ? "noWay" : "lost");
+      if (mine !== connection) return;
+      const { connectionState } = connection;
+      if (connectionState === "failed") lose($("speech").disabled ? "noWay" : "lost");
+      else if (connectionState === "disconnected") {
+        beforeStall = said;
+        status("stalled");
+      } else if (connectionState === "connected" && said[0] === "stalled") status(...beforeStall);
     };
     await connection.setLocalDescription();
     await gathered(connection);
@@ -113,6 +126,7 @@ function close() {
 
 function lose(why) {
   close();
+  wait("notConnected");
   if (why) complain(word(why));
   $("again").hidden = false;
 }

@@ -3,6 +3,7 @@ export const WORDS = {
   en: {
     title: "Live portrait", language: "Language", portrait: "Portrait", connecting: "Connecting…", dropHere: "Drop the recording here",
     token: "Token", connect: "Connect", connectAgain: "Connect again", lost: "The connection is lost.",
+    notConnected: "Not connected.", stalled: "Nothing comes from the server. Waiting for it…",
     noAnswer: "The server does not answer. Is it still running?",
     noWay: "No way through the network was found. Behind a firewall the server needs a TURN server (--ice-server).",
     slow: "The machine is too slow: pictures are left out, the sound is complete.",
@@ -20,6 +21,7 @@ export const WORDS = {
   zh: {
     title: "实时肖像", language: "语言", portrait: "肖像", connecting: "正在连接…", dropHere: "把录音拖放到这里",
     token: "令牌", connect: "连接", connectAgain: "重新连接", lost: "连接已断开。",
+    notConnected: "未连接。", stalled: "没有收到服务器的内容，正在等待…",
     noAnswer: "服务器没有回应。它还在运行吗？",
     noWay: "网络不通。在防火墙之后，服务器需要 TURN 服务器（--ice-server）。",
     slow: "机器太慢：省略了部分画面，声音完整。",
