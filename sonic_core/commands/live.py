@@ -23,6 +23,8 @@ PACKAGES = ("aiohttp", "aiortc")
 INSTALL = "pip install 'sonic-portrait[live]'"
 HELP = "serve a page where a portrait speaks while you do"
 PORT, HIGHEST_PORT = 8765, 65_535
+MOST_SESSIONS = 256
+"""Each is a process of some hundred megabytes: a slip of the finger must not bring the machine down."""
 RECORDED = "live.mp4"
 LIVE_RESOLUTION = 512
 OF_CLIPS = ("duration", "length_policy", "inference_steps", "loopable")
@@ -96,6 +98,8 @@ def run(args: argparse.Namespace, console: Console) -> dict[str, Any]:
 
     if not 0 <= args.port <= HIGHEST_PORT:
         raise SettingsError(f"--port is {args.port}; expected 0 to {HIGHEST_PORT}.")
+    if not 1 <= args.sessions <= MOST_SESSIONS:
+        raise SettingsError(f"--sessions is {args.sessions}; expected 1 to {MOST_SESSIONS}.")
     if wrong := [words for words in args.ice_server if len(words) not in (1, 3)]:
         raise SettingsError(f"--ice-server is {' '.join(wrong[0])}; expected URL, or URL NAME PASSWORD.")
     token = args.token or ("" if is_loopback(args.host) else new_token())

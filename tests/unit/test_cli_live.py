@@ -19,6 +19,8 @@ REFUSED = {
     "an engine that needs the whole": (["--engine", "sonic"], "needs the whole recording"),
     "no such engine": (["--engine", "none"], "none"),
     "a port that no machine has": (["--port", "99999"], "expected 0 to 65535"),
+    "no place for anybody": (["--sessions", "0"], "--sessions is 0; expected 1 to 256"),
+    "a port given as the number of places": (["--sessions", "8765"], "--sessions is 8765; expected 1 to 256"),
     "a name without its password": (["--ice-server", "turn:x:3478", "name"], "expected URL, or URL NAME PASSWORD"),
     "no ICE server": (["--ice-server", "http://x"], "no STUN or TURN server"),
     "no emotion": (["--emotion-strength", "3"], "expected 0 to 1"),
