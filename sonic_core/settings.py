@@ -14,6 +14,8 @@ STYLES = ("auto", "photo", "cartoon", "statue")
 EMOTIONS = ("neutral", "happy", "sad", "angry", "surprised", "auto")
 FEW_STEPS = 10
 LEAST_RESOLUTION = 256
+KIND_WORDS = {str: "text", int: "whole number", float: "number", bool: "true or false"}
+"""What a value of a kind is called where somebody gave another one."""
 
 
 def setting(
@@ -93,7 +95,7 @@ class Settings:
             accepted = (int, float) if wanted is float else wanted
             if not isinstance(value, accepted) or (isinstance(value, bool) and wanted is not bool):
                 raise SettingsError(
-                    f"{item.name} is {value!r}, a {type(value).__name__}; expected a {wanted.__name__}."
+                    f"{item.name} is {value!r}, a {type(value).__name__}; expected a {KIND_WORDS[wanted]}."
                 )
             if choices and value not in choices:
                 raise SettingsError(f"{item.name} is {value!r}; expected one of {', '.join(choices)}.")

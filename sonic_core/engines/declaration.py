@@ -14,7 +14,7 @@ from typing import Any
 from ..credit import Credit
 from ..errors import SettingsError
 from ..models.manifest import ModelFile
-from ..settings import Settings
+from ..settings import KIND_WORDS, Settings
 
 EVERY_SETTING = frozenset(item.name for item in fields(Settings))
 FOLDERS, CHOSEN, DEVICE, RESERVE, RUNTIME = "folders", "chosen", "device", "reserve", "runtime"
@@ -75,10 +75,7 @@ class FileChoice:
 
 
 _KINDS = {
-    str: "text",
-    int: "whole number",
-    float: "number",
-    bool: "true or false",
+    **KIND_WORDS,
     tuple: "list of folders",
     dict: "path by key",
 }

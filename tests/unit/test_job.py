@@ -68,7 +68,7 @@ def test_what_is_left_out_keeps_its_default():
         ({"settings": {"sed": 1}}, r"'sed' is no name in settings of the job\. Did you mean 'seed'"),
         ({"encoding": {"qualitty": 1}}, r"'qualitty' is no name in encoding of the job\. Known are crf, preset"),
         ({"labels": {"visible": {"spann": "start"}}}, r"'spann' is no name in labels.visible of the job.*'span'"),
-        ({"settings": {"seed": "7"}}, r"seed is '7', a str; expected a int"),
+        ({"settings": {"seed": "7"}}, r"seed is '7', a str; expected a whole number"),
         ({"settings": {"seed": -1}}, "seed is -1; expected 0"),
         ({"settings": 7}, "settings is 7; expected an object"),
         ({"encoding": {"crf": "20"}}, r"encoding.crf is '20'; expected a whole number"),
