@@ -49,7 +49,7 @@ body{font:14px/1.4 system-ui,"Noto Sans CJK SC","Microsoft YaHei","PingFang SC",
 h1{font-size:1.3em;margin:0}.sum{padding:.5em .8em;border-radius:6px;background:#f3f4f6}
 table{border-collapse:collapse;width:100%}th,td{padding:.3em .5em;border-top:1px solid #e5e7eb;text-align:left;vertical-align:top}
 th{cursor:pointer;user-select:none;white-space:nowrap}th small{display:block;color:#6b7280;font-weight:400}
-td.n{text-align:right;font-variant-numeric:tabular-nums}td.w{overflow-wrap:anywhere;max-width:22em}
+td.n{text-align:right;font-variant-numeric:tabular-nums}td.w{overflow-wrap:anywhere;min-width:9em;max-width:22em}
 td img,td video{width:120px;border-radius:4px;display:block}td img{cursor:pointer}td button{border:0;padding:0;background:none}
 .failed,.rejected{color:#b91c1c;font-weight:600}.unmade{color:#92400e}.done{color:#15803d}
 """
@@ -172,7 +172,7 @@ def _values(clip: Entry, broken: str) -> list[Any]:
         figures.get("bytes"),
         clip.attempts,
         broken,
-        " | ".join([*figures.get("warnings", []), *figures.get("notes", [])]),
+        " | ".join([*figures.get("warnings", []), *figures.get("notes", []), *quality.get("notes", [])]),
         clip.error if clip.state != DONE else "",
     ]
 

@@ -61,6 +61,9 @@ class Store:
         self.folder = folder
         try:
             folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"{folder} cannot be made ({error.strerror}); name another folder.") from error
+        try:
             self.db = sqlite3.connect(folder / NAME, timeout=WAIT_FOR_LOCK, isolation_level=None)
             self.db.execute("pragma synchronous = normal")
             version = self.db.execute("pragma user_version").fetchone()[0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -72,9 +73,16 @@ def make_batch(
     Every row is checked before the first frame: SettingsError lists all that is wrong.  A clip that cannot be made raises nothing, it
     becomes a line of the report.
     """
-    for name, value, least in (("workers", workers, 1), ("retries", retries, 0), ("stop_after", stop_after, 0)):
-        if value < least:
-            raise SettingsError(f"{name} is {value}; expected {least} or more.")
+    for name, count, least in (("workers", workers, 1), ("retries", retries, 0), ("stop_after", stop_after, 0)):
+        _check_count(name, count, least)
+    for name, limit in (("reject_offset", reject_offset), ("reject_confidence", reject_confidence)):
+        _check_limit(name, limit)
+    if isinstance(devices, str):
+        raise SettingsError(f"devices is {devices!r}; expected a list, such as ['cuda:0', 'cuda:1'].")
+    if job is not None and not isinstance(job, Job):
+        raise SettingsError(
+            f"job is a {type(job).__name__}; expected a Job, such as Job(None, None, settings=Settings(seed=7))."
+        )
     if not measure and (reject_offset is not None or reject_confidence is not None):
         raise SettingsError("measure is False, which leaves nothing to judge clips by. Leave it out, or the limits.")
     crew = Crew(workers, tuple(devices), retries + 1, stop_after, measure)
@@ -131,9 +139,25 @@ def _changed(values: Values, defaults: Values) -> Values:
     return changed
 
 
+def _check_count(name: str, value: Any, least: int) -> None:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise SettingsError(f"{name} is {value!r}; expected a whole number.")
+    if value < least:
+        raise SettingsError(f"{name} is {value}; expected {least} or more.")
+
+
+def _check_limit(name: str, value: Any) -> None:
+    if value is not None and (isinstance(value, bool) or not isinstance(value, Real) or value < 0):
+        raise SettingsError(f"{name} is {value!r}; expected a number, 0 or more, or None for no limit.")
+
+
 def _rows(clips: Iterable[Mapping[str, Any]]) -> Iterator[Row]:
+    if isinstance(clips, Mapping) or not isinstance(clips, Iterable):
+        raise SettingsError(f"clips is a {type(clips).__name__}; expected a list with a mapping for each clip.")
     number = 0
     for number, clip in enumerate(clips, 1):
+        if not isinstance(clip, Mapping):
+            raise SettingsError(f"Clip {number} is a {type(clip).__name__}; expected a mapping with image and audio.")
         named = ((name, str(value) if isinstance(value, Path) else value) for name, value in clip.items())
         yield Row(number, {name: value for name, value in named if value is not None and value != ""})
     if not number:

@@ -15,10 +15,12 @@ import pytest
 from batch_runs import POSIX, SHORT, TIDY, batch, clips, ended, rest, started, states, table, working
 
 from sonic_core import Job, Settings, make_batch
-from sonic_core.errors import SettingsError
+from sonic_core.errors import OutputError, SettingsError
 from sonic_core.jobs.store import NAME
 from sonic_core.media.probe import probe
 from sonic_core.samples import PORTRAIT, SPEECH
+
+CLIP = {"image": PORTRAIT, "audio": SPEECH}
 
 
 def test_a_second_run_does_nothing_and_a_third_only_what_changed(tmp_path):
@@ -67,23 +69,41 @@ def test_from_python_whatever_tell_raises_stops_the_work_and_leaves_rows_that_wa
     assert states(tmp_path / "out") == {f"{PORTRAIT.stem}_{SPEECH.stem}.mp4": ("waiting", 0)}
 
 
-ONE = [{"image": PORTRAIT, "audio": SPEECH}]
-
-
 @pytest.mark.parametrize(
-    ("rows", "options"),
+    ("rows", "options", "told"),
     [
-        ([], {}),
-        (ONE, {"workers": 0}),
-        (ONE, {"measure": False, "reject_offset": 40}),
-        (ONE, {"measure": False, "reject_confidence": 0}),
+        ([], {}, "no clip to make"),
+        ([CLIP], {"workers": 0}, "workers is 0"),
+        ([CLIP], {"workers": "2"}, "workers is '2'; expected a whole number"),
+        ([CLIP], {"retries": 1.5}, "retries is 1.5; expected a whole number"),
+        ([CLIP], {"devices": "cuda:0"}, "devices is 'cuda:0'; expected a list"),
+        ([CLIP], {"reject_offset": "40"}, "reject_offset is '40'; expected a number"),
+        ([CLIP], {"reject_confidence": -1}, "reject_confidence is -1; expected a number"),
+        ([CLIP], {"job": Settings(seed=7)}, "job is a Settings; expected a Job"),
+        ([CLIP], {"measure": False, "reject_offset": 40}, "measure is False"),
+        ([CLIP], {"measure": False, "reject_confidence": 0}, "measure is False"),
+        (CLIP, {}, "clips is a dict; expected a list"),
+        ([CLIP, ("me.jpg", "hello.wav")], {}, "Clip 2 is a tuple; expected a mapping"),
     ],
 )
-def test_from_python_no_clips_impossible_crews_and_limits_that_nothing_is_measured_for_are_refused(
-    tmp_path, rows, options
-):
-    with pytest.raises(SettingsError):
+def test_from_python_what_no_batch_can_be_made_of_is_refused_before_anything(tmp_path, rows, options, told):
+    with pytest.raises(SettingsError, match=told):
         make_batch(rows, tmp_path / "out", **options)
+
+
+def test_a_file_in_the_place_of_the_output_folder_is_told_and_stays(tmp_path):
+    (tmp_path / "out").write_text("mine")
+    with pytest.raises(OutputError, match=r"out cannot be made .*name another folder"):
+        make_batch([CLIP], tmp_path / "out")
+    assert (tmp_path / "out").read_text() == "mine"
+
+
+def test_the_report_says_why_nothing_was_measured(tmp_path):
+    settings = Settings(duration=0.4, length_policy="trim", min_resolution=256)
+    made = make_batch([CLIP], tmp_path / "out", Job(None, None, settings=settings))
+    assert made.done == 1
+    assert "1.5 s are needed" in made.report.read_text("utf-8")
+    assert "1.5 s are needed" in made.table.read_text("utf-8-sig")
 
 
 def test_a_row_that_fails_does_not_stop_the_others_and_its_reason_is_reported(tmp_path):
