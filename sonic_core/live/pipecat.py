@@ -45,7 +45,7 @@ class LivePortraitProcessor(FrameProcessor):
     All other frames pass.  `EndFrame` waits until all is said.
 
     portrait: or a stage made of one (`Engine.stage`), which several processors can share.  label: words drawn into the picture.
-    The transport should not put in silence of its own: TransportParams(audio_out_auto_silence=False), see docs/live.md.
+    The transport is made with `TransportParams(**processor.transport_options)`.
     Raises SettingsError, PortraitError as LiveSession does.
     """
 
@@ -66,6 +66,21 @@ class LivePortraitProcessor(FrameProcessor):
         self._frames: FramesInLoop | None = None
         self._last: LiveFrame | None = None
         self._task: asyncio.Task[None] | None = None
+
+    @property
+    def transport_options(self) -> dict[str, Any]:
+        """What `TransportParams` must be told: sound and pictures go out, how large these are and how often they come.
+
+        No silence of its own: what the transport adds would be latency for good.
+        """
+        return {
+            "audio_out_enabled": True,
+            "audio_out_auto_silence": False,
+            "video_out_enabled": True,
+            "video_out_width": self.stage.width,
+            "video_out_height": self.stage.height,
+            "video_out_framerate": round(self.stage.fps),
+        }
 
     async def setup(self, setup: FrameProcessorSetup) -> None:
         """Called by the pipeline."""

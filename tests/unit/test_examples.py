@@ -24,6 +24,7 @@ SHORT = [
     "nod_at_commas",
     "custom_engine",
     "live_from_file",
+    "speak_live",
     "read_provenance",
     "comfyui_client",
 ]
