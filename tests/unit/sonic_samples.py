@@ -1,6 +1,7 @@
 """Tiny seeded Sonic networks, written as the files that users have: the real structure at a thousandth of the size."""
 
 import json
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -105,3 +106,16 @@ def speech(seconds):
     """The beginning of the bundled sentence."""
     clip = load_audio(SAMPLES / "speech.wav")
     return AudioClip(clip.samples[:, : round(seconds * clip.rate)], clip.rate, "speech.wav")
+
+
+def small_clip(engine, seconds, settings):
+    """A clip made ready at 64 by 64 pixels, smaller than users can ask for."""
+    made = engine.prepare(portrait(), speech(seconds), settings)
+    features = made.features
+    small = replace(
+        features,
+        image=features.image[:64, :64],
+        reference=features.reference[:, :8, :8],
+        mask=features.mask[..., :64, :64],
+    )
+    return replace(made, features=small)

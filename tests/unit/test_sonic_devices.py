@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from sonic_samples import networks, portrait, speech, write_models
+from sonic_samples import networks, small_clip, write_models
 
 from sonic_core import cli
 from sonic_core.engines.sonic import window_work
@@ -30,22 +30,9 @@ def models(tmp_path_factory):
     return folder
 
 
-def prepared(engine):
-    """A clip of 64 by 64 pixels, smaller than users can ask for."""
-    made = engine.prepare(portrait(), speech(SECONDS), SETTINGS)
-    features = made.features
-    small = replace(
-        features,
-        image=features.image[:64, :64],
-        reference=features.reference[:, :8, :8],
-        mask=features.mask[..., :64, :64],
-    )
-    return replace(made, features=small)
-
-
 @pytest.fixture(scope="module")
 def conditioning(models):
-    return prepared(SonicEngine([models], device="cpu"))
+    return small_clip(SonicEngine([models], device="cpu"), SECONDS, SETTINGS)
 
 
 class Passes:

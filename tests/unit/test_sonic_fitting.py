@@ -5,7 +5,7 @@ from itertools import groupby
 
 import pytest
 import torch
-from sonic_samples import networks, portrait, speech, write_models
+from sonic_samples import networks, portrait, small_clip, write_models
 from test_runtime_devices import OneDevice
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -58,22 +58,9 @@ def engine(models):
     return SonicEngine([models], device="cpu")
 
 
-def prepared(engine):
-    """A clip of 64 by 64 pixels, smaller than users can ask for."""
-    made = engine.prepare(portrait(), speech(SECONDS), SETTINGS)
-    features = made.features
-    small = replace(
-        features,
-        image=features.image[:64, :64],
-        reference=features.reference[:, :8, :8],
-        mask=features.mask[..., :64, :64],
-    )
-    return replace(made, features=small)
-
-
 @pytest.fixture(scope="module")
 def conditioning(engine):
-    return prepared(engine)
+    return small_clip(engine, SECONDS, SETTINGS)
 
 
 def sampled(engine, conditioning, mode=None):
@@ -107,7 +94,7 @@ def test_sampling_goes_on_in_the_window_whose_memory_was_not_enough(engine, cond
 @pytest.mark.parametrize("preset", ["fast"])
 def test_presets_that_remember_go_on_too(models, preset, caplog):
     engine = SonicEngine([models], device="cpu", preset=preset)
-    conditioning = prepared(engine)
+    conditioning = small_clip(engine, SECONDS, SETTINGS)
     counting = SmallDevice()
     whole, passes = sampled(engine, conditioning, counting)
     latents, reported = sampled(engine, conditioning, SmallDevice(round(0.7 * counting.count)))
@@ -218,7 +205,7 @@ def test_what_others_are_to_have_is_not_free(models, monkeypatch):
 def test_a_clip_that_was_stopped_goes_on_with_the_next_step(models, tmp_path, preset):
     engine = SonicEngine([models], device="cpu", preset=preset)
     settings = replace(SETTINGS, inference_steps=3 if preset == "exact" else 6)
-    conditioning = prepared(engine)
+    conditioning = small_clip(engine, SECONDS, SETTINGS)
     reports, stops = [], []
 
     def progress(stage, done, total, preview=None):
