@@ -198,13 +198,16 @@ class Eyelids:
 
         cover = np.clip((lid.edge - b) / (LEAST_EDGE + EDGE * iod) + 0.5, 0, 1)
         cover = np.maximum(cover, lid.taken_over * outer * smoothstep((side - BESIDE) / BESIDE_EASE))
-        cover *= smoothstep((np.where(outer, *COVER_END) - side) / np.where(outer, *COVER_END_EASE))
+        ends = smoothstep((np.where(outer, *COVER_END) - side) / np.where(outer, *COVER_END_EASE))
+        cover *= ends
         bulge = np.exp(-(((b - lid.skin_end + BULGE_AT * (lid.skin_end - top)) / (BULGE_HEIGHT * eye.height + 1)) ** 2))
         skin *= (1 + BULGE_LIGHT * amount * bulge * smoothstep((1 - side) / BULGE_EASE))[..., None]
         ball = to_linear(self.source.sample(eyeball)) * self._lid_shadow(eye, view, lid, amount)[..., None]
         if amount > SEALED:
             white = smoothstep((luminance(ball) / np.maximum(luminance(closed), 1e-3) - WHITE) / WHITE_EASE)
             ball += (closed - ball) * (white * smoothstep((amount - SEALED) / SEALED_EASE))[..., None]
+        # Beyond its ends the closed eye goes on: where dark skin was covered there, the lid would end in an upright edge.
+        ball += (closed - ball) * ((1 - ends) * lid.taken_over)[..., None].astype(np.float32)
         result = ball * (1 - cover)[..., None] + skin * cover[..., None]
         line = self._lash_line(eye, view, lid, outer)[..., None]
         return result * (1 - line) + eye.lash_color * line

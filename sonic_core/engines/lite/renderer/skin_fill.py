@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ....curves import smoothstep
 from .eyes import EyeShape
+from .geometry import remap
 from .linear_light import to_lab
 from .membrane import membrane, spread
 from .spectacles import Spectacles
@@ -29,6 +30,8 @@ OUTER, OUTER_EASE = (
     0.5,
 )  # half widths from the eye's middle, from where they come to reach as far as at the outer corner:
 OUTER_ABOVE, OUTER_BELOW = 0.15, 0.05
+ROUND = 4  # exponent of the ellipse into which that reach is rounded off
+TIPS = 0.06  # round what is covered: strokes that end within belong to it
 STROKES = 0.35  # opacity of a stroke from which it is a lash
 COVER_MARGIN, COVER_BLUR, LEAST_COVER_BLUR = 0.014, 0.014, 0.6  # grown by; soft edge, sigma; px
 EDGE_REACH = 1.5  # sigmas of that edge beyond which nothing of the lid shows
@@ -37,6 +40,12 @@ BORDER, BORDER_HOLD = 0.03, 0.3  # beside what is covered: width, and how much i
 # share of that hold which a brow loses: it must not darken the lid, nor end above it as on a light box
 BROW_FREE = 0.88
 DARKEST, DARKEST_EASE = 0.25, 0.2  # of the skin's lightness, from which it is shadow and neither brow nor background
+# Shading has the hue of the skin that lies in it: brows, whites and what was averaged from both are grey.
+HUE_BESIDE = 0.3  # beside what is covered: where it is looked up
+LEVEL = 8.0  # lightness that counts as the same
+HUE_TOLERANCE = 12.0  # from the skin's own, at which a pixel counts 1/e: hair, paint and background lend none
+HUE_EASE = 4.0  # of chroma, over which it comes in
+HUE_TRUST, HUE_FEW = 0.3, 30.0  # least trust of a pixel; as many pixels as the fallback counts
 
 # Bare skin in place of what is covered, from pixels round it that look like skin.
 LAB_BLUR, LEAST_LAB_BLUR = 0.012, 0.3  # sigma; px
@@ -143,11 +152,20 @@ def _covered(image: NDArray[np.uint8], eye: EyeShape, a: NDArray, b: NDArray, io
     beyond = smoothstep((out - OUTER) / OUTER_EASE)
     above = np.maximum(LASHES_ABOVE * iod + (OUTER_ABOVE - LASHES_ABOVE) * iod * beyond, eye.skip)
     below = LASHES_BELOW * iod + (OUTER_BELOW - LASHES_BELOW) * iod * beyond
-    reach = (b > upper - above) & (b < lower + below) & (out < LASHES_OUT) & (out > -LASHES_IN)
+    # An ellipse, not a box: dark sockets are strokes throughout, and where they were cut off upright the lid stood in them like a box.
+    round_off = np.sqrt(np.clip(1 - (out / np.where(out > 0, LASHES_OUT, LASHES_IN)) ** ROUND, 0, 1))
+    reach = (b > upper - above * round_off) & (b < lower + below * round_off) & (round_off > 0)
     reach &= b > eye.brow + LASHES_UNDER_BROW * (upper - eye.brow)
-    dark = (_lash_strokes(image, iod) > STROKES) & reach
-    _, parts = cv2.connectedComponents((dark | opening).astype(np.uint8))
-    return parts == np.bincount(parts[opening]).argmax() if opening.any() else opening
+    dark = _lash_strokes(image, iod) > STROKES
+    _, parts = cv2.connectedComponents(((dark & reach) | opening).astype(np.uint8))
+    if not opening.any():
+        return opening
+    covered = parts == np.bincount(parts[opening]).argmax()
+    # Tips of lashes that end a little farther out; what runs on is hair, brow or a frame.
+    around = _grown(covered, TIPS * iod) & (b > eye.brow + LASHES_UNDER_BROW * (upper - eye.brow))
+    _, parts = cv2.connectedComponents((dark & ~covered).astype(np.uint8))
+    whole, inside = (np.bincount(parts[m], minlength=parts.max() + 1) for m in (parts > 0, around))
+    return covered | ((inside == whole) & (whole > 0))[parts]
 
 
 def _between_rims(image: NDArray[np.uint8], eye: EyeShape, a: NDArray, b: NDArray, iod: float) -> NDArray[np.bool_]:
@@ -192,8 +210,34 @@ def _closed(
     brow = cv2.dilate(_lash_strokes(image, iod, BROW), np.ones((3, 3), np.uint8))
     held = (np.maximum(weight, BORDER_HOLD * border * shadow) * (1 - BROW_FREE * brow) + FLOOR).astype(np.float32)
     smooth = membrane(image.astype(np.float32), held, bare, iod)
+    beside = _grown(hole, HUE_BESIDE * iod) & ~hole & ~hidden
+    lab = to_lab(image, blur=LAB_BLUR * iod + LEAST_LAB_BLUR)
+    middle = np.median(lab[beside & skin], 0) if (beside & skin).sum() > LEAST_RING else skin_lab
+    foreign = np.square((lab - middle)[..., 1:]).sum(2) / HUE_TOLERANCE**2
+    smooth = _hued(smooth, lab, beside * shadow * (1 - brow) * np.exp(-foreign), bare)
     lid = smooth + _texture(image, eye, iod, weight, hole)
     return image + (lid - image) * _soft(covered, iod)[..., None]
+
+
+def _hued(
+    smooth: NDArray[np.float32], lab: NDArray[np.float32], trust: NDArray[np.float32], fallback: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """`smooth` in its own lightness and the hue that the skin round it has where it is as light, if that is the richer one.
+
+    lab: [h, w, 3] of the picture, trust: [h, w] how much each of its pixels is skin; fallback: [h, w, 3] RGB where none is as light.
+    """
+    levels = np.arange(0, 101, LEVEL, np.float32)
+    near = trust > HUE_TRUST
+    like = trust[near] * np.exp(-(((lab[near][:, 0] - levels[:, None]) / LEVEL) ** 2))
+    target, other = to_lab(np.clip(smooth, 0, 255)), to_lab(np.clip(fallback, 0, 255))
+    hue, mass = like @ lab[near][:, 1:], like.sum(1)
+    at = np.dstack([target[..., 0] / LEVEL, np.zeros_like(target[..., 0])])
+    hue_mass = remap(np.c_[hue, mass][None].astype(np.float32), at)
+    few = np.float32(HUE_FEW)
+    skin = (hue_mass[..., :2] + few * other[..., 1:]) / (hue_mass[..., 2:] + few)
+    richer = smoothstep((np.linalg.norm(skin, axis=2) - np.linalg.norm(target[..., 1:], axis=2)) / HUE_EASE)
+    target[..., 1:] += (skin - target[..., 1:]) * richer[..., None]
+    return cv2.cvtColor(target, cv2.COLOR_LAB2RGB) * np.float32(255)
 
 
 def _bare_skin(
