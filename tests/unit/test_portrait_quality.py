@@ -165,6 +165,14 @@ def test_a_face_cut_through_the_mouth_is_refused(portrait):
         check_quality(cut, portrait.landmarks, SquareCrop((226, 116), 165), 1, "a.png")
 
 
-def test_an_open_mouth_is_measured_and_told(portrait):
-    assert portrait.report.mouth_open > 0.1  # a smile that shows the teeth
-    assert any("mouth is open" in sentence for sentence in portrait.report.advice)
+def test_a_smile_is_measured_and_no_reason_for_advice(portrait):
+    assert portrait.report.mouth_open > 0.1  # teeth show
+    assert not any("mouth is" in sentence for sentence in portrait.report.advice)
+
+
+def test_a_mouth_too_wide_to_close_is_told(portrait):
+    lower_lip = [14, 17, 84, 87, 178, 181, 314, 317, 402, 405]
+    wide = portrait.landmarks.copy()
+    wide[lower_lip, 1] += 0.1 * portrait.report.eye_distance_px
+    found = check_quality(sample(), wide, SquareCrop((226, 116), 165), 1, "a.png")
+    assert any("mouth is wide open" in sentence for sentence in found.advice)

@@ -27,7 +27,7 @@ MOTION_MARGIN = 0.30  # IOD by which the skin may have moved
 ROUNDED = 0.75  # pucker at which all of the change is reached
 REACH = 0.45  # IOD round the folds that is looked at
 FOLD_REACH, CORNER_REACH = 0.23, 0.15  # IOD
-CORNER_ROUNDED, CORNER_CLOSED = 0.85, 0.65  # share of a corner's shadow that goes: lips that meet still have a corner
+CORNER_ROUNDED, CORNER_CLOSED = 1.0, 0.9  # share of a corner's shadow that goes: lips that meet keep a trace
 UNFOLDED = 0.35, 0.65  # share of the folds that a face loses which does not smile, and more at a full smile
 BORDER_EASE = 0.08  # IOD at the box's edge
 
@@ -45,6 +45,7 @@ DARKEST_CHANGE, LIGHTEST_CHANGE = -40, 90  # levels
 # Dark corners: by eye; filled from their surroundings by Gaussians of growing width (sigma in IOD, weight).
 LAB_BLUR = 0.008  # sigma, IOD
 DARK, DARK_EASE = 5, 14  # L below what is usual there
+RIM = 0.014  # IOD round the dark
 LIP_COLUMNS = (
     0.45,
     0.75,
@@ -179,7 +180,7 @@ def _without_dark_corners(patch: NDArray[np.float32], x: NDArray, y: NDArray, mo
         return patch
     # Red lips are darker than skin and no shadow.
     usual = min(float(np.median(light[near])), _lightness_of_lips(light, x, y, mouth))
-    dark = smoothstep((usual - light - DARK) / DARK_EASE)
+    dark = _with_rim(smoothstep((usual - light - DARK) / DARK_EASE), iod)
     weight = ((1 - dark) ** 2 * ~between * (from_end < FILL_FROM * CORNER_REACH * iod) + 1e-5).astype(np.float32)
     total: Any = 0.0
     mass: Any = 0.0
@@ -188,6 +189,13 @@ def _without_dark_corners(patch: NDArray[np.float32], x: NDArray, y: NDArray, mo
         mass = mass + share * cv2.GaussianBlur(weight, (0, 0), sigma * iod)
     share = zone * np.maximum(dark, between)
     return patch + np.asarray(share[..., None], np.float32) * (total / mass[..., None] - patch)
+
+
+def _with_rim(dark: NDArray[np.floating], iod: float) -> NDArray[np.float32]:
+    """`dark` grown and soft: a rim that is half dark would be left as a ring, and colour what is filled from it."""
+    size = 2 * round(RIM * iod + 1) + 1
+    grown = cv2.dilate(np.float32(dark), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size)))
+    return cv2.GaussianBlur(grown, (0, 0), RIM * iod / 2 + 0.5)
 
 
 def _lightness_of_lips(light: NDArray[np.float32], x: NDArray, y: NDArray, mouth: MouthShape) -> float:
