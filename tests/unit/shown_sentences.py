@@ -24,6 +24,7 @@ TOLD = (
     "sonic_core/live/door.py",
     "sonic_core/live/server.py",
     "sonic_core/engines/lite/engine.py",
+    "sonic_core/engines/lite/foreseen.py",
     "sonic_core/engines/lite/renderer/renderer.py",
 )
 """Modules whose other sentences are shown as well."""

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ....curves import smoothstep
 from .eyes import EyeShape
 from .geometry import remap
+from .lid_cover import BROW, across, cover_between_rims, dark_strokes, eye_opening, grown, lid_cover
 from .linear_light import to_lab
 from .membrane import membrane, spread
 from .spectacles import Spectacles
@@ -19,20 +20,6 @@ from .spectacles import Spectacles
 # All by eye, in IOD unless another unit is said; levels are of 255, distances Lab.
 SOCKET, OWN = 0.95, 0.56  # from the eye's middle: what is looked at, and what no other eye claims
 
-# What a lid covers: the opening with its rims, and the lashes that hang on it.
-RIM, RIM_WORN = 0.033, 0.05  # round the opening, and behind glasses, where no lash is followed farther
-BEYOND_EYE = 1.3  # half widths from the eye's middle: a stroke that goes there is a frame
-LASHES_ABOVE, LASHES_BELOW = 0.07, 0.09  # lashes reach so far from the opening
-LASHES_UNDER_BROW = 0.45  # share of the way from brow to lid above which a stroke is brow
-LASHES_OUT, LASHES_IN = 1.6, 1.12  # and half widths from the eye's middle, to the temple and to the nose
-OUTER, OUTER_EASE = (
-    0.6,
-    0.5,
-)  # half widths from the eye's middle, from where they come to reach as far as at the outer corner:
-OUTER_ABOVE, OUTER_BELOW = 0.15, 0.05
-ROUND = 4  # exponent of the ellipse into which that reach is rounded off
-TIPS = 0.06  # round what is covered: strokes that end within belong to it
-STROKES = 0.35  # opacity of a stroke from which it is a lash
 COVER_MARGIN, COVER_BLUR, LEAST_COVER_BLUR = 0.014, 0.014, 0.6  # grown by; soft edge, sigma; px
 EDGE_REACH = 1.5  # sigmas of that edge beyond which nothing of the lid shows
 
@@ -42,7 +29,7 @@ BROW_FREE = 0.88
 DARKEST, DARKEST_EASE = 0.25, 0.2  # of the skin's lightness, from which it is shadow and neither brow nor background
 # Shading has the hue of the skin that lies in it: brows, whites and what was averaged from both are grey.
 HUE_BESIDE = 0.3  # beside what is covered: where it is looked up
-LEVEL = 8.0  # lightness that counts as the same
+LEVELS = 13  # of lightness, from 0 to 100, that are told apart
 HUE_TOLERANCE = 12.0  # from the skin's own, at which a pixel counts 1/e: hair, paint and background lend none
 HUE_EASE = 4.0  # of chroma, over which it comes in
 HUE_TRUST, HUE_FEW = 0.3, 30.0  # least trust of a pixel; as many pixels as the fallback counts
@@ -78,11 +65,6 @@ BARE = _Likeness(0.3, 16, ((0.045, 1.0), (0.10, 0.35), (0.20, 0.05), (0.45, 0.00
 # Behind glasses what is dark and near is a rim.
 WORN = _Likeness(0.5, 14, ((0.045, 0.0), (0.10, 0.35), (0.20, 0.05), (0.45, 0.004)))
 
-# Lashes: black-hat of the picture over its lightness.
-# widest lash and brow, and levels added to the lightness so that black skin is not all strokes
-STROKE, BROW, STROKE_LIGHT = 0.05, 0.09, 20.0
-STROKE_GAIN, STROKE_FLOOR = 5, 0.35  # of that share of darkness: 0 up to 7 %, 1 from 27 %
-
 OUTLINE, OUTLINE_BLUR, LEAST_OUTLINE_BLUR = 0.05, 0.012, 0.5  # a drawn eye's mask: grown by, soft edge; px
 
 
@@ -117,11 +99,11 @@ def lid_skin(
         own = np.abs(a) < OWN * iod
         hidden = worn.in_front[area] > 0 if worn is not None else np.zeros(a.shape, bool)
         if eye.cartoon:
-            covered = _opening(eye, a, b, eye.skip + ABOVE * iod, BELOW * iod, BESIDE)
+            covered = eye_opening(eye, a, b, eye.skip + ABOVE * iod, BELOW * iod, BESIDE)
             filled = _bare_skin(image[area], eye, a, b, covered, hidden, iod, skin_lab)[0]
             masks.append(_cartoon_mask(eye, box, image.shape, iod))
         else:
-            covered = own & (_between_rims if wears_glasses else _covered)(image[area], eye, a, b, iod)
+            covered = own & (cover_between_rims if wears_glasses else lid_cover)(image[area], eye, a, b, iod)
             filled = _closed(image[area], eye, a, b, covered, hidden, iod, skin_lab)
             window[area] = np.maximum(window[area], np.where(own, 255 * _soft(covered, iod), 0))
             masks.append(None)
@@ -135,57 +117,10 @@ def _socket(eye: EyeShape, iod: float, shape: tuple[int, ...]) -> tuple[int, int
     return int(x0), int(y0), int(x1), int(y1)
 
 
-def _across(eye: EyeShape, a: NDArray) -> NDArray:
-    return (a - eye.a.mean()) / (eye.width / 2)
-
-
-def _opening(eye: EyeShape, a: NDArray, b: NDArray, above: float, below: float, beside: float) -> NDArray[np.bool_]:
-    upper, lower = eye.lids_at(a)
-    return (b > upper - above) & (b < lower + below) & (np.abs(_across(eye, a)) < beside)
-
-
-def _covered(image: NDArray[np.uint8], eye: EyeShape, a: NDArray, b: NDArray, iod: float) -> NDArray[np.bool_]:
-    """The eye's opening with its rims, and the dark strokes that hang on them and end before brow, temple and nose."""
-    upper, lower = eye.lids_at(a)
-    opening = _grown(_opening(eye, a, b, 0, 1, 1.0), RIM * iod)
-    out = _across(eye, a) * eye.outward
-    beyond = smoothstep((out - OUTER) / OUTER_EASE)
-    above = np.maximum(LASHES_ABOVE * iod + (OUTER_ABOVE - LASHES_ABOVE) * iod * beyond, eye.skip)
-    below = LASHES_BELOW * iod + (OUTER_BELOW - LASHES_BELOW) * iod * beyond
-    # An ellipse, not a box: dark sockets are strokes throughout, and where they were cut off upright the lid stood in them like a box.
-    round_off = np.sqrt(np.clip(1 - (out / np.where(out > 0, LASHES_OUT, LASHES_IN)) ** ROUND, 0, 1))
-    reach = (b > upper - above * round_off) & (b < lower + below * round_off) & (round_off > 0)
-    reach &= b > eye.brow + LASHES_UNDER_BROW * (upper - eye.brow)
-    dark = _lash_strokes(image, iod) > STROKES
-    _, parts = cv2.connectedComponents(((dark & reach) | opening).astype(np.uint8))
-    if not opening.any():
-        return opening
-    covered = parts == np.bincount(parts[opening]).argmax()
-    # Tips of lashes that end a little farther out; what runs on is hair, brow or a frame.
-    around = _grown(covered, TIPS * iod) & (b > eye.brow + LASHES_UNDER_BROW * (upper - eye.brow))
-    _, parts = cv2.connectedComponents((dark & ~covered).astype(np.uint8))
-    whole, inside = (np.bincount(parts[m], minlength=parts.max() + 1) for m in (parts > 0, around))
-    return covered | ((inside == whole) & (whole > 0))[parts]
-
-
-def _between_rims(image: NDArray[np.uint8], eye: EyeShape, a: NDArray, b: NDArray, iod: float) -> NDArray[np.bool_]:
-    """The eye's opening and its rims behind glasses, without the dark strokes that run on beyond the eye: those are the frame."""
-    opening = _opening(eye, a, b, 0, 1, 1.0)
-    dark = (_lash_strokes(image, iod) > STROKES) & ~opening
-    _, parts = cv2.connectedComponents(dark.astype(np.uint8))
-    frame = np.isin(parts, np.unique(parts[dark & (np.abs(_across(eye, a)) > BEYOND_EYE)])) & dark
-    return opening | (_grown(opening, RIM_WORN * iod) & ~frame)
-
-
 def _soft(covered: NDArray[np.bool_], iod: float) -> NDArray[np.float32]:
     return cv2.GaussianBlur(
-        _grown(covered, COVER_MARGIN * iod + 1).astype(np.float32), (0, 0), COVER_BLUR * iod + LEAST_COVER_BLUR
+        grown(covered, COVER_MARGIN * iod + 1).astype(np.float32), (0, 0), COVER_BLUR * iod + LEAST_COVER_BLUR
     )
-
-
-def _grown(mask: NDArray[np.bool_], radius: float) -> NDArray[np.bool_]:
-    size = 2 * round(radius) + 1
-    return cv2.dilate(mask.astype(np.uint8), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))).astype(bool)
 
 
 def _closed(
@@ -199,18 +134,18 @@ def _closed(
     skin_lab: NDArray,
 ) -> NDArray[np.float32]:
     """The picture with skin over what a lid covers: a membrane held by the skin round it."""
-    hole = _grown(covered, COVER_MARGIN * iod + 1 + EDGE_REACH * (COVER_BLUR * iod + LEAST_COVER_BLUR))
+    hole = grown(covered, COVER_MARGIN * iod + 1 + EDGE_REACH * (COVER_BLUR * iod + LEAST_COVER_BLUR))
     bare, weight = _bare_skin(image, eye, a, b, hole, hidden, iod, skin_lab)
     # What borders on the lid holds it, skin or shadow; brows, rims of glasses and a dark background do not.
-    border = _grown(hole, BORDER * iod + 1) & ~hole & ~hidden
+    border = grown(hole, BORDER * iod + 1) & ~hole & ~hidden
     lightness = cv2.GaussianBlur(to_lab(image)[..., 0], (0, 0), LAB_BLUR * iod + LEAST_LAB_BLUR)
     skin = weight > SKIN
     known = float(np.median(lightness[skin])) if skin.any() else float(skin_lab[0])
     shadow = smoothstep((lightness / max(known, 1.0) - DARKEST) / DARKEST_EASE)
-    brow = cv2.dilate(_lash_strokes(image, iod, BROW), np.ones((3, 3), np.uint8))
+    brow = cv2.dilate(dark_strokes(image, iod, BROW), np.ones((3, 3), np.uint8))
     held = (np.maximum(weight, BORDER_HOLD * border * shadow) * (1 - BROW_FREE * brow) + FLOOR).astype(np.float32)
     smooth = membrane(image.astype(np.float32), held, bare, iod)
-    beside = _grown(hole, HUE_BESIDE * iod) & ~hole & ~hidden
+    beside = grown(hole, HUE_BESIDE * iod) & ~hole & ~hidden
     lab = to_lab(image, blur=LAB_BLUR * iod + LEAST_LAB_BLUR)
     middle = np.median(lab[beside & skin], 0) if (beside & skin).sum() > LEAST_RING else skin_lab
     foreign = np.square((lab - middle)[..., 1:]).sum(2) / HUE_TOLERANCE**2
@@ -226,12 +161,12 @@ def _hued(
 
     lab: [h, w, 3] of the picture, trust: [h, w] how much each of its pixels is skin; fallback: [h, w, 3] RGB where none is as light.
     """
-    levels = np.arange(0, 101, LEVEL, np.float32)
+    levels, apart = np.linspace(0, 100, LEVELS, dtype=np.float32), np.float32(100 / (LEVELS - 1))
     near = trust > HUE_TRUST
-    like = trust[near] * np.exp(-(((lab[near][:, 0] - levels[:, None]) / LEVEL) ** 2))
+    like = trust[near] * np.exp(-(((lab[near][:, 0] - levels[:, None]) / apart) ** 2))
     target, other = to_lab(np.clip(smooth, 0, 255)), to_lab(np.clip(fallback, 0, 255))
     hue, mass = like @ lab[near][:, 1:], like.sum(1)
-    at = np.dstack([target[..., 0] / LEVEL, np.zeros_like(target[..., 0])])
+    at = np.dstack([target[..., 0] / apart, np.zeros_like(target[..., 0])])
     hue_mass = remap(np.c_[hue, mass][None].astype(np.float32), at)
     few = np.float32(HUE_FEW)
     skin = (hue_mass[..., :2] + few * other[..., 1:]) / (hue_mass[..., 2:] + few)
@@ -255,10 +190,10 @@ def _bare_skin(
     hidden: behind glasses.
     """
     lab = to_lab(image, blur=LAB_BLUR * iod + LEAST_LAB_BLUR)
-    across = np.abs(_across(eye, a))
+    side = np.abs(across(eye, a))
     unseen = covered | hidden
     brow_gap = eye.brow + RING_BELOW_BROW * (eye.upper.min() - eye.brow)
-    ring = ~unseen & (across < RING_BESIDE) & (b > brow_gap) & (b < eye.lids_at(a)[1] + RING_BELOW * iod)
+    ring = ~unseen & (side < RING_BESIDE) & (b > brow_gap) & (b < eye.lids_at(a)[1] + RING_BELOW * iod)
     reference = np.median(lab[ring], 0) if ring.sum() > LEAST_RING else skin_lab
     like = WORN if hidden.any() else BARE
     distance = np.sqrt((((lab - reference) * [like.light, 1, 1]) ** 2).sum(2))
@@ -272,7 +207,7 @@ def _texture(
     """The fine texture of the cheek below, as strong as that of the skin beside the eye at most."""
     coarse = cv2.GaussianBlur(image, (0, 0), FINEST_BLUR * iod + LEAST_FINEST_BLUR).astype(np.float32)
     fine = image - coarse
-    beside = _grown(hole, TEXTURE_BESIDE * iod) & ~_grown(hole, TEXTURE_FROM * iod) & (weight > SKIN)
+    beside = grown(hole, TEXTURE_BESIDE * iod) & ~grown(hole, TEXTURE_FROM * iod) & (weight > SKIN)
     own = float(np.median(np.abs(fine[beside]))) if beside.sum() > LEAST_RING else 0.0
     most = PEAKS * own
     kept = cv2.erode((weight > SKIN).astype(np.float32), np.ones((2 * int(TEXTURE_FROM * iod) + 1,) * 2))
@@ -283,15 +218,6 @@ def _texture(
     borrowed = cv2.warpAffine(fine, shift, size, flags=cv2.INTER_NEAREST, borderMode=cv2.BORDER_REFLECT)
     strength = float(np.median(np.abs(borrowed[hole]))) if hole.any() else 0.0
     return borrowed * np.float32(min(own / max(strength, 0.5), 1))
-
-
-def _lash_strokes(image: NDArray[np.uint8], iod: float, widest: float = STROKE) -> NDArray[np.float32]:
-    """Opacity, 0 to 1, of thin dark strokes, by black-hat filtering."""
-    gray = cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY)
-    size = int(widest * iod) * 2 + 1
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
-    strokes = cv2.morphologyEx(gray, cv2.MORPH_BLACKHAT, kernel).astype(np.float32) / (gray + STROKE_LIGHT)
-    return np.clip(STROKE_GAIN * strokes - STROKE_FLOOR, 0, 1)
 
 
 def _cartoon_mask(
