@@ -6,10 +6,9 @@ from typing import Any
 
 from ..sonic_core.engines.registry import declaration, declarations
 from ..sonic_core.errors import SettingsError
-from ..sonic_core.models.download import Download as OneFile
-from ..sonic_core.models.download import check_offered, fetch, missing_downloads
 from ..sonic_core.models.download_list import place_in, size_of, summed_up
-from ..sonic_core.models.download_record import write_record
+from ..sonic_core.models.missing import Download as OneFile
+from ..sonic_core.models.missing import missing_downloads
 from ..sonic_core.progress import Preview, Progress
 from . import host
 from .engine_inputs import chosen_files
@@ -80,6 +79,9 @@ class Download(io.ComfyNode):
             return shown(
                 *words, "Nothing was fetched: choose the second entry of licences to accept them, and run again."
             )
+        from ..sonic_core.models.download import check_offered, fetch
+        from ..sonic_core.models.download_record import write_record
+
         progress = host.progress({"asking": 1, "downloading": 999}, words=True)
         check_offered(downloads, progress)
         total, done = size_of(downloads), 0

@@ -29,9 +29,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, console: Console) -> dict[str, Any]:
-    from ..models.download import check_offered, fetch, missing_downloads
+    from ..models.download import check_offered, fetch
     from ..models.download_list import described, place_in
     from ..models.download_record import write_record
+    from ..models.missing import missing_downloads
 
     folders = searched_folders(args.models_folder)
     into = folders[0]

@@ -11,7 +11,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,9 +30,9 @@ from huggingface_hub.utils import (
 from ..errors import ModelMissingError, OutputError, SonicError
 from ..progress import Progress, ignore
 from .alone import alone_with
-from .checking import fault_in, is_usable, sha256_of
-from .locate import locate
-from .manifest import ModelFile, RemoteFile
+from .checking import sha256_of
+from .manifest import RemoteFile
+from .missing import Download
 
 MEGABYTE = 10**6
 STALLED_S = 600.0
@@ -48,15 +48,6 @@ ON_THE_WAY = (ConnectionError, TimeoutError, socket.gaierror, ssl.SSLError)
 
 
 @dataclass(frozen=True)
-class Download:
-    """One file to fetch: which part of an engine it belongs to, what it is at the source, and where it goes."""
-
-    file: ModelFile
-    remote: RemoteFile
-    target: Path
-
-
-@dataclass(frozen=True)
 class Fetched:
     """What has been fetched: repository, path in it, commit, size in bytes and sha256 of the file on disk."""
 
@@ -65,26 +56,6 @@ class Fetched:
     commit: str
     size: int
     sha256: str
-
-
-def missing_downloads(
-    files: Sequence[ModelFile],
-    folders: Sequence[Path],
-    place: Callable[[str], Path],
-    chosen: Mapping[str, Path] | None = None,
-) -> list[Download]:
-    """What is in none of the models folders yet, or does not open there.
-
-    place: where a destination such as `sonic/unet.pth` lies.  chosen: paths that are known already, by key.
-    """
-    found, _ = locate(files, folders, chosen)
-    return [
-        Download(file, remote, place(target))
-        for file in files
-        if found.get(file.key, place(file.destination)) == place(file.destination) or fault_in(file, found[file.key])
-        for remote, target in file.targets.items()
-        if not is_usable(place(target), remote)
-    ]
 
 
 def check_offered(downloads: Sequence[Download], progress: Progress = ignore) -> None:

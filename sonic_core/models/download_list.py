@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from .download import Download
 from .manifest import ModelFile
+from .missing import Download
 
 
 def described(downloads: Sequence[Download], into: Path) -> list[str]:

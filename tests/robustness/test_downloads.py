@@ -23,8 +23,9 @@ from sonic_core.engines.sonic.files import SONIC_FILES
 from sonic_core.errors import ModelMissingError
 from sonic_core.models import download
 from sonic_core.models.alone import alone_with
-from sonic_core.models.download import Fetched, fetch, missing_downloads
+from sonic_core.models.download import Fetched, fetch
 from sonic_core.models.download_record import write_record
+from sonic_core.models.missing import missing_downloads
 
 NAME = "LeonJoe13/Sonic/Sonic/unet.pth"
 CONTENT = os.urandom(24_000_000)

@@ -16,8 +16,9 @@ from sonic_core.engines.sonic import declaration
 from sonic_core.engines.sonic.files import SONIC_FILES
 from sonic_core.errors import ModelMissingError, OutputError
 from sonic_core.models import download
-from sonic_core.models.download import fetch, missing_downloads
+from sonic_core.models.download import fetch
 from sonic_core.models.download_record import RECORD
+from sonic_core.models.missing import missing_downloads
 
 FILES = {
     f"{file.source.repository}/{remote.path}": f"content of {remote.path}".encode() * 100

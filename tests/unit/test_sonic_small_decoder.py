@@ -15,7 +15,7 @@ from sonic_core.engines.sonic.files import SONIC_FILES
 from sonic_core.engines.sonic.planning import decode_flops
 from sonic_core.engines.sonic.small_decoder import SmallDecode, build_small_decoder
 from sonic_core.errors import ModelMissingError
-from sonic_core.models.download import missing_downloads
+from sonic_core.models.missing import missing_downloads
 from sonic_core.settings import Settings
 
 WIDTH = 8
