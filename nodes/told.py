@@ -11,16 +11,22 @@ from ..sonic_core.errors import SettingsError, SonicError
 from ..sonic_core.words.catalogue import translated
 from . import host
 from .convert import is_number
+from .labels import labelled
 
 Execute = TypeVar("Execute", bound=Callable[..., Any])
 
 
-def told(text: str) -> str:
-    """The text in the editor's language; options of the command line under the names of their widgets."""
-    words = translated(text, host.language())
+def told(text: str, node: str = "") -> str:
+    """The text in the editor's language; settings and options of the command line under the names that their widgets show.
+
+    node: id of the one that speaks.
+    """
+    language = host.language()
+    words = translated(text, language)
     words = re.sub(r"(\w+) \(--[a-z][a-z-]*\)", r"\1", words)
     # What stands between backticks is typed in a terminal.
-    return re.sub(r"(`[^`]*`)|--([a-z][a-z-]*)", lambda said: said[1] or said[2].replace("-", "_"), words)
+    words = re.sub(r"(`[^`]*`)|--([a-z][a-z-]*)", lambda said: said[1] or said[2].replace("-", "_"), words)
+    return labelled(words, language, node)
 
 
 def told_errors(execute: Execute) -> Execute:
@@ -32,9 +38,13 @@ def told_errors(execute: Execute) -> Execute:
             check_numbers(args[0], kwargs)
             return execute(*args, **kwargs)
         except SonicError as error:
-            raise _plain(type(error))(told(str(error))) from error
+            raise _plain(type(error))(told(str(error), node_id_of(args[0]))) from error
 
     return telling  # type: ignore[return-value]  # the same signature
+
+
+def node_id_of(node: Any) -> str:
+    return str(node.define_schema().node_id)
 
 
 def check_numbers(node: Any, values: Mapping[str, Any]) -> None:

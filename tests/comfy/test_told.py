@@ -38,7 +38,9 @@ def test_an_error_is_one_sentence_in_that_language_without_the_path_of_its_class
 ):
     speak(**{"Comfy.Locale": "zh"})
     errors = pack.part("sonic_core.errors")
-    with pytest.raises(errors.DurationMismatchError, match=r"^duration 为 5\.00 秒，但 .* 长 2\.00 秒。") as caught:
+    with pytest.raises(
+        errors.DurationMismatchError, match=r"^“时长”为 5\.00 秒，但 .* 长 2\.00 秒。.*将“长度策略”选为"
+    ) as caught:
         execute("SonicPreData", model=model, image=picture, audio=sound, duration=5.0)
     assert caught.type.__module__ == "builtins"
     assert caught.type.__qualname__ == "DurationMismatchError"
@@ -52,7 +54,17 @@ def test_options_of_the_command_line_bear_the_names_of_widgets(pack, speak):
         "take face_box or mask instead."
     )
     speak(**{"Comfy.Locale": "zh"})
-    assert told(said) == "找到 3 张人脸，按大小排序；可用 face_index 选择另一张。"
+    assert told(said) == "找到 3 张人脸，按大小排序；可用“人脸序号”选择另一张。"
+
+
+def test_inputs_are_named_as_the_editor_labels_them_on_the_node_that_speaks(pack):
+    labelled = pack.part("nodes.labels").labelled
+    said = "preset 为 slow；在 25 fps 下 /data/mask/image.png 的 face_index 请看 `--preset fast`，crf=3，fps"
+    assert labelled(said, "en") == said
+    combine = "“编码速度”为 slow；在 25 fps 下 /data/mask/image.png 的“人脸序号”请看 `--preset fast`，crf=3，“帧率”"
+    assert labelled(said, "zh", "SonicVideoCombine") == combine
+    assert labelled(said, "zh", "SonicModelLoader").startswith("“预设”为 slow")
+    assert labelled(said, "zh").startswith("preset 为 slow")  # nodes call it by two names
 
 
 def test_a_wrong_frame_rate_names_the_cure(pack, execute, speak, folders, picture, sound):
