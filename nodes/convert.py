@@ -86,6 +86,13 @@ def picture_from_images(images: Tensor) -> tuple[NDArray[np.uint8], tuple[str, .
     return to_uint8(images[0]), (note,) if note else ()
 
 
+def background_from_images(images: Tensor) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
+    """The first picture of an IMAGE batch, RGB uint8 `[H, W, 3]`, for behind; and a note if there were more."""
+    picture, _ = picture_from_images(images)
+    note = f"The background holds {len(images)} pictures; the first one is used." if len(images) > 1 else ""
+    return np.ascontiguousarray(picture[..., :3]), (note,) if note else ()
+
+
 def with_transparency(picture: NDArray[np.uint8], transparency: Tensor | None) -> NDArray[np.uint8]:
     """The picture, RGBA uint8 where a MASK `[B, H, W]` as Load Image gives it (1 = transparent) hides parts of it.
 

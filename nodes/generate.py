@@ -16,7 +16,7 @@ from ..sonic_core.keeping import kept_in
 from ..sonic_core.pipeline import Loaded, generate
 from ..sonic_core.threads import one_thread
 from . import host
-from .convert import check_model, clip_from_audio, picture_from_images, with_transparency
+from .convert import background_from_images, check_model, clip_from_audio, picture_from_images, with_transparency
 from .encoding_inputs import FORMATS, encoding_inputs, file_inputs, filename_input
 from .face_inputs import STOP, boxes_input, face_inputs, portrait_of
 from .host import advanced, io
@@ -30,7 +30,7 @@ from .setting_inputs import INFERENCE, LATER_INFERENCE, LATER_PREPARE, PREPARE, 
 from .several import one_by_one, rows_of
 from .threads import threads_for
 from .told import told, told_errors
-from .transparency_inputs import background_inputs
+from .transparency_inputs import background_image_input, background_inputs
 
 SHOWN = {"seed", "emotion", "framing", "aspect"}
 """The settings that a first clip is made with; all others are folded away."""
@@ -71,6 +71,7 @@ class Generate(io.ComfyNode):
                 *folded(later_setting_inputs((*LATER_PREPARE, *LATER_INFERENCE))),
                 *folded(background_inputs()),
                 boxes_input(),
+                background_image_input(),
             ],
             outputs=[
                 io.Video.Output(
@@ -140,6 +141,7 @@ def one_clip(
     no_face: str = STOP,
     transparency: Tensor | None = None,
     bboxes: Any = None,
+    background_image: Tensor | None = None,
     **widgets: Any,
 ) -> Clip:
     """Make one file of one row of inputs.  hidden: of the node, with the graph.  part: which of how many it is."""
@@ -155,7 +157,8 @@ def one_clip(
     with one_thread():
         portrait, area = portrait_of(model, picture, job.settings.face_index, mask, face_box, no_face, progress, bboxes)
     place = host.output_place(filename_prefix, *model.frame_size(portrait, job.settings), f".{file_format}")
-    loaded = Loaded(model, portrait, clip, area, between_for(job.output_fps, model))
+    behind, more = (None, ()) if background_image is None else background_from_images(background_image)
+    loaded = Loaded(model, portrait, clip, area, between_for(job.output_fps, model), behind)
     tags = host.workflow_tags(hidden if keep_workflow else None)
     job = replace(job, output=place.path, tags=tags)
     kept = None
@@ -166,7 +169,7 @@ def one_clip(
         kept = kept_in(place.path.parent, model, portrait, clip, job.settings, area)
     with threads_for(model, *model.frame_size(portrait, job.settings)):
         made = generate(job, loaded, progress, kept)
-    report = told("\n".join((*warning_lines(made.warnings), *notes, *made.notes, *portrait.report.advice)))
+    report = told("\n".join((*warning_lines(made.warnings), *notes, *more, *made.notes, *portrait.report.advice)))
     return Clip(made.path, place.subfolder, playable(made.path, clip, progress), report)
 
 

@@ -49,11 +49,19 @@ def background_inputs() -> list[io.Input]:
     ]
 
 
+def background_image_input() -> io.Input:
+    return io.Image.Input(
+        "background_image",
+        optional=True,
+        tooltip="Behind a picture with transparency: another picture, scaled to cover the frame. Instead of background.",
+    )
+
+
 def colour_only(background: str) -> str:
     """The widget's text; SettingsError for the name of a file: a workflow names files of ComfyUI's folders only."""
     if isinstance(background_of(background), Path):
         raise SettingsError(
-            f"background is {background!r}; expected a colour such as #00ff00, or transparent. To put a picture behind, make a "
-            ".webm or .mov with transparency, or use Latent Decode and its mask with Image Composite Masked."
+            f"background is {background!r}; expected a colour such as #00ff00, or transparent. A picture for behind "
+            "comes in through background_image."
         )
     return background

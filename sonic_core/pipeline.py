@@ -43,6 +43,7 @@ class Loaded:
     """What a job names, in memory, so that several jobs can share it.
 
     mask: the user's, uint8 [H, W] over the portrait's picture.  between: makes frames between the engine's; None = as the job says.
+    background: a picture, RGB uint8 [h, w, 3] of any size, for behind a picture with transparent parts; None = as the job says.
     """
 
     engine: Engine
@@ -50,6 +51,7 @@ class Loaded:
     audio: AudioClip
     mask: NDArray[np.uint8] | None = None
     between: Between[Frame] | None = None
+    background: NDArray[np.uint8] | None = None
 
 
 def load(job: Job, progress: Progress = ignore) -> Loaded:
@@ -114,7 +116,15 @@ def generate(
     if engine.name != job.engine:
         raise SettingsError(f"The job is for the engine {job.engine!r}, but {engine.name!r} is loaded. Use the same.")
     between = _between(job, loaded)
-    ground = ground_for(portrait, job.background, engine.declaration, job.output, job.encoding, between is not None)
+    ground = ground_for(
+        portrait,
+        job.background,
+        engine.declaration,
+        job.output,
+        job.encoding,
+        between is not None,
+        loaded.background,
+    )
     origin_digest = portrait.digest
     if not engine.declaration.keeps_alpha:
         portrait = laid_over(portrait, ground.behind)

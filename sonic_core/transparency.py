@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from .background import TRANSPARENT, background_of
 from .compositing import WHITE, Background, covering, over, straight
 from .engines.declaration import Declaration
@@ -27,22 +30,35 @@ class Ground:
 
 
 def ground_for(
-    portrait: Portrait, background: str, engine: Declaration, output: Path, encoding: Encoding, between: bool = False
+    portrait: Portrait,
+    background: str,
+    engine: Declaration,
+    output: Path,
+    encoding: Encoding,
+    between: bool = False,
+    behind: NDArray[np.uint8] | None = None,
 ) -> Ground:
     """What a clip of `portrait` stands on.
 
     background: the user's words (background.py).  between: frames are made between the engine's, which knows no opacity.
+    behind: a picture (RGB) in memory, instead of words.
     Raises SettingsError where it asks for what cannot be: transparency of a picture, an engine or a file that has none; PortraitError
     for a background that cannot be read.
     """
     wanted = background_of(background)
+    if behind is not None and wanted != "":
+        raise SettingsError(
+            f"background is {background}, and a picture for behind is given as well. Leave one of them out."
+        )
     if portrait.alpha is None:
-        if wanted != "":
+        if behind is not None or wanted != "":
             raise SettingsError(
-                f"background is {background}, but {portrait.name} has no transparent parts. Cut the person out first (a PNG or WebP with "
-                "transparency), or leave the background out."
+                f"background is {background or 'a picture'}, but {portrait.name} has no transparent parts. Cut the person out first "
+                "(a PNG or WebP with transparency), or leave the background out."
             )
         return Ground(False, WHITE)
+    if behind is not None:
+        return Ground(False, behind)
     obstacle = (
         f"the engine {engine.name} draws the background, too"
         if not engine.keeps_alpha
@@ -63,8 +79,7 @@ def ground_for(
             f"background; transparency is kept in {TRANSPARENT_FILES}."
         )
         return Ground(not obstacle, WHITE, (note,) if obstacle else ())
-    behind = load_picture(wanted).image if isinstance(wanted, Path) else wanted
-    return Ground(False, behind)  # type: ignore[arg-type]  # the texts are dealt with above
+    return Ground(False, load_picture(wanted).image if isinstance(wanted, Path) else wanted)  # type: ignore[arg-type]  # no text by now
 
 
 def laid_over(portrait: Portrait, background: Background) -> Portrait:

@@ -1,5 +1,7 @@
 """Pictures with transparency on their way through the nodes."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -8,6 +10,7 @@ from pack_loading import SAMPLES
 from PIL import Image
 
 from sonic_core.media.probe import probe
+from sonic_core.media.reader import read_frames
 
 
 @pytest.fixture(scope="module")
@@ -85,3 +88,26 @@ def test_generate_takes_the_mask_of_load_image(execute, pack, folders, model, so
     assert not probe(opaque.args[1]).transparent
     with pytest.raises(errors(pack).SettingsError, match="expected a colour"):
         execute("SonicGenerate", **inputs, transparency=mask, background="/etc/passwd")
+
+
+def test_generate_lays_a_transparent_person_over_a_picture(execute, pack, folders, model, sound, cut_out, picture):
+    image, mask = cut_out
+    behind = torch.zeros((2, 90, 160, 3))
+    behind[..., 1] = 1.0
+    inputs = {"model": model, "audio": sound, "min_resolution": 256, "duration": 0.2, "length_policy": "trim"}
+    made = execute("SonicGenerate", image=image, transparency=mask, background_image=behind, **inputs)
+    frame = next(iter(read_frames(Path(made.args[1]))))
+    assert np.allclose(frame[4, 4], (0, 255, 0), atol=6)
+    assert abs(frame[200, 128].astype(int) - (0, 255, 0)).max() > 60
+    assert "The background holds 2 pictures" in made.args[2]
+    with pytest.raises(errors(pack).SettingsError, match="has no transparent parts"):
+        execute("SonicGenerate", image=picture, background_image=behind, **inputs)
+    with pytest.raises(errors(pack).SettingsError, match="given as well"):
+        execute(
+            "SonicGenerate",
+            image=image,
+            transparency=mask,
+            background="#ff0000",
+            background_image=behind,
+            **inputs,
+        )
