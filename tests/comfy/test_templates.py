@@ -6,6 +6,7 @@ import re
 import numpy as np
 import pytest
 from graph import prompt_of, run
+from node_results import Several
 from pack_loading import ROOT, SAMPLES
 from PIL import Image
 from tiny_sonic import write_tiny_sonic
@@ -99,7 +100,9 @@ def test_app_mode_shows_inputs_seed_and_video(path):
         assert "LoadVideo" in {node["type"] for node in nodes.values()}
         return
     shown = [(nodes[number]["type"], widget) for number, widget in form["inputs"]]
-    assert [widget for _, widget in shown] == ["image", "audio", "seed"]
+    files = [widget for _, widget in shown[:-1]]
+    assert files in (["image", "audio"], ["image", "files"], ["image", "image", "audio"])
+    assert shown[-1][1] == "seed"
     assert nodes[form["outputs"][0]]["type"] in ("SonicGenerate", "SonicVideoCombine")
 
 
@@ -120,8 +123,14 @@ def test_template_runs_to_a_video(path, pack, execute, folders, models_folder):
             node["inputs"]["min_resolution"] = 256
         if "inference_steps" in node["inputs"]:
             node["inputs"]["inference_steps"] = 2
-    run(prompt, lambda node, inputs: execute(node, **inputs).args)
-    assert [file.suffix for file in (folders / "output").rglob("*.*")] == [".mp4"]
+
+    def given_on(node, inputs):
+        given = execute(node, **inputs).args
+        return tuple(map(Several, given)) if node == "SonicRecordings" else given
+
+    run(prompt, given_on)
+    clips = 2 if "SonicRecordings" in path.read_text("utf-8") else 1
+    assert [file.suffix for file in (folders / "output").rglob("*.*")] == [".mp4"] * clips
 
 
 @pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.stem)
@@ -210,9 +219,10 @@ def test_the_notes_of_the_high_quality_template_name_every_file_with_folder_size
 @pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.stem)
 def test_every_file_that_a_template_names_is_bundled_and_known_to_the_editor(path):
     files = [
-        node["widgets_values"][0]
+        name
         for node in load(path)["nodes"]
-        if node["type"] in ("LoadImage", "LoadAudio", "SonicLoadAudio", "LoadVideo")
+        if node["type"] in ("LoadImage", "LoadAudio", "SonicLoadAudio", "SonicRecordings", "LoadVideo")
+        for name in node["widgets_values"][0].split("\n")
     ]
     script = (ROOT / "web" / "js" / "sonic_samples.js").read_text("utf-8")
     assert files
@@ -228,3 +238,11 @@ def test_the_samples_are_those_of_the_library():
     copy, original = load_audio(samples / "sonic_sample_speech.mp3"), load_audio(SAMPLES / "speech.wav")
     assert copy.duration == pytest.approx(original.duration, abs=0.001)
     assert np.corrcoef(copy.samples[0], original.samples[0])[0, 1] > 0.99
+    lines = [load_audio(samples / f"sonic_sample_line_{number}.mp3") for number in (1, 2)]
+    assert sum(line.duration for line in lines) == pytest.approx(original.duration, abs=0.05)
+    with Image.open(samples / "sonic_sample_presenter.webp") as cut, Image.open(SAMPLES / "portrait.png") as original:
+        opacity = np.asarray(cut)[..., 3]
+        assert 0.3 < (opacity == 255).mean() < 0.7
+        assert (opacity[200, 270], opacity[30, 40]) == (255, 0)
+        difference = np.abs(np.subtract(np.asarray(cut)[..., :3], original.convert("RGB"), dtype=np.float32))
+        assert difference[opacity == 255].mean() < 4

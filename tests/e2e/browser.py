@@ -14,7 +14,7 @@ READY = """() => window.app?.graph && window.app.extensionManager && document.qu
     && !document.querySelector('.p-blockui[aria-busy=true]')"""
 FLAGS = ["--no-sandbox", "--disable-gpu", "--autoplay-policy=no-user-gesture-required"]
 SECONDS = 1000
-TYPES = {".png": "image/png", ".wav": "audio/wav"}
+TYPES = {".png": "image/png", ".wav": "audio/wav", ".mp3": "audio/mpeg", ".mp4": "video/mp4"}
 
 
 @dataclass

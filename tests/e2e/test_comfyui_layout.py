@@ -60,7 +60,8 @@ def test_a_template_stays_tidy_after_run(page, view, name):  # noqa: F811
     load(page, name, SIZES[1])
     page.page.locator("[data-testid=queue-button]").first.click()
     page.wait(
-        "() => [...document.querySelectorAll('video')].some((video) => video.muted && !video.paused)", seconds=300
+        "() => [...document.querySelectorAll('video')].some((v) => v.muted && !v.paused && v.readyState >= 2)",
+        seconds=300,
     )
     page.page.wait_for_timeout(1500)
     shot(page, view, name, SIZES[1], "run")

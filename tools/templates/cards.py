@@ -19,13 +19,14 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from sonic_core.audio.loading import load_audio
+from sonic_core.compositing import covering, over
 from sonic_core.job import Job
 from sonic_core.media.reader import read_frames
 from sonic_core.pipeline import generate
 from sonic_core.settings import Settings
 
 ROOT = Path(__file__).parents[2]
-SAMPLES = ROOT / "sonic_core" / "samples"
+SAMPLES, SHIPPED = ROOT / "sonic_core" / "samples", ROOT / "web" / "samples"
 SIDE, STRIP = 384, 92  # px of the picture and of the words below it
 FRAMES, STEP, SHOWN_MS = 20, 3, 120
 PANEL, INK, FAINT, GREEN, BLUE = (28, 29, 33), (236, 238, 241), (160, 166, 176), (64, 220, 96), (86, 156, 214)
@@ -80,10 +81,31 @@ def halves(frame: Picture, index: int) -> Picture:
     return drawn
 
 
+def presented(frame: Picture, index: int) -> Picture:
+    """The person before the wall."""
+    with Image.open(SHIPPED / "sonic_sample_presenter.webp") as opened:
+        opacity = np.asarray(opened.convert("RGBA").resize((SIDE, SIDE)))[..., 3]
+    with Image.open(SHIPPED / "sonic_sample_background.jpg") as opened:
+        behind = covering(np.asarray(opened.convert("RGB")), SIDE, SIDE)
+    return over(np.dstack([frame, opacity]), behind)
+
+
+def script(frame: Picture, index: int) -> Picture:
+    """Lines of a script, the one that is spoken in green."""
+    drawn = frame.copy()
+    for line in range(3):
+        spoken = line == index * 3 // FRAMES
+        y = SIDE - 78 + 26 * line
+        cv2.rectangle(drawn, (18, y), (18 + (250, 300, 210)[line], y + 14), GREEN if spoken else (200, 204, 210), -1)
+    return drawn
+
+
 CARDS: dict[str, tuple[str, str, Drawing]] = {
     "1 Talking portrait": ("A picture and a recording become a video", "一张图片加一段录音，变成视频", plain),
     "fast": ("The same, node by node; no GPU, no download", "逐个节点完成；无需显卡和下载", chain),
     "Long recording": ("Lectures, audio books: memory stays flat", "讲座、有声书：内存不增长", wave),
+    "Script of several recordings": ("A clip for each line of a script", "台词的每一段各做一个视频", script),
+    "Person over a background": ("A cut-out person before your own picture", "抠好的人物在你的背景前说话", presented),
     "Paste into a large photo": (
         "Only the face moves, the photo keeps its size",
         "只有人脸在动，照片保持原尺寸",

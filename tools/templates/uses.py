@@ -6,6 +6,8 @@ from .first import FORM, PICTURE, RECORDING
 from .graph import Graph, Lane, Node, Note
 
 CLIP = "sonic_sample_clip.mp4"
+LINES = ("sonic_sample_line_1.mp3", "sonic_sample_line_2.mp3")
+PRESENTER_PICTURE, BACKGROUND = "sonic_sample_presenter.webp", "sonic_sample_background.jpg"
 VIEW = (0.85, (180, 140))
 
 
@@ -60,6 +62,63 @@ LARGE_PHOTO = Graph(
     ),
     view=VIEW,
     form=FORM,
+)
+
+SCRIPT = Graph(
+    "Script of several recordings",
+    nodes=(
+        Node("picture", "LoadImage", (0, 0), (290, 314), {"image": PICTURE}),
+        Node("sound", "SonicRecordings", (0, 370), (290, 200), {"files": "\n".join(LINES)}),
+        Node(
+            "video",
+            "SonicGenerate",
+            (360, 0),
+            (450, 772),
+            inputs={"image": ("picture", 0), "audio": ("sound", 0), "filename_prefix": ("sound", 1)},
+        ),
+    ),
+    notes=_note(
+        222,
+        620,
+        "### A clip for each recording, named after it. Drop your recordings on *Recordings*, or write a line such as `script/*.wav`. "
+        "One that fails is told, the others are made.\n\n"
+        "### 每段录音各做一个视频，并以其命名。把录音拖到*录音列表*上，或写一行 `script/*.wav`。在*加载图像*中换照片。",
+    ),
+    view=VIEW,
+    form=((("picture", "image"), ("sound", "files"), ("video", "seed")), ("video",)),
+)
+
+PRESENTER = Graph(
+    "Person over a background",
+    nodes=(
+        Node("picture", "LoadImage", (0, 0), (290, 314), {"image": PRESENTER_PICTURE}),
+        Node("behind", "LoadImage", (0, 370), (290, 314), {"image": BACKGROUND}),
+        Node("sound", "LoadAudio", (0, 740), (290, 140), {"audio": RECORDING}),
+        Node(
+            "video",
+            "SonicGenerate",
+            (360, 0),
+            (450, 772),
+            {"filename_prefix": "sonic/presenter"},
+            {
+                "image": ("picture", 0),
+                "transparency": ("picture", 1),
+                "background_image": ("behind", 0),
+                "audio": ("sound", 0),
+            },
+        ),
+    ),
+    notes=(
+        Note(
+            (880, 0),
+            (290, 300),
+            "### A person cut out of the picture (PNG or WebP with transparency) speaks before another picture. Without "
+            "`background_image`, a `.webm` or `.mov` keeps the transparency.\n\n"
+            "### 抠好的人物（带透明的 PNG 或 WebP）在另一张图片前说话。不接背景图片时，`.webm` 或 `.mov` 会保留透明。",
+        ),
+    ),
+    view=(0.75, (180, 140)),
+    form=((("picture", "image"), ("behind", "image"), ("sound", "audio"), ("video", "seed")), ("video",)),
 )
 
 SHARPER = Graph(

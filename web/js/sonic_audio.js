@@ -1,12 +1,10 @@
 // Load Audio (Sonic): the length of the chosen recording; videos in its file dialog, and dropped on it.
 
 import { app } from "../../../scripts/app.js";
-import { api } from "../../../scripts/api.js";
-import { after, viewUrl } from "./sonic_common.js";
+import { after, chooseSounds, upload, viewUrl } from "./sonic_common.js";
 import { word } from "./sonic_words.js";
 
 const AUDIO_NODE = "SonicLoadAudio";
-const KINDS = ["audio/", "video/"];
 
 // --- How long the chosen file is -----------------------------------------------------------------------------------
 
@@ -53,29 +51,18 @@ function showDuration(node) {
 
 // --- Videos as well as recordings ----------------------------------------------------------------------------------
 
-async function upload(node, file) {
+async function take(node, file) {
   const chosen = node.widgets.find((item) => item.name === "audio");
-  const body = new FormData();
-  body.append("image", file); // the field's name for every kind
-  const answer = await api.fetchApi("/upload/image", { method: "POST", body });
-  if (!answer.ok) {
-    console.warn(`sonic-portrait: ${file.name} could not be uploaded: ${answer.status} ${answer.statusText}`);
-    return;
+  let path;
+  try {
+    path = await upload(file);
+  } catch (error) {
+    return console.warn(`sonic-portrait: ${error.message}`);
   }
-  const { name, subfolder } = await answer.json();
-  const path = subfolder ? `${subfolder}/${name}` : name;
   const values = chosen.options?.values;
   if (Array.isArray(values) && !values.includes(path)) values.push(path);
   chosen.value = path;
   chosen.callback?.(path);
-}
-
-function choose(node) {
-  const input = document.createElement("input");
-  input.type = "file";
-  input.accept = KINDS.map((kind) => `${kind}*`).join(",");
-  input.onchange = () => input.files.length && upload(node, input.files[0]);
-  input.click();
 }
 
 const isVideo = ({ type }) => type.startsWith("video/");
@@ -83,7 +70,7 @@ const isVideo = ({ type }) => type.startsWith("video/");
 /** The editor's own handlers take recordings only; what they leave is looked at here. */
 function takeVideos(node) {
   const button = node.widgets?.find((item) => item.type === "button" && item.name === "upload");
-  if (button) button.callback = () => choose(node);
+  if (button) button.callback = () => chooseSounds(([file]) => take(node, file));
   const { onDragOver, onDragDrop } = node;
   node.onDragOver = function (event) {
     return [...(event?.dataTransfer?.items ?? [])].some(isVideo) || !!onDragOver?.apply(this, arguments);
@@ -91,7 +78,7 @@ function takeVideos(node) {
   node.onDragDrop = function (event) {
     const video = [...(event?.dataTransfer?.files ?? [])].find(isVideo);
     if (!video) return onDragDrop?.apply(this, arguments) ?? false;
-    upload(this, video);
+    take(this, video);
     return true;
   };
 }

@@ -6,6 +6,25 @@ export function viewUrl({ filename, subfolder = "", type = "input" }) {
   return api.apiURL(`/view?${new URLSearchParams({ filename, subfolder, type })}`);
 }
 
+/** Put a file into the input folder; its path there, as loaders name it. */
+export async function upload(file) {
+  const body = new FormData();
+  body.append("image", file); // the field's name for every kind
+  const answer = await api.fetchApi("/upload/image", { method: "POST", body });
+  if (!answer.ok) throw new Error(`${file.name} could not be uploaded: ${answer.status} ${answer.statusText}`);
+  const { name, subfolder } = await answer.json();
+  return subfolder ? `${subfolder}/${name}` : name;
+}
+
+/** Let the user choose recordings or videos; what is chosen goes to `take` as an array. */
+export function chooseSounds(take, several = false) {
+  const input = Object.assign(document.createElement("input"), { type: "file", accept: "audio/*,video/*", multiple: several });
+  input.onchange = () => input.files.length && take([...input.files]);
+  input.click();
+}
+
+export const isSound = ({ type }) => type.startsWith("audio/") || type.startsWith("video/");
+
 /** Do `action` after what `owner` does under this name. */
 export function after(owner, name, action) {
   const before = owner[name];
