@@ -41,7 +41,8 @@ class FrameInterpolate(io.ComfyNode):
                     "method",
                     options=list(INTERPOLATORS),
                     default=INTERPOLATORS[0],
-                    tooltip="rife = network, needs flownet.pkl in models/sonic/RIFE; flow = optical flow, needs nothing; "
+                    tooltip="rife = network, needs flownet.pkl in models/sonic/RIFE (or models/frame_interpolation); "
+                    "flow = optical flow, needs nothing; "
                     "auto = rife if its file is there.",
                 ),
                 io.Audio.Input(

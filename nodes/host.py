@@ -87,18 +87,27 @@ def chosen_model(folder: str, name: str) -> Path:
     return Path(path)
 
 
+def folders_of(key: str) -> list[Path]:
+    """Those registered for a key of ComfyUI's model folders, none for a key that it does not know."""
+    return (
+        [Path(folder) for folder in folder_paths.get_folder_paths(key)]
+        if key in folder_paths.folder_names_and_paths
+        else []
+    )
+
+
 def model_path(place: str) -> Path | None:
     """A file or folder such as `sonic/unet.pth` in any of the folders registered for its first part, or None."""
     key, _, rest = place.partition("/")
-    folders = folder_paths.get_folder_paths(key) if key in folder_paths.folder_names_and_paths and rest else []
-    return next((path for folder in folders if (path := Path(folder) / rest).exists()), None)
+    folders = folders_of(key) if rest else []
+    return next((path for folder in folders if (path := folder / rest).exists()), None)
 
 
 def model_place(place: str) -> Path:
     """Where a download such as `sonic/unet.pth` goes: into the first folder registered for its first part."""
     key, _, rest = place.partition("/")
-    folders = folder_paths.get_folder_paths(key) if key in folder_paths.folder_names_and_paths and rest else []
-    return Path(folders[0]) / rest if folders else models_folder() / place
+    folders = folders_of(key) if rest else []
+    return folders[0] / rest if folders else models_folder() / place
 
 
 def torch_device() -> str:

@@ -23,7 +23,7 @@ from ..models.locate import models_folders
 from ..progress import Progress, ignore
 from ..runtime.devices import usable_device
 from .flow_interpolation import flow_between
-from .flownet import FLOWNET, find_flownet, load_flownet
+from .flownet import FLOWNET, find_flownet, load_flownet, shared_files
 from .interpolation import Between, interpolated
 from .interpolators import check_interpolator
 from .rife_interpolation import rife_between
@@ -32,22 +32,33 @@ GIF, PNG = ".gif", ".png"
 
 
 def interpolator(
-    name: str = "auto", folders: Sequence[Path] | None = None, device: str = "cpu", flownet: Path | None = None
+    name: str = "auto",
+    folders: Sequence[Path] | None = None,
+    device: str = "cpu",
+    flownet: Path | None = None,
+    shared: Sequence[Path] = (),
 ) -> Between[Frame]:
     """How frames are made: "rife", "flow" (optical flow), or "auto" = RIFE where its weights are, else optical flow.
 
     folders: models folders in which `flownet.pkl` is looked for.  flownet: its path, where that is known.  device: torch's name of it.
+    shared: as in `find_flownet`.
     Raises ModelMissingError when RIFE is asked for and its weights are absent, SettingsError for another name or device.
     """
     check_interpolator(name)
     if name == "flow":
         return flow_between
     folders = tuple(folders or models_folders())
-    path = flownet or find_flownet(folders)
+    path = flownet or find_flownet(folders, shared)
     if path is not None:
         return rife_between(load_flownet(path).to(usable_device(device)))
     if name == "auto":
         return flow_between
+    if others := shared_files(folders, shared):
+        names = ", ".join(path.name for path in others)
+        raise ModelMissingError(
+            f"{others[0].parent} holds other networks ({names}), which ComfyUI's own Frame Interpolate reads; this one is the RIFE that "
+            f"Sonic was published with. Put it under {folders[0]}: {FLOWNET.described()}. Or choose 'flow', which needs none."
+        )
     raise ModelMissingError(
         f"RIFE's weights are missing. Put them under {folders[0]}: {FLOWNET.described()}. "
         "Or choose interpolation 'flow', which needs none."

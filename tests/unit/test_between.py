@@ -8,8 +8,10 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 from sonic_samples import seeded
 
+from sonic_core.between.clip_interpolation import interpolator
 from sonic_core.between.flow_interpolation import flow_between
 from sonic_core.between.flownet import find_flownet, load_flownet
 from sonic_core.between.interpolation import interpolated, is_cut, resampled
@@ -256,6 +258,22 @@ def test_weights_of_rife_are_found_in_the_models_folder(tmp_path, place):
     loaded = load_flownet(find_flownet([tmp_path]))
     a, b = torch.rand(2, 1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     assert torch.equal(loaded(a, b), net(a, b))
+
+
+def test_a_folder_that_networks_share_is_searched_for_this_one(tmp_path):
+    shared = tmp_path / "frame_interpolation"
+    shared.mkdir()
+    foreign = {f"block0.conv0.{i}.0.weight": torch.zeros(width, 7, 3, 3) for i, width in ((0, 96), (1, 192))}
+    save_file(foreign, shared / "rife_v4.26.safetensors")
+    (shared / "film.pth").write_bytes(b"nothing")
+    assert find_flownet([tmp_path]) is None
+    assert interpolator("auto", [tmp_path]) is flow_between
+    with pytest.raises(ModelMissingError, match=r"other networks \(film\.pth, rife_v4\.26\.safetensors\)"):
+        interpolator("rife", [tmp_path])
+    net = ifnet()
+    torch.save(net.state_dict(), shared / "rife_hd.pth")
+    assert find_flownet([tmp_path]) == shared / "rife_hd.pth"
+    assert find_flownet([tmp_path / "none"], [shared]) == shared / "rife_hd.pth"
 
 
 def test_weights_of_another_network_are_refused_in_words(tmp_path):
