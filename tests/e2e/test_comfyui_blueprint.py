@@ -55,11 +55,22 @@ def test_one_node_from_the_library_makes_a_video(page, view):  # noqa: F811
         list(TEMPLATE_FILES),
     )
     page.page.locator("[data-testid=queue-button]").first.click()
-    if "nodes2" not in view.name:  # the canvas shows a video on its own node alone
-        page.wait("() => Object.values(app.nodeOutputs).some((output) => output.animated?.[0])", seconds=300)
-        page.run("() => app.canvas.setGraph(app.graph._nodes[0].subgraph)")
     page.wait(PLAYING, seconds=300)
     assert {video["width"] for video in page.videos()} == {256}
+    if "classic" in view.name:
+        page.wait("() => app.graph._nodes[0].sonicPlayer.video.offsetWidth > 100", seconds=30)
+    saved = page.run("() => app.graph.serialize().nodes.find((node) => node.type === app.graph._nodes[0].type)")
+    assert "sonic_video" not in str(saved)
+    page.run(
+        """() => {
+            app.graph._nodes[0].widgets.find((widget) => widget.name === 'filename_prefix').value = '../outside';
+        }"""
+    )
+    page.page.locator("[data-testid=queue-button]").first.click()
+    page.wait(
+        "() => !app.graph._nodes[0].sonicPlayer && document.body.textContent.includes('filename_prefix is')",
+        seconds=300,
+    )
 
 
 def test_inside_nothing_overlaps_and_no_wire_runs_behind_a_node(page):

@@ -1,9 +1,24 @@
 // What several of our scripts need.
 
+import { app } from "../../../scripts/app.js";
 import { api } from "../../../scripts/api.js";
 
 export function viewUrl({ filename, subfolder = "", type = "input" }) {
   return api.apiURL(`/view?${new URLSearchParams({ filename, subfolder, type })}`);
+}
+
+/** The node of an execution's id such as "5:9": number 9 inside the subgraph of number 5. */
+export function nodeOf(executionId) {
+  const path = String(executionId).split(":");
+  return path.reduce((graph, id, i) => {
+    const node = graph?.getNodeById?.(id) ?? graph?.getNodeById?.(Number(id));
+    return i < path.length - 1 ? node?.subgraph : node;
+  }, app.rootGraph ?? app.graph);
+}
+
+export function removeWidget(node, widget) {
+  widget.onRemove?.();
+  node.widgets.splice(node.widgets.indexOf(widget), 1);
 }
 
 /** Put a file into the input folder; its path there, as loaders name it. */

@@ -21,6 +21,20 @@ async function add(node, files) {
   node.setDirtyCanvas?.(true, true);
 }
 
+const holdsSounds = (event) => [...(event?.dataTransfer?.items ?? [])].some(isSound);
+
+/** The text lies over the canvas, which then hears of no drop. */
+function takeDropsOnText(node) {
+  const { element } = node.widgets.find((item) => item.name === "files");
+  for (const step of ["dragover", "drop"])
+    element?.addEventListener(step, (event) => {
+      if (!holdsSounds(event)) return;
+      event.preventDefault();
+      event.stopPropagation();
+      if (step === "drop") node.onDragDrop(event);
+    });
+}
+
 app.registerExtension({
   name: "sonic-portrait.recordings",
 
@@ -29,11 +43,12 @@ app.registerExtension({
     const button = node.addWidget("button", "add", null, () => chooseSounds((files) => add(node, files), true), { serialize: false });
     button.label = word("add");
     button.serialize = false;
-    node.onDragOver = (event) => [...(event?.dataTransfer?.items ?? [])].some(isSound);
+    node.onDragOver = holdsSounds;
     node.onDragDrop = async (event) => {
       const sounds = [...(event?.dataTransfer?.files ?? [])].filter(isSound);
       if (sounds.length) await add(node, sounds);
       return sounds.length > 0;
     };
+    takeDropsOnText(node);
   },
 });

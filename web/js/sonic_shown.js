@@ -2,6 +2,8 @@
 
 import { app } from "../../../scripts/app.js";
 import { api } from "../../../scripts/api.js";
+import { nodeOf, removeWidget } from "./sonic_common.js";
+import { clearOutside, playOutside } from "./sonic_outside.js";
 import { word } from "./sonic_words.js";
 
 const TEXT = "sonic_report";
@@ -10,14 +12,6 @@ const PROGRESS = "$$node-text-preview"; // the line of a running node, which the
 const PREVIEWS = ["video-preview", "$$canvas-image-preview", PROGRESS];
 
 const isOurs = (node) => node?.constructor.comfyClass?.startsWith("Sonic");
-
-function nodeOf(executionId) {
-  const path = String(executionId).split(":");
-  return path.reduce((graph, id, i) => {
-    const node = graph?.getNodeById?.(id) ?? graph?.getNodeById?.(Number(id));
-    return i < path.length - 1 ? node?.subgraph : node;
-  }, app.rootGraph ?? app.graph);
-}
 
 // --- Text ----------------------------------------------------------------------------------------------------------
 
@@ -61,7 +55,7 @@ function textWidget(node) {
 
 function showText(node, text) {
   const widget = node.widgets?.find((item) => item.name === TEXT);
-  if (!text) return widget && remove(node, widget);
+  if (!text) return widget && removeWidget(node, widget);
   (widget ?? textWidget(node)).value = text;
   fit(node);
 }
@@ -71,11 +65,6 @@ function fit(node) {
   const least = node.computeSize();
   if (node.size[1] < least[1]) node.setSize([node.size[0], least[1]]);
   node.setDirtyCanvas?.(true, true);
-}
-
-function remove(node, widget) {
-  widget.onRemove?.();
-  node.widgets.splice(node.widgets.indexOf(widget), 1);
 }
 
 // --- Video ---------------------------------------------------------------------------------------------------------
@@ -146,10 +135,11 @@ async function restoreNode(id, output) {
 
 // --- Errors --------------------------------------------------------------------------------------------------------
 
+const TOLD_WAIT = 600, TOLD_LIFE = 20_000; // ms
 const stale = new WeakSet(); // nodes that failed, or follow one that did, until they run again
 
 function removeAll(node, names) {
-  for (const widget of node.widgets?.filter((item) => names.includes(item.name)) ?? []) remove(node, widget);
+  for (const widget of node.widgets?.filter((item) => names.includes(item.name)) ?? []) removeWidget(node, widget);
 }
 
 /** A preview that was still being loaded comes after the error: it is looked for again. */
@@ -184,7 +174,19 @@ function withFollowers(node, seen = new Set()) {
 function failed({ detail }) {
   const node = nodeOf(detail.node_id);
   for (const follower of withFollowers(node)) if (isOurs(follower)) clear(follower);
-  if (isOurs(node)) showText(node, detail.exception_message?.trim());
+  clearOutside(String(detail.node_id));
+  const message = detail.exception_message?.trim();
+  if (!isOurs(node) || !message) return;
+  showText(node, message);
+  setTimeout(() => tellUnlessTold(node, message), TOLD_WAIT);
+}
+
+/** Editors of 2025 show an error's message in a window; newer ones say only that a node threw an error. */
+function tellUnlessTold(node, message) {
+  const [sentence] = message.split("\n");
+  const windows = [...document.querySelectorAll("[role=dialog]")];
+  if (windows.some((shown) => shown.textContent.includes(sentence))) return;
+  app.extensionManager?.toast?.add?.({ severity: "error", summary: node.title, detail: sentence, life: TOLD_LIFE });
 }
 
 app.registerExtension({
@@ -205,7 +207,9 @@ app.registerExtension({
       keep(String(detail.display_node ?? detail.node), detail.output);
       showText(node, (detail.output.text ?? []).join("\n"));
       const [item] = detail.output.images ?? [];
-      if (item && detail.output.animated?.[0]) play(node, item.filename);
+      if (!item || !detail.output.animated?.[0]) return;
+      playOutside(String(detail.display_node ?? detail.node), item);
+      play(node, item.filename);
     });
   },
 
