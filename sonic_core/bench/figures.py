@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..digits import three_digits
+
 EVERY_SIZE = ""
 """Column of a value that does not depend on the picture's size; it stands in the first one."""
 GAP = "   "
@@ -87,7 +89,7 @@ def _cell(figure: Figure, column: str, first: str, earlier: Figure | None) -> st
     if place not in figure.values:
         return "" if EVERY_SIZE in figure.values else "-"
     value = figure.values[place]
-    text = f"{'~' if place in figure.worked_out else ''}{_three_digits(value)}"
+    text = f"{'~' if place in figure.worked_out else ''}{three_digits(value)}"
     if earlier is None or not earlier.values.get(place):
         return text
     return f"{text} (x{value / earlier.values[place]:.2f})"
@@ -95,7 +97,3 @@ def _cell(figure: Figure, column: str, first: str, earlier: Figure | None) -> st
 
 def _rounded(value: float) -> float:
     return float(f"{value:.4g}")
-
-
-def _three_digits(value: float) -> str:
-    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from ...digits import three_digits
+
 
 @dataclass(frozen=True)
 class CardRow:
@@ -72,7 +74,7 @@ def _cells(row: CardRow) -> list[str]:
     mark = "" if row.measured else "~"
     times = (*row.presets.values(), row.full, row.shallow, row.decode)
     peak = "-" if row.peak is None else f"{row.peak:.1f}"
-    return [str(row.side), *(f"{mark}{value:.3g}" for value in times), f"{row.planned:.1f}", peak, row.plan]
+    return [str(row.side), *(f"{mark}{three_digits(value)}" for value in times), f"{row.planned:.1f}", peak, row.plan]
 
 
 def _line(cells: list[str]) -> str:
