@@ -113,15 +113,15 @@ def run(args: argparse.Namespace, console: Console) -> dict[str, Any]:
     _check_arguments(args)
     base = {name: made_from(args) for name, made_from in JOB.items() if name not in OF_EACH_CLIP}
     values = base_of(Job(None, None, **base))
+    limits = Limits(args.reject_offset, args.reject_confidence)
     devices = tuple(filter(None, (name.strip() for name in args.worker_devices.split(","))))
     crew = Crew(args.workers, devices, args.retries + 1, args.stop_after, not args.skip_measuring)
     begin = time.monotonic()
     ledger = Ledger(args.output)
     try:
         ledger.recover(crew.tries)
-        plan = check(
-            _rows(args), ledger, values, args.jobs.absolute().parent if args.jobs else Path.cwd(), args.overwrite
-        )
+        folder = args.jobs.absolute().parent if args.jobs else Path.cwd()
+        plan = check(_rows(args), ledger, values, folder, args.overwrite, devices)
         plan.raise_problems()
         console.say(_described(plan))
         if args.check:
@@ -129,7 +129,7 @@ def run(args: argparse.Namespace, console: Console) -> dict[str, Any]:
         state, written = carried_out(
             ledger,
             crew,
-            Limits(args.reject_offset, args.reject_confidence),
+            limits,
             lambda owner: _worked_off(args, ledger, owner, crew, Display(console)),
             lambda written: console.say(f"Stopped. The same command goes on from here. Report: {written.page}"),
         )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..engines.declaration import DEVICE
+from ..engines.registry import declaration
 from ..errors import SettingsError
 from .ledger import Ledger, Planned
 from .row_check import Candidate, RowChecker
@@ -49,13 +51,27 @@ class Plan:
             raise SettingsError(f"{self.problem_count} problem(s); nothing was begun:\n{listed}")
 
 
-def check(rows: Iterable[Row], ledger: Ledger, base: Mapping[str, Any], folder: Path, overwrite: bool = False) -> Plan:
+def check(
+    rows: Iterable[Row],
+    ledger: Ledger,
+    base: Mapping[str, Any],
+    folder: Path,
+    overwrite: bool = False,
+    devices: Sequence[str] = (),
+) -> Plan:
     """Look at every row; what is to be done stands in the ledger's temporary table afterwards (see `planned`).
 
     base: JSON values of a job, for what the rows leave out.  folder: of the table, where relative paths begin.  overwrite: files of the
-    output folder that no batch has made may be replaced.  Memory does not grow with the number of rows.
+    output folder that no batch has made may be replaced.  devices: of the workers.  Memory does not grow with the number of rows.
     """
-    return checked(rows, ledger, RowChecker(ledger, base, folder, overwrite))
+    checker = RowChecker(ledger, base, folder, overwrite)
+    plan = checked(rows, ledger, checker)
+    if devices and checker.engines and not any(declaration(name).option(DEVICE) for name in checker.engines):
+        plan.problem(
+            f"devices {', '.join(devices)} are given, but {', '.join(sorted(checker.engines))} works on the CPU alone. Leave them out, "
+            "or choose another engine."
+        )
+    return plan
 
 
 def checked(rows: Iterable[Row], ledger: Ledger, checker: Checker) -> Plan:

@@ -7,10 +7,12 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
+from numbers import Real
 from pathlib import Path
 from typing import Any, TextIO
 from urllib.parse import quote
 
+from ..errors import SettingsError
 from ..media.pending_file import PendingFile, plain_output_errors
 from .ledger import DONE, FAILED, Entry, Ledger
 
@@ -73,6 +75,17 @@ class Limits:
 
     offset_ms: float | None = None
     confidence: float | None = None
+
+    def __post_init__(self) -> None:
+        """Raises SettingsError for limits that are no numbers, and for those that no clip or every clip would break."""
+        if not _is_limit(self.offset_ms, math.inf):
+            raise SettingsError(
+                f"reject_offset is {self.offset_ms!r}; expected a number, 0 or more, or None for no limit."
+            )
+        if not _is_limit(self.confidence, 1):
+            raise SettingsError(
+                f"reject_confidence is {self.confidence!r}; expected a number from 0 to 1, or None for no limit."
+            )
 
     def broken(self, clip: Entry) -> str:
         """Which limit a finished clip breaks, in words; "" = none."""
@@ -219,6 +232,10 @@ def _row(clip: Entry, limits: Limits) -> str:
         f"{_number(duration, '.2f')}{_number(taken, '.1f')}{_number(offset, '+.0f')}{_number(confidence, '.2f')}"
         f'{_number(closures, ".0%")}<td class="w">{escape(said)}</td></tr>\n'
     )
+
+
+def _is_limit(value: Any, most: float) -> bool:
+    return value is None or (isinstance(value, Real) and not isinstance(value, bool) and 0 <= float(value) <= most)
 
 
 def _number(value: float | None, form: str) -> str:

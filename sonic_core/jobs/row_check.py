@@ -93,13 +93,14 @@ class RowChecker:
     """Checks rows one by one, and keeps what they share.
 
     base: JSON values of a job, for what the rows leave out.  folder: of the table, where relative paths begin.  overwrite: files of the
-    output folder that no batch has made may be replaced.
+    output folder that no batch has made may be replaced.  engines: names of those that rows have asked for so far.
     """
 
     def __init__(self, ledger: Ledger, base: Mapping[str, Any], folder: Path, overwrite: bool) -> None:
         self.base, self.folder = base, folder
         self.sources = Sources(ledger)
         self.patterns: dict[str, Pattern] = {}
+        self.engines: set[str] = set()
         self.told: set[str] = set()
         self.names = OutputNames(ledger, overwrite)
 
@@ -151,6 +152,7 @@ class RowChecker:
         values = self._named(job_values(known, self.base, self.folder))
         shared = job_values({name: value for name, value in known.items() if name not in OWN}, self.base, self.folder)
         pattern = Pattern(job_from_values(values), shared)
+        self.engines.add(pattern.job.engine)
         if len(self.patterns) >= MOST_PATTERNS:
             self.patterns.clear()
         if len(known) == len(row.values):

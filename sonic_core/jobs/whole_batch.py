@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -75,8 +74,7 @@ def make_batch(
     """
     for name, count, least in (("workers", workers, 1), ("retries", retries, 0), ("stop_after", stop_after, 0)):
         _check_count(name, count, least)
-    for name, limit in (("reject_offset", reject_offset), ("reject_confidence", reject_confidence)):
-        _check_limit(name, limit)
+    limits = Limits(reject_offset, reject_confidence)
     if isinstance(devices, str):
         raise SettingsError(f"devices is {devices!r}; expected a list, such as ['cuda:0', 'cuda:1'].")
     if job is not None and not isinstance(job, Job):
@@ -89,11 +87,10 @@ def make_batch(
     ledger = Ledger(Path(output))
     try:
         ledger.recover(crew.tries)
-        plan = check(_rows(clips), ledger, base_of(job or Job(None, None)), Path(folder).absolute(), overwrite)
+        base = base_of(job or Job(None, None))
+        plan = check(_rows(clips), ledger, base, Path(folder).absolute(), overwrite, crew.devices)
         plan.raise_problems()
-        state, written = carried_out(
-            ledger, crew, Limits(reject_offset, reject_confidence), lambda owner: work_off(ledger, owner, crew, tell)
-        )
+        state, written = carried_out(ledger, crew, limits, lambda owner: work_off(ledger, owner, crew, tell))
     finally:
         ledger.close()
     return Batch(state.total, plan.kept, state.done, state.failed, written.rejected, written.page, written.table)
@@ -144,11 +141,6 @@ def _check_count(name: str, value: Any, least: int) -> None:
         raise SettingsError(f"{name} is {value!r}; expected a whole number.")
     if value < least:
         raise SettingsError(f"{name} is {value}; expected {least} or more.")
-
-
-def _check_limit(name: str, value: Any) -> None:
-    if value is not None and (isinstance(value, bool) or not isinstance(value, Real) or value < 0):
-        raise SettingsError(f"{name} is {value!r}; expected a number, 0 or more, or None for no limit.")
 
 
 def _rows(clips: Iterable[Mapping[str, Any]]) -> Iterator[Row]:

@@ -78,7 +78,9 @@ def test_from_python_whatever_tell_raises_stops_the_work_and_leaves_rows_that_wa
         ([CLIP], {"retries": 1.5}, "retries is 1.5; expected a whole number"),
         ([CLIP], {"devices": "cuda:0"}, "devices is 'cuda:0'; expected a list"),
         ([CLIP], {"reject_offset": "40"}, "reject_offset is '40'; expected a number"),
-        ([CLIP], {"reject_confidence": -1}, "reject_confidence is -1; expected a number"),
+        ([CLIP], {"reject_confidence": -1}, "reject_confidence is -1; expected a number from 0 to 1"),
+        ([CLIP], {"reject_confidence": 1.5}, "reject_confidence is 1.5; expected a number from 0 to 1"),
+        ([CLIP], {"devices": ["cuda:0"]}, "devices cuda:0 are given, but lite works on the CPU alone"),
         ([CLIP], {"job": Settings(seed=7)}, "job is a Settings; expected a Job"),
         ([CLIP], {"measure": False, "reject_offset": 40}, "measure is False"),
         ([CLIP], {"measure": False, "reject_confidence": 0}, "measure is False"),
@@ -89,6 +91,13 @@ def test_from_python_whatever_tell_raises_stops_the_work_and_leaves_rows_that_wa
 def test_from_python_what_no_batch_can_be_made_of_is_refused_before_anything(tmp_path, rows, options, told):
     with pytest.raises(SettingsError, match=told):
         make_batch(rows, tmp_path / "out", **options)
+
+
+def test_the_command_refuses_devices_and_limits_that_mean_nothing(tmp_path):
+    jobs = table(tmp_path, *clips(1))
+    for option, value in (("--devices", "cuda:0"), ("--reject-confidence", "80"), ("--reject-offset", "-5")):
+        assert batch(jobs, "--output", tmp_path / "out", option, value, *SHORT)[0] == 2
+    assert not list((tmp_path / "out").glob("*.mp4"))
 
 
 def test_a_file_in_the_place_of_the_output_folder_is_told_and_stays(tmp_path):
