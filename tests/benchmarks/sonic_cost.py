@@ -13,9 +13,10 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from sonic_core.diffusion.windows import CircularWindows
 from sonic_core.engines.sonic.attention import AttentionContext, audio_attentions
-from sonic_core.engines.sonic.planning import GIB, MemoryPlan, estimate, pass_flops
+from sonic_core.engines.sonic.planning import GIB, MemoryPlan
 from sonic_core.engines.sonic.presets import PRESETS
 from sonic_core.engines.sonic.unet import SonicUNet
+from sonic_core.engines.sonic.work_count import estimate, pass_flops
 
 from ..unit.live_bytes import LiveBytes
 from .table import Row

@@ -15,6 +15,7 @@ import sonic_core
 from sonic_core.audio.clip import AudioClip
 from sonic_core.audio.loading import load_audio
 from sonic_core.between.rife import IFNet
+from sonic_core.engines.sonic import estimating, picture
 from sonic_core.engines.sonic.audio_nets import AudioToBucket, AudioToToken
 from sonic_core.engines.sonic.unet import SonicUNet
 from sonic_core.portrait.analysis import load_portrait
@@ -106,6 +107,16 @@ def speech(seconds):
     """The beginning of the bundled sentence."""
     clip = load_audio(SAMPLES / "speech.wav")
     return AudioClip(clip.samples[:, : round(seconds * clip.rate)], clip.rate, "speech.wav")
+
+
+def short_windows(monkeypatch):
+    """Windows of 5 key frames instead of 25: several of them take a second of sound, and a fifth of the work."""
+    monkeypatch.setattr(estimating, "WINDOW", 5)
+
+
+def small_pictures(monkeypatch):
+    """Frames are generated at 64 by 64 pixels, smaller than users can ask for, and brought to the size that was asked for."""
+    monkeypatch.setattr(picture, "generated_size", lambda width, height, short: (64, 64))
 
 
 def small_clip(engine, seconds, settings):

@@ -1,21 +1,28 @@
 """`bench --engine sonic`: a card's table, and the presets beside the reference, on tiny random networks."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from sonic_samples import write_models
+from diffusers import AutoencoderTiny
+from sonic_samples import small_pictures, write_models
 from test_cli_sonic import written
 
 from sonic_core import cli
 from sonic_core.bench.quality import compare, likeness, psnr, ssim
 from sonic_core.bench.quality_page import write_page
+from sonic_core.digits import three_digits
 from sonic_core.engines.sonic import card as card_module
 from sonic_core.engines.sonic.card import measure_card, preset_seconds
+from sonic_core.engines.sonic.card_table import Card, CardRow
+from sonic_core.engines.sonic.estimating import Mode
 from sonic_core.engines.sonic.loading import load_sonic
-from sonic_core.engines.sonic.planning import SHALLOW_SHARE
+from sonic_core.engines.sonic.planning import Place
 from sonic_core.engines.sonic.presets import PRESETS
+from sonic_core.engines.sonic.unet import SonicUNet
+from sonic_core.engines.sonic.work_count import SHALLOW_SHARE
 from sonic_core.errors import SettingsError
 from sonic_core.frames import FrameStream
 from sonic_core.settings import Settings
@@ -33,6 +40,14 @@ def few_tokens(monkeypatch):
     monkeypatch.setattr(card_module, "TOKENS", 4)
 
 
+@pytest.fixture
+def quick(monkeypatch):
+    """Windows of 5 key frames, each timed once more than once."""
+    monkeypatch.setattr(card_module, "WINDOW", 5)
+    monkeypatch.setattr(card_module, "REPEATS", 1)
+
+
+@pytest.mark.usefixtures("quick")
 def test_parts_are_timed_with_the_users_weights(models):
     card = measure_card({"folders": (models,), "device": "cpu"}, sizes=(64, 128))
     assert (card.random, card.faults) == (False, [])
@@ -53,6 +68,7 @@ def test_the_card_that_is_timed_is_waited_for(monkeypatch):
     assert waited == [torch.device("cuda:1")]
 
 
+@pytest.mark.usefixtures("quick")
 def test_a_size_that_does_not_fit_after_all_leaves_the_others(models, monkeypatch):
     timed = card_module._timed
 
@@ -67,6 +83,7 @@ def test_a_size_that_does_not_fit_after_all_leaves_the_others(models, monkeypatc
     assert card.faults == ["128 px: CUDA out of memory"]
 
 
+@pytest.mark.usefixtures("quick")
 def test_without_weights_random_ones_are_timed(models, tmp_path):
     card = measure_card(
         {"folders": (tmp_path,), "device": "cpu"}, sizes=(64,), random=lambda mode: load_sonic([models])
@@ -99,6 +116,34 @@ def test_seconds_of_a_preset_follow_from_its_passes():
     assert quick < slow
 
 
+@pytest.mark.usefixtures("quick")
+def test_windows_together_and_the_small_decoder_are_timed_where_they_are(models, tmp_path, monkeypatch):
+    monkeypatch.setattr(Mode, "place", property(lambda self: Place(4, True, False, windows=self.windows_together)))
+    batches, forward = set(), SonicUNet.forward
+
+    def seen(unet, sample, *args):
+        batches.add(len(sample))
+        return forward(unet, sample, *args)
+
+    monkeypatch.setattr(SonicUNet, "forward", seen)
+    model = replace(load_sonic([models]), small_decoder=AutoencoderTiny(decoder_block_out_channels=(8,) * 4).decoder)
+    options = {"folders": (tmp_path,), "device": "cpu", "windows_together": 2}
+    (row,) = measure_card(options, sizes=(64,), random=lambda mode: model).rows
+    assert batches == {6}  # three branches of two windows
+    assert row.plan.startswith("2 windows together")
+    vae_decodes = preset_seconds(PRESETS["preview"], row.full, row.shallow, row.decode)
+    assert row.presets["preview"] < vae_decodes
+    assert row.presets["fast"] == preset_seconds(PRESETS["fast"], row.full, row.shallow, row.decode)
+
+
+def test_a_table_is_read_without_powers_of_ten():
+    row = CardRow(512, "a plan", 5.3, None, 48_712.3, 0.25, 1.2e-5, {"exact": 48_712.3})
+    (line,) = (line for line in Card("cpu", "fp32", False, True, [row], []).lines({}) if line.startswith("| 512"))
+    assert line.split(" | ")[1:5] == ["48,712", "48,712", "0.25", "0.000012"]
+    assert [three_digits(value) for value in (99.96, 48.72, 9.999, 1.0, 0.0)] == ["100", "48.7", "10", "1", "0"]
+
+
+@pytest.mark.usefixtures("quick")
 def test_the_command_prints_a_table_to_paste(models, monkeypatch, capsys):
     monkeypatch.setattr(card_module, "SIZES", (64,))
     monkeypatch.setattr(
@@ -113,7 +158,8 @@ def test_the_command_prints_a_table_to_paste(models, monkeypatch, capsys):
     assert cli.main(["bench", "--engine", "sonic", "--compare", "a.json"]) == 2
 
 
-def test_every_preset_is_compared_with_the_reference(models, tmp_path):
+def test_every_preset_is_compared_with_the_reference(models, tmp_path, monkeypatch):
+    small_pictures(monkeypatch)
     recording = written(0.3, tmp_path)
     settings = Settings(min_resolution=256, inference_steps=2, framing="face")
     made = compare(

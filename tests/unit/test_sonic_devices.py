@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from sonic_samples import networks, small_clip, write_models
+from sonic_samples import networks, short_windows, small_clip, write_models
 
 from sonic_core import cli
 from sonic_core.engines.sonic import window_work
@@ -20,7 +20,7 @@ from sonic_core.runtime.stopping import StoppedError, StopSign
 from sonic_core.settings import Settings
 
 SETTINGS = Settings(min_resolution=256, inference_steps=2, framing="face")
-SECONDS = 4.6  # 58 key frames: three windows of 25 at every step, the last one pushed back over its neighbour
+SECONDS = 1.0  # 13 key frames: three windows of 5 at every step, the last one pushed back over its neighbour
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +33,11 @@ def models(tmp_path_factory):
 @pytest.fixture(scope="module")
 def conditioning(models):
     return small_clip(SonicEngine([models], device="cpu"), SECONDS, SETTINGS)
+
+
+@pytest.fixture(autouse=True)
+def windows_of_five(monkeypatch):
+    short_windows(monkeypatch)
 
 
 class Passes:
@@ -61,13 +66,12 @@ def test_several_devices_give_the_latents_and_frames_of_one(models, conditioning
     settings = replace(SETTINGS, inference_steps=6 if "preset" in options and options["preset"] == "fast" else 2)
     one = SonicEngine([models], device="cpu", **options)
     alone = one.sample(conditioning, settings)
-    short = replace(conditioning, frame_count=60)
-    frames = np.stack(list(one.decode(short, alone)))
+    frames = np.stack(list(one.decode(conditioning, alone)))
     passes = Passes(monkeypatch)
     several = SonicEngine([models], devices="cpu,cpu,cpu", **options)
     shared = several.sample(conditioning, settings)
     assert torch.allclose(shared.samples, alone.samples, atol=1e-5)
-    assert np.abs(np.stack(list(several.decode(short, shared))).astype(int) - frames).max() <= 1
+    assert np.abs(np.stack(list(several.decode(conditioning, shared))).astype(int) - frames).max() <= 1
     assert len(passes.by_unet) == 3  # a UNet for each device
     assert passes.most > 1
     assert max(passes.by_unet.values()) <= 0.6 * sum(passes.by_unet.values())
@@ -84,7 +88,7 @@ def test_windows_that_are_left_over_go_to_the_first_devices(models, conditioning
 
 def test_chunks_of_the_decoder_are_decoded_side_by_side_and_come_in_order():
     vaes = [networks()["vae"] for _ in range(2)]
-    latents = torch.randn(30, 4, 8, 8, generator=torch.Generator().manual_seed(0))
+    latents = torch.randn(18, 4, 8, 8, generator=torch.Generator().manual_seed(0))
     both, order = threading.Barrier(2, timeout=60), []
 
     def on(lane):
@@ -104,7 +108,7 @@ def test_chunks_of_the_decoder_are_decoded_side_by_side_and_come_in_order():
 
 def test_a_device_that_runs_out_of_memory_decodes_smaller_chunks_beside_the_other():
     vaes = [networks()["vae"] for _ in range(2)]
-    latents = torch.randn(30, 4, 8, 8, generator=torch.Generator().manual_seed(0))
+    latents = torch.randn(18, 4, 8, 8, generator=torch.Generator().manual_seed(0))
     lanes = [VaeDecode(vaes[0]), lambda part: VaeDecode(vaes[1])(part[:4])]
     made = torch.stack(list(ChunkedDecoder(vaes[0], 8, 3, lanes)(latents)))
     alone = torch.stack(list(ChunkedDecoder(vaes[0], 8, 3)(latents)))

@@ -1,11 +1,12 @@
 import json
 import shutil
+from dataclasses import replace
 
 import av
 import numpy as np
 import pytest
 import torch
-from sonic_samples import portrait, speech, write_models
+from sonic_samples import portrait, small_pictures, speech, write_models
 
 from sonic_core.audio.clip import AudioClip
 from sonic_core.audio.resampling import to_mono_16k
@@ -198,6 +199,23 @@ def test_reference_mode_works_as_the_published_code_does(models):
     tokens = conditioning.features.audio.tokens
     assert torch.equal(tokens, condition_audio(engine.model, to_mono_16k(audio), len(tokens), clip, True).tokens)
     assert len(next(iter(engine.windows(9, 1)))) == 25
+
+
+@pytest.mark.parametrize("reference", [False, True])
+def test_frames_are_brought_to_the_pictures_own_size_on_request(models, monkeypatch, reference):
+    small_pictures(monkeypatch)
+    whole = portrait()
+    settings = replace(SETTINGS, framing="full", aspect="picture")
+    engine = SonicEngine([models], device="cpu", reference=reference, keep_resolution=True)
+    conditioning = engine.prepare(whole, speech(0.1), settings)
+    (first, *_) = engine.decode(conditioning, engine.sample(conditioning, settings))
+    own = whole.height // 2 * 2, whole.width // 2 * 2
+    assert first.shape[:2] == own
+    assert engine.frame_size(whole, settings) == own[::-1]
+    without = SonicEngine([models], device="cpu", reference=reference)
+    assert without.frame_size(whole, settings) != own[::-1]
+    face = replace(SETTINGS, framing="face")
+    assert engine.frame_size(whole, face) > without.frame_size(whole, face)  # the crop is larger in the picture
 
 
 def test_a_mask_of_the_users_takes_the_place_of_the_face_box(engine):

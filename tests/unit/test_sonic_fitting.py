@@ -5,7 +5,7 @@ from itertools import groupby
 
 import pytest
 import torch
-from sonic_samples import networks, portrait, small_clip, write_models
+from sonic_samples import networks, portrait, short_windows, small_clip, write_models
 from test_runtime_devices import OneDevice
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -23,7 +23,7 @@ from sonic_core.runtime.devices import free_memory, is_out_of_memory
 from sonic_core.settings import Settings
 
 SETTINGS = Settings(min_resolution=256, inference_steps=2, framing="face")
-SECONDS = 2.4  # two windows at every step
+SECONDS = 0.7  # 9 key frames: two windows of 5 at every step
 
 
 class SmallDevice(TorchDispatchMode):
@@ -50,6 +50,7 @@ def models(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def like_a_gpu(monkeypatch):
     """Plans of a GPU with 8-bit weights and branches together, carried out on the CPU."""
+    short_windows(monkeypatch)
     monkeypatch.setattr(Mode, "place", property(lambda self: Place(4, True, None, False)))
 
 

@@ -8,13 +8,11 @@ from sonic_core.engines.sonic.planning import (
     ModelSizes,
     Place,
     choose_plan,
-    decode_flops,
-    estimate,
-    pass_flops,
     plans,
     smaller,
 )
 from sonic_core.engines.sonic.presets import PRESETS
+from sonic_core.engines.sonic.work_count import decode_flops, estimate, pass_flops
 from sonic_core.errors import SonicError
 
 FULL_SIZE = ModelSizes(round(2.94 * GIB), round(1.47 * GIB), round(0.18 * GIB), round(1.18 * GIB), 320)  # fp16

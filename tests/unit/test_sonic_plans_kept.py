@@ -12,12 +12,14 @@ import torch
 import torch.nn.functional as F
 from live_bytes import LiveBytes
 
+from sonic_core.engines.sonic.building import published_vae_and_clip
 from sonic_core.engines.sonic.decoding import VaeDecode, encode_picture
 from sonic_core.engines.sonic.denoiser import ALL, NOTHING, PICTURE, Conditions, SonicDenoiser
 from sonic_core.engines.sonic.eight_bit import module_bytes, store_in_8_bits
 from sonic_core.engines.sonic.estimating import WINDOW, sizes_of
 from sonic_core.engines.sonic.loading import networks_on_meta
 from sonic_core.engines.sonic.planning import GIB, RESERVE, Place, plans
+from sonic_core.engines.sonic.unet import SonicUNet
 
 HALF = torch.float16
 CLOSE = 0.10
@@ -91,7 +93,9 @@ def test_sampling_takes_what_the_plan_said(full_size, side, together, chunked):
 
 def test_sampling_with_weights_in_8_bits_takes_what_the_plan_said(full_size):
     (plan, *_) = (way for way in ways(full_size, 64) if way.small_weights)
-    unet, _, _ = on_meta(HALF)
+    with torch.device("meta"):
+        unet = torch.nn.Module.to(SonicUNet(), HALF)
+    unet = unet.to("meta").eval()
     store_in_8_bits(unet)
     unet.chunk_feed_forward(True)
     assert sampling(unet, 64, False) == pytest.approx(plan.sampling - RESERVE, rel=CLOSE)
@@ -115,7 +119,9 @@ def test_decoding_takes_what_the_plan_said(full_size, side, chunk, unload):
 def test_encoding_takes_what_the_plan_said(full_size, side):
     plan = ways(full_size, side)[0]
     _, _, clip = full_size
-    _, vae, _ = on_meta(torch.float32)
+    with torch.device("meta"):
+        vae, _ = published_vae_and_clip(torch.float32)
+    vae = torch.nn.Module.to(vae, "meta").eval()
     counted = []
     with mock.patch.object(F, "scaled_dot_product_attention", without_scores):
         with LiveBytes(vae) as live:

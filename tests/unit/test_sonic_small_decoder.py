@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from diffusers import AutoencoderTiny
+from live_bytes import LiveBytes
 from safetensors.torch import save_file
 from sonic_samples import portrait, speech, write_models
 from torch.utils.flop_counter import FlopCounterMode
@@ -12,8 +13,9 @@ from sonic_core.engines.sonic.checking import faults_of_files
 from sonic_core.engines.sonic.decoding import VaeDecode
 from sonic_core.engines.sonic.engine import SonicEngine
 from sonic_core.engines.sonic.files import SONIC_FILES
-from sonic_core.engines.sonic.planning import decode_flops
+from sonic_core.engines.sonic.planning import DECODE_BYTES, SMALL_DECODE_BYTES
 from sonic_core.engines.sonic.small_decoder import SmallDecode, build_small_decoder
+from sonic_core.engines.sonic.work_count import decode_flops, small_decode_flops
 from sonic_core.errors import ModelMissingError
 from sonic_core.models.missing import missing_downloads
 from sonic_core.settings import Settings
@@ -105,9 +107,62 @@ def test_nothing_is_fetched_for_it_and_a_broken_one_is_told(models, tmp_path):
         build_small_decoder({"a": torch.zeros(3)})
 
 
-def test_its_work_is_a_few_hundredths_of_the_vaes():
+@pytest.mark.parametrize("side", [64, 128])
+def test_its_work_and_memory_are_counted_as_they_are_and_little(side):
     with torch.device("meta"):
-        decoder = AutoencoderTiny().decoder
-        with FlopCounterMode(display=False) as counter, torch.no_grad():
-            decoder(torch.empty(1, 4, 64, 64))
-    assert counter.get_total_flops() < 0.06 * decode_flops(64 * 64)
+        decoder = AutoencoderTiny().decoder.half()
+        with FlopCounterMode(display=False) as counter, LiveBytes(decoder) as live:
+            SmallDecode(decoder)(torch.empty(2, 4, side, side))
+    positions = side**2
+    assert counter.get_total_flops() / 2 == pytest.approx(small_decode_flops(positions), rel=0.01)
+    assert small_decode_flops(positions) < 0.06 * decode_flops(positions)
+    assert live.peak / 2 == pytest.approx(64 * positions * SMALL_DECODE_BYTES, rel=0.1)
+    assert SMALL_DECODE_BYTES < 0.2 * DECODE_BYTES
+
+
+def test_the_estimate_of_preview_counts_it_where_it_is_and_no_other_preset_does(models, tmp_path):
+    write_models(tmp_path)
+    figures = {}
+    for preset in ("preview", "fast"):
+        for folder in (models, tmp_path):
+            engine = SonicEngine([folder], device="cpu", preset=preset)
+            loaded = engine.expected_cost(portrait(), speech(2.0), SETTINGS)
+            options = {"folders": (folder,), "device": "cpu", "preset": preset}
+            unloaded = SonicEngine.cost_without_weights(options, portrait(), speech(2.0), SETTINGS)
+            assert loaded.work.decoding == unloaded.work.decoding
+            assert loaded.work.plan.decoding == pytest.approx(unloaded.work.plan.decoding, rel=0.5)
+            figures[preset, folder] = loaded.work
+    with_it, without = figures["preview", models], figures["preview", tmp_path]
+    assert with_it.decoding == pytest.approx(0.049 * without.decoding, rel=0.1)  # at 256 px
+    assert with_it.plan.decoding < without.plan.decoding
+    assert with_it.sampling == without.sampling
+    assert "decoded at once by the small decoder" in with_it.described()
+    assert "small decoder" not in without.described()
+    assert figures["fast", models].decoding == figures["fast", tmp_path].decoding
+
+
+@pytest.mark.parametrize(
+    ("place", "broken"),
+    [
+        ("vae_approx/taesd_decoder.safetensors", b"no tensors"),
+        ("vae_approx/taesd_decoder.pth", b""),
+        ("sonic/RIFE/flownet.pkl", b"no network"),
+    ],
+)
+def test_a_broken_optional_file_is_told_and_done_without(tmp_path, place, broken):
+    write_models(tmp_path)
+    file = tmp_path / place
+    file.parent.mkdir(exist_ok=True)
+    file.write_bytes(broken)
+    engine = SonicEngine([tmp_path], device="cpu", preset="preview")
+    (warning,) = engine.prepare(portrait(), speech(0.2), SETTINGS).warnings
+    assert warning.startswith("An optional file cannot be used, and the clip is made without it. ")
+    assert str(file) in warning
+    assert not any("small decoder" in note for note in engine.prepare(portrait(), speech(0.2), SETTINGS).notes)
+    assert not engine.sizes.small_decoder
+    options = {"folders": (tmp_path,), "device": "cpu", "preset": "preview"}
+    assert SonicEngine.cost_without_weights(options, portrait(), speech(0.2), SETTINGS).work.flops > 0
+    (tmp_path / "sonic" / "unet.pth").unlink()
+    with pytest.raises(ModelMissingError, match="1 file\\(s\\) missing, 1 unusable") as told:
+        SonicEngine([tmp_path], device="cpu")
+    assert str(file) in str(told.value)

@@ -23,9 +23,11 @@ from .denoiser import ALL, NOTHING, PICTURE, Conditions, SonicDenoiser
 from .engine import SonicEngine
 from .estimating import WINDOW, Mode
 from .loading import SonicModel
-from .planning import GIB, SHALLOW_SHARE, MemoryPlan, decode_flops, pass_flops, window_passes
+from .planning import GIB, MemoryPlan
 from .presets import PRESETS, Preset
+from .small_decoder import SmallDecode
 from .unet import SonicUNet
+from .work_count import SHALLOW_SHARE, decode_flops, pass_flops, small_decode_flops, window_passes
 
 SIZES = (512, 768, 1024)
 SECONDS = 280.0
@@ -34,7 +36,7 @@ SLOW = 5.0  # s: work that takes as long is not repeated
 REPEATS = 3
 TOKENS, CONTEXT = 32, 1024  # of the published audio networks
 UNET_WEIGHTS = 1_575_741_162  # of the published UNet
-MODE_NAMES = ("device", "devices", "precision", "fp8", "reserve")
+MODE_NAMES = ("device", "devices", "precision", "fp8", "reserve", "windows_together")
 WEIGHT = 0.02  # standard deviation of random weights
 
 
@@ -121,18 +123,38 @@ def _timed(engine: SonicEngine, side: int) -> CardRow:
     plan = engine.mode.plan(engine.sizes, (latent, latent), engine.networks.free(device))
     _forget_peak(device)
     unet = engine.networks.unet_for(0, plan)
-    denoiser = SonicDenoiser(unet, _conditions(unet, latent), together=plan.together, keep_deep=True)
-    frames = np.arange(WINDOW)
-    x = torch.randn(WINDOW, 4, latent, latent, device=device)
+    denoiser = SonicDenoiser(
+        unet, _conditions(unet, latent), together=plan.together, keep_deep=True, windows=plan.windows
+    )
+    frames = np.tile(np.arange(WINDOW), (plan.windows, 1))
+    x = torch.randn(plan.windows, WINDOW, 4, latent, latent, device=device)
     with unet.room_for_every_shape(engine.compile):
-        full = _seconds(lambda: denoiser(x, 1.0, frames, (NOTHING, PICTURE, ALL)), device) / 3
-        shallow = _seconds(lambda: denoiser.shallow(x, 1.0, frames), device)
+        full = _seconds(lambda: denoiser(x, 1.0, frames, (NOTHING, PICTURE, ALL)), device) / 3 / plan.windows
+        shallow = _seconds(lambda: denoiser.shallow(x, 1.0, frames), device) / plan.windows
     unet.unload_context()
-    engine.networks.ready_to_decode(0, plan, False)
-    decode = _seconds(lambda: VaeDecode(engine.model.vae)(x[: plan.decode_chunk]), device) / plan.decode_chunk
-    presets = {name: preset_seconds(preset, full, shallow, decode) for name, preset in PRESETS.items()}
+    decode, rough = _seconds_of_decoding(engine, plan, x[0, : plan.decode_chunk])
+    presets = _by_preset(full, shallow, decode, rough)
     planned = max(plan.sampling, plan.decoding) / GIB
     return CardRow(side, plan.described(), planned, _peak(device), full, shallow, decode, presets)
+
+
+def _seconds_of_decoding(engine: SonicEngine, plan: MemoryPlan, latents: torch.Tensor) -> tuple[float, float]:
+    """Seconds of a key frame: by the VAE, and by the small decoder where there is one."""
+    small = engine.model.small_decoder
+    engine.networks.ready_to_decode(0, plan, False)
+    decode = _seconds(lambda: VaeDecode(engine.model.vae)(latents), engine.device) / len(latents)
+    if small is None:
+        return decode, decode
+    engine.networks.ready_to_decode(0, plan, True)
+    return decode, _seconds(lambda: SmallDecode(small)(latents), engine.device) / len(latents)
+
+
+def _by_preset(full: float, shallow: float, decode: float, rough: float) -> dict[str, float]:
+    """rough: seconds of a key frame for those presets that the small decoder decodes."""
+    return {
+        name: preset_seconds(preset, full, shallow, rough if preset.small_decoder else decode)
+        for name, preset in PRESETS.items()
+    }
 
 
 def _of_published(engine: SonicEngine | None) -> float:
@@ -151,7 +173,9 @@ def _counted(side: int, mode: Mode, engine: SonicEngine | None, last: CardRow | 
         full = last.full * flops[0] / pass_flops(WINDOW, before)
         shallow = last.shallow * full / last.full
         decode = last.decode * flops[1] / decode_flops(before)
-    presets = {name: preset_seconds(preset, full, shallow, decode) for name, preset in PRESETS.items()}
+    has_small = engine is not None and engine.model.small_decoder is not None
+    rough = decode * small_decode_flops(positions) / flops[1] if has_small else decode
+    presets = _by_preset(full, shallow, decode, rough)
     plan = _plan(side, mode, engine)
     told = plan.described() if plan else "does not fit"
     return CardRow(side, told, plan.peak / GIB if plan else 0.0, None, full, shallow, decode, presets, measured=False)

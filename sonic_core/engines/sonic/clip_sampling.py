@@ -21,12 +21,13 @@ from .audio_conditioning import AudioConditions
 from .denoiser import Conditions, SonicDenoiser
 from .estimating import Mode
 from .fitting import Fitting
-from .planning import MemoryPlan, window_passes
+from .planning import MemoryPlan
 from .previews import latent_preview
 from .sampling import EnduringDenoiser, KeptSteps, noisy_start
 from .savings import PlannedPredictions, in_groups, levels_in_groups, plan_steps
 from .unet import SonicUNet
 from .window_work import Lane, Windowing
+from .work_count import window_passes
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ class ClipSampling:
             first,
             kept.keep,
             long_tensor,
-            together=len(fittings),
+            together=len(fittings) * min(fitting.plan.windows for fitting in fittings),
         )
 
     def _lane(
@@ -119,4 +120,4 @@ class ClipSampling:
         )
         keep_deep = self.mode.preset.substeps > 1
         unet = self.unet_for(number, plan)
-        return SonicDenoiser(unet, conditions, together=plan.together, keep_deep=keep_deep, look=look)
+        return SonicDenoiser(unet, conditions, plan.together, keep_deep, windows=plan.windows, look=look)

@@ -113,6 +113,21 @@ SONIC = Declaration(
             metavar="SCALE",
             rare=True,
         ),
+        Option(
+            "windows_together",
+            "Windows of a step in one batch, at most, on a GPU whose memory allows; gains little by counting.",
+            default=1,
+            kind=int,
+            metavar="N",
+            rare=True,
+        ),
+        Option(
+            "keep_resolution",
+            "Bring frames to the picture's own size, whatever size they are generated at.",
+            default=False,
+            kind=bool,
+            rare=True,
+        ),
     ),
     weights=SONIC_FILES,
     file_choices=(

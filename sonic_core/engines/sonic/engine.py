@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -34,17 +35,17 @@ from .fitting import Fitting
 from .framing import frame
 from .loading import SonicModel, load_sonic
 from .networks_on_devices import DeviceNetworks
-from .planning import MARGIN, Estimate, MemoryPlan
+from .planning import MARGIN, MemoryPlan
 from .portrait_encoding import encode_portrait
 from .presets import Preset
 from .previews import latent_preview
 from .small_decoder import decoded_preview
+from .work_count import Estimate
 
 log = logging.getLogger(__name__)
 
 LATENT_PIXELS = 8  # rows and columns of the picture for one of the latents
-# Those that `Mode.of` takes.
-MODE_OPTIONS = ("preset", "reference", "device", "precision", "fp8", "reserve", "circular_windows", "devices")
+MODE_OPTIONS = tuple(inspect.signature(Mode.of).parameters)
 
 
 class SonicEngine(Engine):
@@ -56,6 +57,7 @@ class SonicEngine(Engine):
     compile: run the UNet's blocks through torch.compile; pays on clips of more than a minute.  fp8: keep the UNet's weights in 8 bits;
     otherwise that is done where nothing else makes a clip fit.  reserve: GiB of the device's memory that others are to have.
     devices: several that share every step's windows and decoding, with commas between: "cuda:0,cuda:1"; instead of `device`.
+    windows_together: of a step in one batch, at most, on a GPU with room.  keep_resolution: frames are brought to the picture's own size.
     circular_windows: join the clip's end to its start.  image_guidance, audio_guidance, ip_audio_scale: of the published recipe.
     model: networks loaded already.
     """
@@ -78,16 +80,30 @@ class SonicEngine(Engine):
         image_guidance: float = IMAGE_GUIDANCE,
         audio_guidance: float = AUDIO_GUIDANCE,
         ip_audio_scale: float = 1.0,
+        windows_together: int = 1,
+        keep_resolution: bool = False,
         model: SonicModel | None = None,
     ):
-        self.mode = Mode.of(preset, reference, device, precision, fp8, reserve, circular_windows, devices)
+        self.mode = Mode.of(
+            preset,
+            reference,
+            device,
+            precision,
+            fp8,
+            reserve,
+            circular_windows,
+            devices,
+            windows_together,
+            keep_resolution,
+        )
         self.image_guidance, self.audio_guidance, self.ip_audio_scale = image_guidance, audio_guidance, ip_audio_scale
         if compile:
             check_compiler(self.device)
         self.compile = compile
         first = model or load_sonic(folders, chosen, self.dtype)
         self.networks = DeviceNetworks(first, self.mode.devices, compile, ip_audio_scale, self.mode.reserve)
-        self.sizes = sizes_of(self.model.unet, self.model.vae, self.model.clip, self.model.that_hear)
+        model = self.model
+        self.sizes = sizes_of(model.unet, model.vae, model.clip, model.that_hear, model.small_decoder)
 
     @property
     def model(self) -> SonicModel:
@@ -115,7 +131,7 @@ class SonicEngine(Engine):
         return self.mode.windows
 
     def frame_size(self, portrait: Portrait, settings: Settings) -> tuple[int, int]:
-        framed = frame(portrait, settings)
+        framed = frame(portrait, settings, keep_resolution=self.mode.keep_resolution)
         return shown_size(framed.portrait, framed.paste)
 
     @property
@@ -144,7 +160,7 @@ class SonicEngine(Engine):
         mask: uint8 [H, W] over the portrait's picture, where audio may act, instead of the grown face box.
         """
         audio = usable_audio(audio, settings)
-        framed = frame(portrait, settings, mask)
+        framed = frame(portrait, settings, mask, self.mode.keep_resolution)
         self.networks.make_room_for_encoders(self.sizes, framed.mask.size)
         progress("portrait", 0, 1)
         look = Heartbeat(lambda: progress("portrait", 0, 1))
@@ -168,6 +184,7 @@ class SonicEngine(Engine):
             settings=settings,
             paste=framed.paste,
             notes=audio.notes + framed.notes + settings.notes + self._preset_note(settings),
+            warnings=self.model.left_out,
         )
 
     def sample(self, conditioning: Conditioning, settings: Settings, progress: Progress = ignore) -> Latents:
@@ -197,7 +214,8 @@ class SonicEngine(Engine):
         """Exactly `frame_count` frames, decoded while they are read; every pass over the stream decodes anew."""
         paste = conditioning.paste
         whole = (paste.image if paste else conditioning.portrait.image).shape
-        height, width = conditioning.features.image.shape[:2] if self.reference and not paste else whole[:2]
+        as_generated = self.reference and not paste and not self.mode.keep_resolution
+        height, width = conditioning.features.image.shape[:2] if as_generated else whole[:2]
         overlap = 0 if self.reference else self.preset.decode_overlap
 
         def render() -> Iterator[Frame]:

@@ -23,21 +23,20 @@ from .audio_conditioning import key_frame_count, usable_audio
 from .eight_bit import bytes_in_8_bits, module_bytes
 from .files import SONIC_FILES
 from .framing import frame
-from .loading import networks_on_meta
+from .loading import networks_on_meta, small_decoder_on_meta
 from .planning import (
     AUDIO_BYTES,
     DECODE_CHUNKS,
     GIB,
-    Estimate,
     MemoryPlan,
     ModelSizes,
     Place,
     choose_plan,
-    estimate,
     plans,
 )
 from .presets import Preset, preset_named
 from .sampling import Draw
+from .work_count import Estimate, estimate
 
 WINDOW = 25
 
@@ -49,6 +48,7 @@ class Mode:
     reference: everything as the published code does it.  fp8: the UNet's weights in 8 bits in any case.
     reserve: bytes of each device's memory that others are to have.  circular: windows join the clip's end to its start.
     beside: further devices that share the windows of every step with `device`, and the chunks of decoding.
+    windows_together: of a step in one batch, at most.  keep_resolution: frames are brought to the picture's own size.
     """
 
     preset: Preset
@@ -59,6 +59,8 @@ class Mode:
     reserve: float = 0.0
     circular: bool = False
     beside: tuple[torch.device, ...] = ()
+    windows_together: int = 1
+    keep_resolution: bool = False
 
     @classmethod
     def of(
@@ -71,6 +73,8 @@ class Mode:
         reserve: float = 0.0,
         circular_windows: bool = False,
         devices: str | None = None,
+        windows_together: int = 1,
+        keep_resolution: bool = False,
     ) -> Mode:
         """reserve: in GiB.  Raises SettingsError for unknown names and for options that contradict each other."""
         where, *beside = devices_named(device, devices)
@@ -83,7 +87,11 @@ class Mode:
             reserve * GIB,
             circular_windows,
             tuple(beside),
+            windows_together,
+            keep_resolution,
         )
+        if windows_together < 1:
+            raise SettingsError(f"windows_together is {windows_together}; expected 1 or more.")
         if reference and preset != "exact":
             raise SettingsError(f"preset is {preset!r} and reference is asked for; reference is the preset exact.")
         if reference and fp8:
@@ -113,7 +121,10 @@ class Mode:
         small = True if self.fp8 else None if has_8_bit_floats(self.device) and not self.reference else False
         chunks = (8,) if self.reference else DECODE_CHUNKS
         kind = self.device.type
-        return Place(self.dtype.itemsize, kind == "cuda", small, kind == "cpu", chunks)
+        batched = 1 if self.reference else self.windows_together
+        return Place(
+            self.dtype.itemsize, kind == "cuda", small, kind == "cpu", chunks, self.preset.small_decoder, batched
+        )
 
     def plans(self, sizes: ModelSizes, latent_size: tuple[int, int]) -> list[MemoryPlan]:
         """Every way to make a clip here, from the fastest to the one that needs least."""
@@ -189,7 +200,7 @@ def estimate_clip(
 ) -> ClipEstimate:
     """Cost of making `portrait` speak `audio`; free: bytes of memory for networks and their work."""
     audio = usable_audio(audio, settings)
-    framed = frame(portrait, settings, mask)
+    framed = frame(portrait, settings, mask, mode.keep_resolution)
     height, width = framed.image.shape[:2]
     size = height // 8, width // 8
     work = mode.estimate(
@@ -204,10 +215,16 @@ def sizes_without_loading(
 ) -> ModelSizes:
     """Sizes of the networks whose files are found, read off their headers; of the published ones where files are absent."""
     paths, _ = locate(SONIC_FILES, tuple(folders or models_folders()), chosen)
-    return sizes_of(*networks_on_meta(paths, dtype))
+    return sizes_of(*networks_on_meta(paths, dtype), small_decoder=small_decoder_on_meta(paths, dtype))
 
 
-def sizes_of(unet: nn.Module, vae: nn.Module, clip: nn.Module, that_hear: Sequence[nn.Module] = ()) -> ModelSizes:
+def sizes_of(
+    unet: nn.Module,
+    vae: nn.Module,
+    clip: nn.Module,
+    that_hear: Sequence[nn.Module] = (),
+    small_decoder: nn.Module | None = None,
+) -> ModelSizes:
     """that_hear: networks of the speech side; none = the published ones count."""
     return ModelSizes(
         module_bytes(unet),
@@ -216,4 +233,5 @@ def sizes_of(unet: nn.Module, vae: nn.Module, clip: nn.Module, that_hear: Sequen
         module_bytes(clip),
         cast(Any, unet).config.block_out_channels[0],
         sum(map(module_bytes, that_hear)) or AUDIO_BYTES,
+        module_bytes(small_decoder) if small_decoder else 0,
     )

@@ -30,17 +30,21 @@ class Framed:
     notes: tuple[str, ...]
 
 
-def frame(portrait: Portrait, settings: Settings, mask: NDArray[np.uint8] | None = None) -> Framed:
+def frame(
+    portrait: Portrait, settings: Settings, mask: NDArray[np.uint8] | None = None, keep_resolution: bool = False
+) -> Framed:
     """Frame a portrait as `settings` ask.
 
     mask: uint8 [H, W] over the original picture, where audio may act; by default the grown face box.
+    keep_resolution: the video is as large as what it shows is in the picture; it is generated at the size that `settings` ask for.
     """
     if mask is None:
         mask = picture.face_mask(portrait.face_box, portrait.width, portrait.height)
     elif mask.shape != portrait.image.shape[:2]:
         mask = picture.resize(mask, portrait.width, portrait.height)
     short, notes = _short_side(portrait, settings)
-    framed = frame_portrait(portrait, settings.framing, short, settings.expand_ratio, settings.aspect)
+    shown = _own_short_side(portrait, settings) if keep_resolution else short
+    framed = frame_portrait(portrait, settings.framing, shown, settings.expand_ratio, settings.aspect)
     left, top, right, bottom = _part(portrait, framed.paste, settings)
     width, height = picture.generated_size(right - left, bottom - top, short)
     image, part_mask = (
@@ -59,6 +63,14 @@ def _part(portrait: Portrait, paste: PasteBack | None, settings: Settings) -> tu
     if paste is not None:
         return paste.box
     return crop_for(portrait, settings.framing, settings.expand_ratio, settings.aspect)
+
+
+def _own_short_side(portrait: Portrait, settings: Settings) -> int:
+    """Of the part of the picture that the video shows, px, even as videos are."""
+    if settings.framing == "paste_back":  # which keeps the whole picture's size in any case
+        return 0
+    left, top, right, bottom = crop_for(portrait, settings.framing, settings.expand_ratio, settings.aspect)
+    return min(right - left, bottom - top) // 2 * 2
 
 
 def _short_side(portrait: Portrait, settings: Settings) -> tuple[int, tuple[str, ...]]:

@@ -37,6 +37,7 @@ from .files import SMALL_DECODER, SONIC_FILES
 from .small_decoder import build_small_decoder
 from .unet import SonicUNet
 
+OPTIONAL = frozenset(file.key for file in SONIC_FILES if file.optional)
 Read = Callable[[Path, Renaming], dict[str, Tensor]]
 """`read_weights` or `read_shapes`."""
 
@@ -48,6 +49,7 @@ class SonicModel:
     encoder: Whisper or Wav2Vec2.  ifnet: None = interpolate by optical flow.
     small_decoder: for previews, None = colours of the latents.  fingerprints: of the files, by key (models/fingerprint.py).
     read_unet: the UNet once more from its file, for when its weights were stored in 8 bits; None = they stay so.
+    left_out: sentences about optional files that are there and cannot be used.
     """
 
     unet: SonicUNet
@@ -60,6 +62,7 @@ class SonicModel:
     small_decoder: nn.Module | None = None
     fingerprints: Mapping[str, str] = field(default_factory=dict)
     read_unet: Callable[[], SonicUNet] | None = None
+    left_out: tuple[str, ...] = ()
 
     @property
     def that_hear(self) -> tuple[nn.Module, ...]:
@@ -78,18 +81,24 @@ def load_sonic(
 
     chosen: paths by key (unet, audio2token, audio2bucket, audio_encoder, svd, flownet) that go before what the folders hold.
     dtype: of UNet, VAE and CLIP; the small audio networks stay in float32.
-    Raises ModelMissingError with the list of every file that is missing, truncated or not what it should be.
+    Raises ModelMissingError with the list of every file that is missing, truncated or not what it should be; of optional ones that are
+    there and cannot be used only where others are missed, as the engine does without them.
     """
     folders = tuple(folders or models_folders())
     paths, missing = locate(SONIC_FILES, folders, chosen)
     paths = with_named_encoder(paths, chosen)
     missing = [file for file in missing if file.key not in paths]
     parts, faults = networks_in(paths, dtype)
-    if missing or faults:
+    if missing or faults.keys() - OPTIONAL:
         raise report_problems(SONIC.name, missing, list(faults.values()), folders, chosen)
     check_together(parts, paths)
-    fingerprints = {key: fingerprint(path) for key, path in paths.items() if key != SMALL_DECODER}
-    return SonicModel(**parts, fingerprints=fingerprints, read_unet=partial(unet_in, paths["unet"], dtype))
+    fingerprints = {key: fingerprint(path) for key, path in paths.items() if key not in (SMALL_DECODER, *faults)}
+    left_out = tuple(
+        f"An optional file cannot be used, and the clip is made without it. {fault}" for fault in faults.values()
+    )
+    return SonicModel(
+        **parts, fingerprints=fingerprints, read_unet=partial(unet_in, paths["unet"], dtype), left_out=left_out
+    )
 
 
 def with_own_large_networks(model: SonicModel) -> SonicModel:
@@ -126,6 +135,13 @@ def networks_on_meta(paths: Mapping[str, Path], dtype: torch.dtype) -> tuple[nn.
         unet = unet_in(paths["unet"], dtype, read_shapes) if "unet" in paths else nn.Module.to(SonicUNet(), dtype)
         vae, clip = _svd(paths["svd"], dtype, read_shapes) if "svd" in paths else published_vae_and_clip(dtype)
     return unet, vae, clip
+
+
+def small_decoder_on_meta(paths: Mapping[str, Path], dtype: torch.dtype) -> nn.Module | None:
+    """The small decoder without weights; None where there is none that could be used."""
+    own = {key: path for key, path in paths.items() if key == SMALL_DECODER}
+    with torch.device("meta"):
+        return networks_in(own, dtype, read_shapes)[0].get(SMALL_DECODER)
 
 
 def with_named_encoder(paths: Mapping[str, Path], chosen: Mapping[str, Path] | None) -> dict[str, Path]:

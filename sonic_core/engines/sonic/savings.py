@@ -45,8 +45,8 @@ class PlannedPredictions:
     """`Branches` that follow a plan: what is not computed follows from the branch above it and their last known difference.
 
     length: key frames of the clip.  Differences are kept for each of them, as windows move, in half precision on the CPU; they are those
-    of v, so they scale with the noise level.  What a window finds is its own until it is settled, so that windows may be in work side by
-    side, each with its own `PlannedPredictions` over the same `differences`.
+    of v, so they scale with the noise level.  What a window (or those that go in one batch) finds is its own until it is settled, so that
+    windows may be in work side by side, each with its own `PlannedPredictions` over the same `differences`.
     """
 
     denoiser: Predictor
@@ -74,9 +74,12 @@ class PlannedPredictions:
     def settle(self) -> None:
         """Keep what the window in work has found; later windows, and those beside it in the next step, go by it."""
         for branch, (frames, difference) in self.found.items():
+            one = difference.shape[frames.ndim :]
             if branch not in self.differences:
-                self.differences[branch] = long_tensor((self.length, *difference.shape[1:]), torch.float16)
-            self.differences[branch][frames] = difference
+                self.differences[branch] = long_tensor((self.length, *one), torch.float16)
+            windows = zip(np.atleast_2d(frames), difference.view(-1, frames.shape[-1], *one), strict=True)
+            for its, found in windows:  # one after another: where they meet the later one counts
+                self.differences[branch][its] = found
         self.found.clear()
 
     def _last(self, branch: int, frames: NDArray[np.int64]) -> Tensor:

@@ -32,7 +32,7 @@ class Lane:
 
     @torch.no_grad()
     def __call__(self, x: Tensor, sigma: float, frames: NDArray[np.int64]) -> Tensor:
-        """x [W, ...] on the CPU -> denoised, there again.  Raises SonicError for numbers that overflow."""
+        """x [W, ...] or [B, W, ...] on the CPU -> denoised, there again.  Raises SonicError for numbers that overflow."""
         with _current(self.device):
             denoised = self.denoise(x.to(self.device), sigma, frames).to(x)
         if not denoised.isfinite().all():
@@ -44,7 +44,7 @@ class Lane:
 
 
 class Windowing:
-    """The sampler's `denoise`: windows of a step, one by one or as many at once as there are lanes.
+    """The sampler's `denoise`: windows of a step, one by one or several at once, shared out to the lanes.
 
     costs: passes that a window takes at each of the sampler's steps.  windows, length: how the clip is shared out.
     With several lanes the numbers are those of one: what windows learn is settled in their order.
@@ -73,7 +73,7 @@ class Windowing:
             self.stopping.look()
 
     def __call__(self, x: Tensor, sigma: float, frames: NDArray[np.int64]) -> Tensor:
-        """x [W, ...] -> denoised; with several lanes both [B, W, ...], and frames [B, W]."""
+        """x [W, ...] -> denoised; where windows come together both [B, W, ...], and frames [B, W]."""
         self._report()
         if frames.ndim == 1:
             denoised = self.lanes[0](x, sigma, frames)
@@ -81,7 +81,11 @@ class Windowing:
             self.done += self.costs[self.step]
             return denoised
         used = self.lanes[: len(frames)]
-        denoised = torch.stack(self._side_by_side(used, x, sigma, list(frames)))
+        if len(used) == 1:
+            denoised = used[0](x, sigma, frames)
+        else:
+            shares = np.array_split(frames, len(used))
+            denoised = torch.cat(self._side_by_side(used, x.split([len(its) for its in shares]), sigma, shares))
         for lane in used:
             lane.settle()
         self.done += self.costs[self.step] * len(frames)
@@ -93,7 +97,7 @@ class Windowing:
         self._report(preview)
 
     def _side_by_side(
-        self, lanes: Sequence[Lane], x: Tensor, sigma: float, frames: Sequence[NDArray[np.int64]]
+        self, lanes: Sequence[Lane], x: Sequence[Tensor], sigma: float, frames: Sequence[NDArray[np.int64]]
     ) -> list[Tensor]:
         with ThreadPoolExecutor(len(lanes), thread_name_prefix="sonic-lane") as threads:
             work = [threads.submit(lane, part, sigma, its) for lane, part, its in zip(lanes, x, frames, strict=True)]
