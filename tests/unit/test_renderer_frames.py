@@ -80,8 +80,8 @@ def test_head_limits_hold_without_folds():
         assert 2 <= limit <= 15
         for sign in (-1, 1):
             pose = Pose(*neutral())._replace(**{name: sign * limit})
-            shift = displacement(model.fields.upper, pose, coefficients(pose, True), model.head)
-            assert fold_measure(shift, model.grid) > 0.1
+            shift = displacement(model.fields.upper, pose, coefficients(pose, True), model.head, model.grid)
+            assert fold_measure(shift) > 0.1
 
 
 def test_an_absurd_angle_is_held_at_the_limit():

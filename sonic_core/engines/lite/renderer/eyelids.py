@@ -14,7 +14,7 @@ from .eyes import EyeShape
 from .geometry import clipped_box, remap
 from .linear_light import luminance, to_linear, to_srgb
 from .skin_fill import LidSkin
-from .source import SourcePicture
+from .source import DENSITY, SourcePicture
 from .spectacles import Spectacles
 
 # All by eye.  Lengths are IOD, sides are half widths of the eye from its middle, unless another unit is said.
@@ -108,7 +108,7 @@ class Eyelids:
     def draw(self, frame: NDArray[np.uint8], positions: NDArray[np.float32], closure: tuple[float, float]) -> None:
         """Close the eyes in `frame` (RGB, already warped) in place.
 
-        positions: [H, W, 2] source px of every output pixel.  closure: 0 to 1, the subject's right eye first.
+        positions: [H, W, 2] source position of every output pixel, px of the doubled picture.  closure: 0 to 1, the subject's right eye first.
         """
         for eye, glasses, mask, amount in zip(self.eyes, self.glasses, self.skin.cartoon, closure, strict=True):
             if amount <= 0:
@@ -133,14 +133,14 @@ class Eyelids:
     def _view(self, eye: EyeShape, glasses: Spectacles | None, positions: NDArray[np.float32]) -> _EyeView | None:
         height, width = positions.shape[:2]
         column, row = np.clip(eye.frame.origin, 1, [width - 2, height - 2]).astype(int)
-        shift = np.array([column, row]) - positions[row, column]  # local motion of the eye, near enough constant
+        shift = np.array([column, row]) - positions[row, column] / DENSITY  # local motion of the eye, near enough constant
         reach, top = VIEW_SIDE * eye.width + VIEW_MARGIN, self._skin_top(eye) - VIEW_MARGIN
         bottom = eye.lower.max() + VIEW_BELOW * self.iod + VIEW_MARGIN
         corners = np.array([eye.frame.to_image(s * reach, b) for s in (-1, 1) for b in (top, bottom)]) + shift
         x0, y0, x1, y1 = box = clipped_box(corners, 0, width, height)
         if x1 - x0 < 3 or y1 - y0 < 3:
             return None
-        inside = np.ascontiguousarray(positions[y0:y1, x0:x1])
+        inside = positions[y0:y1, x0:x1] / np.float32(DENSITY)
         a, b = (v.astype(np.float32) for v in eye.frame.to_local(inside[..., 0], inside[..., 1]))
         count = len(eye.a)
         sample = (a - np.float32(eye.a[0])) * np.float32((count - 1) / eye.width)

@@ -18,6 +18,7 @@ from ..parameters import Pose
 from . import landmarks as lm
 from .eyes import EyeShape
 from .face_fields import brow_fields, edge_taper, gaze_fields, head_weight
+from .geometry import extent, pixel_grid
 from .grid import Grid
 from .head import HeadFrame
 from .mouth_coordinates import MouthLayer
@@ -52,6 +53,25 @@ OVAL_BLUR, LEAST_OVAL_BLUR = 0.05, 0.5  # sigma, IOD and nodes, of the distance 
 # IOD beside the face, below it, above the mouth's corners: what the jaw moves
 JAW_REACH, NECK_REACH, ABOVE_MOUTH = 1.15, 1.25, 0.75
 MOUTH_FIELDS = FIELDS.index("fv") + 1  # the first so many move the mouth
+STILL = 1e-3  # px of motion at full coefficient below which a node counts as out of a field's reach
+
+
+@dataclass(frozen=True)
+class FieldPatch:
+    """A field where it moves anything: values [3, rows, columns] px per unit (x, y, z), on rows and columns of its layer."""
+
+    rows: slice
+    columns: slice
+    values: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, field: NDArray[np.float32]) -> FieldPatch | None:
+        """field: [rows, columns, 3] of a whole layer.  None where it moves nothing."""
+        used = np.any(np.abs(field) > STILL, axis=2)
+        if not used.any():
+            return None
+        rows, columns = extent(used)
+        return cls(rows, columns, np.ascontiguousarray(np.moveaxis(field[rows, columns], -1, 0), np.float32))
 
 
 @dataclass(frozen=True)
@@ -59,26 +79,35 @@ class FieldLayer:
     """One side of the tear on a rectangle of the grid.
 
     origin: column and row of the rectangle.  shape: rows, columns.
-    changing: rows and columns of the layer outside which every field is 0.  basis: [fields, 3 * nodes of it] px per unit: all x, all y,
-    all z.
-    lever: [4, nodes] positions from the head's pivot (px) and 1, both times `weight`.
-    weight, taper: [rows, columns] share of head motion (tapered) and of all motion.
+    patches: each of FIELDS, tapered.
+    lever: [4, nodes] positions from the head's pivot (px) and 1, both times the share in which a node follows the head.
+    weight: [rows, columns] that share, for what the fields move.
     nodes: [rows, columns, 2] the nodes' own (column, row), for remapping.
     """
 
-    basis: NDArray[np.float32]
-    changing: tuple[slice, slice]
+    patches: tuple[FieldPatch | None, ...]
     origin: tuple[int, int]
     shape: tuple[int, int]
     lever: NDArray[np.float32]
     weight: NDArray[np.float32]
-    taper: NDArray[np.float32]
     nodes: NDArray[np.float32]
 
     @property
     def region(self) -> tuple[slice, slice]:
         (column, row), (rows, columns) = self.origin, self.shape
         return slice(row, row + rows), slice(column, column + columns)
+
+    def moved_by(self, weights: NDArray[np.float32]) -> list[tuple[np.float32, FieldPatch]]:
+        """The fields that coefficients [len(FIELDS)] call for, each with its own."""
+        pairs = zip(weights, self.patches, strict=True)
+        return [(weight, patch) for weight, patch in pairs if weight and patch is not None]
+
+    def reach(self, weights: NDArray[np.float32]) -> tuple[slice, slice] | None:
+        """Rows and columns outside which no field moves anything at these coefficients; None = nowhere."""
+        patches = [patch for _, patch in self.moved_by(weights)]
+        if not patches:
+            return None
+        return _hull([patch.rows for patch in patches]), _hull([patch.columns for patch in patches])
 
 
 @dataclass(frozen=True)
@@ -158,19 +187,15 @@ def build_fields(
             **gaze_fields(x, y, eyes, head),
         }
         rows, columns = x.shape
-        basis = np.stack([fields[name] for name in FIELDS]).astype(np.float32)
-        changing = _changing(basis)
-        share = (weight[region] * taper[region]).astype(np.float32)
+        tapered = taper[region].astype(np.float32)
         from_pivot = np.append(lever[region].reshape(-1, 3).T, np.ones((1, x.size), np.float32), 0)
         return FieldLayer(
-            basis=np.moveaxis(basis[:, changing[0], changing[1]], -1, 1).reshape(len(FIELDS), -1),
-            changing=changing,
+            patches=tuple(FieldPatch.of(fields[name].astype(np.float32) * tapered[..., None]) for name in FIELDS),
             origin=(region[1].start or 0, region[0].start or 0),
             shape=(rows, columns),
-            lever=from_pivot * share.reshape(1, -1),
-            weight=share,
-            taper=np.ascontiguousarray(taper[region], np.float32),
-            nodes=np.stack(np.meshgrid(np.arange(columns, dtype=np.float32), np.arange(rows, dtype=np.float32)), -1),
+            lever=from_pivot * (weight[region] * tapered).reshape(1, -1),
+            weight=np.ascontiguousarray(weight[region]),
+            nodes=pixel_grid(0, 0, columns, rows),
         )
 
     lower_region = _lower_region(p, oval, grid, iod)
@@ -184,11 +209,8 @@ def build_fields(
     )
 
 
-def _changing(basis: NDArray[np.float32]) -> tuple[slice, slice]:
-    """Rows and columns of the smallest rectangle outside which every field [fields, rows, columns, 3] is 0."""
-    used = np.any(basis, axis=(0, 3))
-    rows, columns = np.flatnonzero(used.any(1)), np.flatnonzero(used.any(0))
-    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
+def _hull(stretches: Sequence[slice]) -> slice:
+    return slice(min(one.start for one in stretches), max(one.stop for one in stretches))
 
 
 def _inside_face(oval: NDArray, head: HeadFrame, grid: Grid) -> NDArray[np.float32]:

@@ -88,3 +88,9 @@ def clipped_box(points: NDArray, pad: float, width: int, height: int) -> tuple[i
     x0, y0 = np.maximum(np.floor(points.min(0) - pad).astype(int), 0)
     x1, y1 = np.minimum(np.ceil(points.max(0) + pad).astype(int), [width, height])
     return int(x0), int(y0), int(x1), int(y1)
+
+
+def extent(mask: NDArray[np.bool_]) -> tuple[slice, slice]:
+    """Rows and columns of the smallest rectangle that holds all of a mask [h, w], which must not be empty."""
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)

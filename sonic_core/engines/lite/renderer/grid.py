@@ -9,6 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from .geometry import pixel_grid
+
 NODES = 160  # along the longer side
 
 
@@ -52,12 +54,47 @@ class Grid:
         """Fractional column and row of positions in px."""
         return (x + 0.5) / self.step_x - 0.5, (y + 0.5) / self.step_y - 0.5
 
+    @cached_property
+    def nodes(self) -> NDArray[np.float32]:
+        """[rows, columns, 2] the nodes' own (column, row)."""
+        return pixel_grid(0, 0, self.columns, self.rows)
+
+    def to_px(self, density: int = 1) -> NDArray[np.float64]:
+        """Affine map [2, 3] from nodes to px of a picture `density` times as fine as this one, for `cv2.transform`."""
+        steps = np.array([self.step_x, self.step_y])
+        return density * np.c_[np.diag(steps), steps / 2 - 0.5]
+
+    def positions(self, places: NDArray[np.float32], density: int = 1) -> NDArray[np.float32]:
+        """Places of all nodes [rows, columns, 2] -> of all pixels [height, width, 2], px of a picture `density` times as fine.
+
+        Beyond the outermost nodes they go on as the pixels do.
+        """
+        at_nodes = cv2.transform(places, self.to_px(density))
+        positions = cv2.resize(at_nodes, (self.width, self.height), interpolation=cv2.INTER_LINEAR)
+        for axis, step in enumerate((self.step_x, self.step_y)):
+            along = np.moveaxis(positions[..., axis], 1 - axis, 0)
+            first, count = (step - 1) / 2, int(np.ceil((step - 1) / 2))
+            beyond = density * (first - np.arange(count, dtype=np.float32))[:, None]
+            along[:count] -= beyond
+            along[len(along) - count :] += beyond[::-1]
+        return positions
+
     def fill_polygon(self, polygon: NDArray) -> NDArray[np.uint8]:
         """[rows, columns] 1 inside a polygon [N, 2] given in px."""
         mask = np.zeros((self.rows, self.columns), np.uint8)
         nodes = np.stack(self.node_of(polygon[:, 0], polygon[:, 1]), 1)
         cv2.fillPoly(mask, [np.rint(nodes * 16).astype(np.int32)], 1, shift=4)
         return mask
+
+    def positions_in(self, box: tuple[int, int, int, int], places: NDArray[np.float32]) -> NDArray[np.float32]:
+        """As `positions`, of the pixels of a box x0, y0, x1, y1 alone: [y1 - y0, x1 - x0, 2] px."""
+        x0, y0, x1, y1 = box
+        # The way, not the place: `cv2.warpAffine` looks up at a 32nd of a node.
+        way = self.upsample(cv2.subtract(places, self.nodes), box)
+        positions = cv2.transform(way, np.diag([self.step_x, self.step_y]))
+        positions[..., 0] += np.arange(x0, x1, dtype=np.float32)
+        positions[..., 1] += np.arange(y0, y1, dtype=np.float32)[:, None]
+        return positions
 
     def upsample(
         self, values: NDArray[np.float32], box: tuple[int, int, int, int], origin: tuple[int, int] = (0, 0)

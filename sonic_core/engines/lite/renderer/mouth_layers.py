@@ -11,7 +11,7 @@ from ....curves import smoothstep
 from ..parameters import Pose
 from .cavity import Cavity, speaking
 from .fields import MOUTH_FIELDS, Fields
-from .geometry import clipped_box, pixel_grid, remap
+from .geometry import clipped_box, extent, remap
 from .grid import Grid
 from .linear_light import to_linear, to_srgb
 from .mouth_shape import MouthShape
@@ -86,9 +86,7 @@ class MouthLayers:
             return
         x0, y0, x1, y1 = box
         mouth = self.mouth
-        base = pixel_grid(*box)
-        upper_map = grid.upsample(warp.upper_back, box) + base
-        lower_map = grid.upsample(warp.lower_back, box, fields.lower.origin) + base
+        upper_map, lower_map = (grid.positions_in(box, places) for places in (warp.upper, warp.lower))
         above = remap(self.edge_distance[..., 0], upper_map - np.array(self.origin, np.float32))
         below = remap(self.edge_distance[..., 1], lower_map - np.array(self.origin, np.float32))
         gap = below - above  # local opening in px, smooth everywhere
@@ -113,7 +111,7 @@ class MouthLayers:
         uncovered = (1 - upper_cover) * (1 - lower_cover)
         if (uncovered * free).max() > SEEN:
             inside = np.zeros((*above.shape, 3), np.float32)
-            seen = _extent(uncovered > 0)
+            seen = extent(uncovered > 0)
             part = (x0 + seen[1].start, y0 + seen[0].start, x0 + seen[1].stop, y0 + seen[0].stop)
             inside[seen] = self.cavity.paint(pose, part, above[seen], below[seen], widest, to_end[seen], strength)
         if widest > WEB_OPENING * (cut_upper + cut_lower) and (free < 1).any():
@@ -154,7 +152,7 @@ class MouthLayers:
             for curve in curves:
                 x, y = mouth.frame.to_image(mouth.a[::8], curve[::8])
                 nodes = np.stack(grid.node_of(x, y), -1) - layer.origin
-                points.append(np.stack([x, y], 1) + remap(forward, nodes[None].astype(np.float32))[0])
+                points.append(np.stack([x, y], 1) + remap(forward, nodes[None].astype(np.float32))[0] / grid.per_px)
         return clipped_box(
             np.concatenate(points), BOX_MARGIN * mouth.half_width + BOX_MARGIN_PX, grid.width, grid.height
         )
@@ -172,12 +170,6 @@ class MouthLayers:
             for edge in (from_upper.astype(np.float32), from_lower.astype(np.float32))
         )
         return np.float32(WEB_LIGHT) * sum(edges)
-
-
-def _extent(mask: NDArray[np.bool_]) -> tuple[slice, slice]:
-    """Rows and columns of the smallest rectangle that holds all of a mask [h, w], which must not be empty."""
-    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
 
 
 def mouth_box(mouth: MouthShape) -> tuple[int, int, int, int]:

@@ -30,6 +30,8 @@ FOLD_REACH, CORNER_REACH = 0.23, 0.15  # IOD
 CORNER_ROUNDED, CORNER_CLOSED = 1.0, 0.9  # share of a corner's shadow that goes: lips that meet keep a trace
 UNFOLDED = 0.35, 0.65  # share of the folds that a face loses which does not smile, and more at a full smile
 BORDER_EASE = 0.08  # IOD at the box's edge
+UNCHANGED = 128  # level in 8 bits
+MOST_UNITS, LEAST_STEP = 126, 0.1  # of a change to either side; sRGB levels of a unit, at least
 
 # Folds: by eye.  What is dark on the scale of a fold goes, its light rim less; levels are of 255 or Lab.
 LIPS_HALF_WIDTH = 0.87  # of the mouth: where the lips' height is measured; beyond counts as off the lips
@@ -56,29 +58,43 @@ FILLS = ((0.025, 1.0), (0.05, 0.1), (0.12, 0.001))
 
 @dataclass(frozen=True)
 class SkinChange:
-    """difference: float32 [h, w, 3] sRGB over `box` (source px), or None where nothing changes."""
+    """What a pose changes over a box whose corner is `origin` (source px).
 
-    difference: NDArray[np.float32] | None
-    box: tuple[int, int, int, int]
+    levels: uint8 [h, w, 4], RGB and nothing, UNCHANGED where nothing changes and `step` sRGB levels a unit; None where nothing does at all.
+    """
 
-    def applied(self, sampled: NDArray[np.uint8], positions: NDArray[np.float32]) -> NDArray[np.uint8]:
-        """RGB [h, w, 3] sampled from the source at `positions` [h, w, 2], px: changed in place and returned."""
-        if self.difference is not None:
-            local = positions - np.array(self.box[:2], np.float32)
-            moved = cv2.remap(self.difference, local, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
-            cv2.add(sampled, moved, dst=sampled, dtype=cv2.CV_8U)
+    levels: NDArray[np.uint8] | None
+    step: float
+    origin: tuple[int, int]
+
+    def applied(
+        self, sampled: NDArray[np.uint8], positions: NDArray[np.float32], density: int = 1
+    ) -> NDArray[np.uint8]:
+        """RGB [h, w, 3] sampled from the source: changed in place and returned.
+
+        positions: [h, w, 2] of the source where it was, px of a picture `density` times as fine.
+        """
+        if self.levels is not None:
+            local = cv2.transform(positions, np.c_[np.eye(2) / density, np.negative(self.origin)])
+            moved = cv2.remap(
+                self.levels, local, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=[UNCHANGED] * 4
+            )
+            moved = cv2.cvtColor(moved, cv2.COLOR_RGBA2RGB)
+            cv2.addWeighted(sampled, 1, moved, self.step, -UNCHANGED * self.step, dst=sampled)
         return sampled
 
 
 @dataclass(frozen=True)
 class RelaxedSkin:
-    """folds, corners: float32 [h, w, 3] sRGB difference over `box` (x0, y0, x1, y1 of the source, px).
+    """folds, corners: float32 [h, w, 4] RGB difference and 0 over `box` (x0, y0, x1, y1 of the source, px).
 
+    step: sRGB levels in a unit of both, so that they fit into 8 bits.
     unfolding: share of `folds` that fully rounded lips show; a face that does not smile keeps more of its own lines.
     """
 
     folds: NDArray[np.float32]
     corners: NDArray[np.float32]
+    step: float
     box: tuple[int, int, int, int]
     margin: int
     unfolding: float
@@ -102,9 +118,11 @@ class RelaxedSkin:
             filled = _without_dark_corners(filled, x, y, mouth)
         unfolded = _without_folds(filled, x, y, folds, mouth)
         fade = smoothstep(np.minimum.reduce([x - x0, y - y0, x1 - 1 - x, y1 - 1 - y]) / (BORDER_EASE * iod))[..., None]
+        fold, corner = (unfolded - filled) * fade, (filled - patch) * fade
+        step = max(float((np.abs(fold) + np.abs(corner)).max()) / MOST_UNITS, LEAST_STEP)
         return cls(
-            np.float32((unfolded - filled) * fade),
-            np.float32((filled - patch) * fade),
+            *(np.dstack([part / step, np.zeros(x.shape)]).astype(np.float32) for part in (fold, corner)),
+            step,
             (int(x0), int(y0), int(x1), int(y1)),
             int(MOTION_MARGIN * iod),
             UNFOLDED[0] + UNFOLDED[1] * mouth.smile,
@@ -116,16 +134,20 @@ class RelaxedSkin:
         folds = self.unfolding * rounded
         corners = max(CORNER_ROUNDED * rounded, CORNER_CLOSED * max(pose.close, pose.fv))
         if max(folds, corners) < VISIBLE:
-            return SkinChange(None, self.box)
-        return SkinChange(cv2.addWeighted(self.folds, folds, self.corners, corners, 0), self.box)
+            return SkinChange(None, self.step, self.box[:2])
+        levels = cv2.addWeighted(self.folds, folds, self.corners, corners, UNCHANGED, dtype=cv2.CV_8U)
+        return SkinChange(levels, self.step, self.box[:2])
 
-    def draw(self, frame: NDArray[np.uint8], change: SkinChange, positions: NDArray[np.float32]) -> None:
-        """Relax the skin of `frame` (RGB, warped) in place.  positions: [H, W, 2] source px of every pixel."""
+    def draw(self, frame: NDArray[np.uint8], change: SkinChange, positions: NDArray[np.float32], density: int) -> None:
+        """Relax the skin of `frame` (RGB, warped) in place.
+
+        positions: [H, W, 2] source position of every pixel, px of a picture `density` times as fine.
+        """
         x0, y0, x1, y1 = self.box
         height, width = frame.shape[:2]
         left, top = max(x0 - self.margin, 0), max(y0 - self.margin, 0)
         area = np.s_[top : min(y1 + self.margin, height), left : min(x1 + self.margin, width)]
-        change.applied(frame[area], positions[area])
+        change.applied(frame[area], positions[area], density)
 
 
 def distance_to_line(x: NDArray, y: NDArray, line: NDArray) -> NDArray[np.float64]:

@@ -85,7 +85,8 @@ class Relight:
             return
         layer = fields.lower
         gain = np.einsum("k,krc->rc", weights, self.gains)
-        gain = remap(gain, layer.nodes + warp.back[layer.region] * grid.per_px)
+        origin = np.array(layer.origin, np.float32)
+        gain = remap(gain, cv2.transform(warp.shown[layer.region], np.c_[np.eye(2), -origin]))
         seen = np.abs(gain) > VISIBLE
         rows, columns = np.flatnonzero(seen.any(1)), np.flatnonzero(seen.any(0))
         if not len(rows):

@@ -33,7 +33,7 @@ from .photo_interior import cut_interior
 from .relaxed_skin import RelaxedSkin
 from .relight import Relight
 from .skin_fill import lid_skin
-from .source import SourcePicture
+from .source import DENSITY, SourcePicture
 from .spectacles import find_spectacles
 from .warp import HeadLimits, Warp, head_limits, warp_for
 
@@ -63,7 +63,6 @@ class _Model:
     relaxed: RelaxedSkin
     relight: Relight
     coverings: Coverings
-    pixels: NDArray[np.float32]
 
 
 class PortraitRenderer:
@@ -145,8 +144,7 @@ class PortraitRenderer:
         m = self._model
         weights = coefficients(pose, moves_gaze=self._eyes_move, lids_drag=not m.coverings.glasses)
         warp = warp_for(pose, weights, m.fields, m.head, m.grid)
-        positions = cv2.resize(warp.back, (m.grid.width, m.grid.height), interpolation=cv2.INTER_LINEAR)
-        cv2.add(positions, m.pixels, dst=positions)
+        positions = m.grid.positions(warp.shown, DENSITY)
         box = _moving_box(warp, m.grid)
         if box is not None:
             x0, y0, x1, y1 = box
@@ -155,7 +153,7 @@ class PortraitRenderer:
             if matte is not None:
                 matte[y0:y1, x0:x1] = moved[..., 3]
         skin = m.relaxed.change(pose)
-        m.relaxed.draw(frame, skin, positions)
+        m.relaxed.draw(frame, skin, positions, DENSITY)
         m.eyelids.draw(frame, positions, (pose.blink_r, pose.blink_l))
         m.layers.draw(frame, pose, weights, skin, warp, m.fields, m.grid)
         m.relight.draw(frame, pose, warp, m.fields, m.grid)
@@ -220,11 +218,8 @@ def _measure(
     eyelids = Eyelids(source, eyes, glasses, closed, head.iod)
     progress("portrait", 5, steps)
     relight = Relight.prepare(points, head, mouth, fields, grid)
-    pixels = pixel_grid(0, 0, source.width, source.height)
     progress("portrait", 6, steps)
-    return _Model(
-        source, head, mouth, palette, grid, fields, limits, layers, eyelids, relaxed, relight, coverings, pixels
-    )
+    return _Model(source, head, mouth, palette, grid, fields, limits, layers, eyelids, relaxed, relight, coverings)
 
 
 def _work_box(portrait: Portrait) -> tuple[int, int, int, int]:
@@ -248,9 +243,10 @@ def _work_box(portrait: Portrait) -> tuple[int, int, int, int]:
 
 def _moving_box(warp: Warp, grid: Grid) -> tuple[int, int, int, int] | None:
     """Pixels that move visibly; everything else is left as it is."""
-    motion = np.abs(warp.back.reshape(grid.rows, -1))  # x and y in turn
-    rows = np.flatnonzero(motion.max(1) > VISIBLE)
-    columns = np.flatnonzero(motion.max(0).reshape(-1, 2).max(1) > VISIBLE)
+    motion = cv2.absdiff(warp.shown, grid.nodes).reshape(grid.rows, -1)  # x and y in turn
+    visible = VISIBLE / max(grid.step_x, grid.step_y)
+    rows = np.flatnonzero(motion.max(1) > visible)
+    columns = np.flatnonzero(motion.max(0).reshape(-1, 2).max(1) > visible)
     if not len(rows):
         return None
     return (

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from .geometry import remap
 
+DENSITY = 2  # samples per px of `doubled`
 _PLACES = np.arange(8) - 3.5
 _BETWEEN = np.sinc(_PLACES) * np.sinc(_PLACES / 4)
 _BETWEEN = (_BETWEEN / _BETWEEN.sum()).astype(np.float32)
@@ -47,11 +48,11 @@ class SourcePicture:
 
     def sample(self, positions: NDArray[np.float32]) -> NDArray[np.uint8]:
         """RGB uint8 at positions [h, w, 2], px of the image."""
-        return cv2.cvtColor(self.sample_with_alpha(positions), cv2.COLOR_RGBA2RGB)
+        return cv2.cvtColor(self.sample_with_alpha(positions * np.float32(DENSITY)), cv2.COLOR_RGBA2RGB)
 
     def sample_with_alpha(self, positions: NDArray[np.float32]) -> NDArray[np.uint8]:
-        """RGBA uint8 at positions [h, w, 2], px of the image; colours are straight."""
-        return remap(self.doubled, positions * np.float32(2))
+        """RGBA uint8 at positions [h, w, 2], px of `doubled`; colours are straight."""
+        return remap(self.doubled, positions)
 
 
 def _doubled(whole: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -13,9 +13,8 @@ from .fields import FieldLayer, Fields, coefficients
 from .geometry import remap
 from .grid import Grid
 from .head import HeadFrame
+from .inversion import source_places
 
-INVERSE_STEPS = 7
-DAMPING = 0.72  # converges for -1 < f' < 1.8; undamped iteration diverges on the brow
 PROBE = 5.0  # degrees at which folds are looked for
 FOLD_MARGIN = 0.7  # share of the angle at which the map would fold, as it falls from the probe
 LIMITS = 2.0, 15.0  # degrees that every head may turn, and that none may: the picture has no other side
@@ -46,61 +45,62 @@ def _saturate(value: float, limit: float) -> float:
 
 @dataclass(frozen=True)
 class Warp:
-    """One frame's motion on the grid, px.  upper/lower: of the two layers.
+    """One frame's motion on the grid, in nodes.  upper/lower: of the two layers.
 
-    upper_forward, lower_forward: displacement of source positions.  upper_back, lower_back: source minus output position.
-    back: [rows, columns, 2] of the whole grid, with the layer that each node shows.
+    upper_forward, lower_forward: displacement of source positions, each on its layer's rectangle.
+    upper, lower: [rows, columns, 2] source position that each node of the whole grid shows; lower is as upper outside its layer.
+    shown: the same with the layer that is seen at each node.
     """
 
     upper_forward: NDArray[np.float32]
     lower_forward: NDArray[np.float32]
-    upper_back: NDArray[np.float32]
-    lower_back: NDArray[np.float32]
-    back: NDArray[np.float32]
+    upper: NDArray[np.float32]
+    lower: NDArray[np.float32]
+    shown: NDArray[np.float32]
 
 
 def warp_for(pose: Pose, weights: NDArray[np.float32], fields: Fields, head: HeadFrame, grid: Grid) -> Warp:
     """pose: with softened head angles.  weights: field coefficients."""
-    forward = [displacement(layer, pose, weights, head) for layer in (fields.upper, fields.lower)]
-    back = [
-        _inverse(shift, layer.nodes, grid) for shift, layer in zip(forward, (fields.upper, fields.lower), strict=True)
-    ]
+    (upper_forward, upper), (lower_forward, lower_part) = (
+        (shift, source_places(shift, layer.nodes))
+        for layer in (fields.upper, fields.lower)
+        for shift in [displacement(layer, pose, weights, head, grid)]
+    )
     # Both layers agree along the continued lip line, so the choice can be made per node.
-    side = remap(fields.lip_side, fields.lower.nodes + back[1] * grid.per_px)
-    chosen = back[0].copy()
-    region = fields.lower.region
-    np.copyto(chosen[region], back[1], where=(side < 0)[..., None])
-    return Warp(forward[0], forward[1], back[0], back[1], chosen)
+    below = cv2.compare(remap(fields.lip_side, lower_part), 0, cv2.CMP_LT)
+    region, (column, row) = fields.lower.region, fields.lower.origin
+    lower_part = cv2.transform(lower_part, np.array([[1.0, 0, column], [0, 1, row]]))
+    lower, shown = upper.copy(), upper.copy()
+    lower[region] = lower_part
+    cv2.copyTo(lower_part, below, shown[region])
+    return Warp(upper_forward, lower_forward, upper, lower, shown)
 
 
-def displacement(layer: FieldLayer, pose: Pose, weights: NDArray[np.float32], head: HeadFrame) -> NDArray[np.float32]:
-    """Forward displacement [rows, columns, 2] of a layer's nodes, px."""
-    # Not `@`: the threads of BLAS wait for each other, and cost more than the product, where frames are drawn side by side.
-    rows, columns = layer.changing
-    shape = np.einsum("k,kn->n", weights, layer.basis).reshape(3, rows.stop - rows.start, columns.stop - columns.start)
-    moved = shape[:2] * layer.taper[rows, columns]
-    turn = (head.rotation(pose.yaw, pose.pitch, pose.roll) - np.eye(3))[:2].astype(np.float32)
-    shift = np.array([pose.tx, pose.ty], np.float32) * np.float32(head.iod)
-    if turn.any() or shift.any():
-        whole = np.einsum("ij,jn->in", np.c_[turn, shift], layer.lever).reshape(2, *layer.shape)
-        moved += layer.weight[rows, columns] * np.einsum("ij,jrc->irc", turn, shape)
-    else:
-        whole = np.zeros((2, *layer.shape), np.float32)
-    whole[:, rows, columns] += moved
+def displacement(
+    layer: FieldLayer, pose: Pose, weights: NDArray[np.float32], head: HeadFrame, grid: Grid
+) -> NDArray[np.float32]:
+    """Forward displacement [rows, columns, 2] of a layer's nodes, in nodes."""
+    turn = head.rotation(pose.yaw, pose.pitch, pose.roll)[:2] - np.eye(2, 3)
+    shift = np.array([[pose.tx], [pose.ty]]) * head.iod
+    motion = (np.c_[turn, shift] * grid.per_px[:, None]).astype(np.float32)
+    # Below the size at which a BLAS shares products out: its threads would wait for each other where frames are drawn side by side.
+    whole = (motion @ layer.lever).reshape(2, *layer.shape)
+    reach = layer.reach(weights)
+    if reach is not None:
+        rows, columns = reach
+        shape = np.zeros((3, rows.stop - rows.start, columns.stop - columns.start), np.float32)
+        for weight, patch in layer.moved_by(weights):
+            shape[:, _within(patch.rows, rows), _within(patch.columns, columns)] += weight * patch.values
+        moved = (motion[:, :3] @ shape.reshape(3, -1)).reshape(2, *shape.shape[1:])
+        moved *= layer.weight[rows, columns]
+        moved += shape[:2] * grid.per_px[:, None, None]
+        whole[:, rows, columns] += moved
     return cv2.merge([whole[0], whole[1]])
 
 
-def _inverse(shift: NDArray[np.float32], nodes: NDArray[np.float32], grid: Grid) -> NDArray[np.float32]:
-    """Source minus output position of every node: damped fixed point of s = y - shift(s)."""
-    if not shift.any():
-        return np.zeros_like(shift)
-    opposite = -shift * grid.per_px  # in nodes, as the positions that are looked up
-    back, places = opposite, np.empty_like(shift)
-    for step in range(INVERSE_STEPS):
-        cv2.add(nodes, back, dst=places)
-        update = remap(opposite, places)
-        back = update if step == 0 else cv2.addWeighted(update, DAMPING, back, 1 - DAMPING, 0, dst=back)
-    return back / grid.per_px
+def _within(part: slice, whole: slice) -> slice:
+    """A stretch counted from the start of another one that holds it."""
+    return slice(part.start - whole.start, part.stop - whole.start)
 
 
 def head_limits(fields: Fields, head: HeadFrame, grid: Grid) -> HeadLimits:
@@ -110,14 +110,14 @@ def head_limits(fields: Fields, head: HeadFrame, grid: Grid) -> HeadLimits:
     limits = {}
     for name in ANGLES:
         least = min(
-            fold_measure(displacement(fields.upper, still._replace(**{name: angle}), weights, head), grid)
+            fold_measure(displacement(fields.upper, still._replace(**{name: angle}), weights, head, grid))
             for angle in (-PROBE, PROBE)
         )
         limits[name] = float(np.clip(PROBE * FOLD_MARGIN / max(1 - least, 0.05), *LIMITS))
     return HeadLimits(**limits)
 
 
-def fold_measure(shift: NDArray[np.float32], grid: Grid) -> float:
-    """Least determinant of the forward map's Jacobian; a fold has one below 0."""
-    dx, dy = np.gradient(shift, axis=1) / grid.step_x, np.gradient(shift, axis=0) / grid.step_y
+def fold_measure(shift: NDArray[np.float32]) -> float:
+    """Least determinant of the forward map's Jacobian; a fold has one below 0.  shift: [rows, columns, 2], in nodes."""
+    dx, dy = np.gradient(shift, axis=1), np.gradient(shift, axis=0)
     return float(((1 + dx[..., 0]) * (1 + dy[..., 1]) - dx[..., 1] * dy[..., 0]).min())
