@@ -90,8 +90,8 @@ class Cavity:
         widest: float,
         from_corner: NDArray[np.float32],
         strength: float,
-    ) -> NDArray[np.floating]:
-        """Linear RGB [h, w, 3] of the box x0, y0, x1, y1.
+    ) -> NDArray[np.float32]:
+        """Linear planes [3, h, w] of the box x0, y0, x1, y1.
 
         above, below: signed px from the upper and lower lip edge (+ above).  widest: largest opening, px.
         from_corner: px from the nearer end of the mouth, along it.
@@ -100,8 +100,8 @@ class Cavity:
         palette, unit = self.palette, self.interior.unit
         under_upper, over_lower = np.clip(-above, 0, None), np.clip(below, 0, None)
         depth = smoothstep(np.minimum(under_upper, over_lower) / (DARK_DEPTH * unit))
-        canvas = palette.cavity * (RIM_LIGHT - DEPTH_SHADE * depth)[..., None]
-        canvas = canvas + MUCOSA * palette.mucosa * np.exp(-over_lower / (MUCOSA_DEPTH * unit))[..., None]
+        canvas = _plane_colour(palette.cavity) * (RIM_LIGHT - DEPTH_SHADE * depth)
+        canvas += _plane_colour(MUCOSA * palette.mucosa) * np.exp(-over_lower / (MUCOSA_DEPTH * unit))
 
         corridor = _lit(CORRIDOR, from_corner / (CORRIDOR_LENGTH * self.mouth.half_width))
         teeth_light = (
@@ -146,7 +146,8 @@ class Cavity:
 
     @property
     def _flesh(self) -> NDArray[np.float32]:
-        return FLESH * np.float32(not self.palette.gray)
+        """[3, 1, 1], beside planes."""
+        return _plane_colour(FLESH * (not self.palette.gray))
 
     def _placed(self, pose: Pose, box: tuple[int, int, int, int], b: float, jaw_share: float) -> NDArray[np.float64]:
         """Affine map sprite px -> box px for a sprite whose origin sits at mouth-frame b and follows a share of the jaw."""
@@ -180,26 +181,37 @@ class Cavity:
         matrix = np.stack([points[1] - points[0], points[2] - points[0]], 1)
         offset = points[0] + matrix @ (np.asarray(photo.origin, float) - origin[:2]) - box[:2]
         sprite = photo.speaking if active >= 1 else photo.speaking * active + photo.resting * (1 - active)
-        height, width = canvas.shape[:2]
-        layer = cv2.warpAffine(
-            sprite.astype(np.float32), np.c_[matrix, offset], (width, height), flags=cv2.INTER_LINEAR
-        )
+        layer, cover = _placed_planes(sprite.astype(np.float32), np.c_[matrix, offset], canvas)
         if not photo.replaces_teeth:
-            layer = layer * (1 - smoothstep((widest - self.mouth.gap.max()) / (PHOTO_FADE * self.mouth.iod)))
+            fade = 1 - float(smoothstep((widest - self.mouth.gap.max()) / (PHOTO_FADE * self.mouth.iod)))
+            layer, cover = layer * fade, cover * fade
         # ... and shade them; what light is left comes through flesh.
-        light = (1 - ROUNDED_SHADE * rounded) ** (1 - self._flesh)
+        light = np.float32(1 - ROUNDED_SHADE * rounded) ** (1 - self._flesh)
         if photo.jaw is not None and active > 0:
             raised = JAW_CLOSES * max(pose.rest, pose.close) * self.mouth.gap.max()
             drop = (pose.jaw * JAW_GAP * head.iod * (head.down + JAW_FORWARD * head.back) - raised * head.down + lift)[
                 :2
             ]
-            placed = np.c_[matrix, offset + drop]
-            lower = active * cv2.warpAffine(photo.jaw, placed, (width, height), flags=cv2.INTER_LINEAR)
-            canvas = lower[..., :3] * light + canvas * (1 - lower[..., 3:])
-        return layer[..., :3] * light + canvas * (1 - layer[..., 3:])
+            lower, lower_cover = _placed_planes(photo.jaw, np.c_[matrix, offset + drop], canvas)
+            canvas = lower * (active * light) + canvas * (1 - active * lower_cover)
+        return layer * light + canvas * (1 - cover)
 
-    def _over(self, canvas: NDArray, sprite: NDArray[np.float32], matrix: NDArray, shade: NDArray) -> NDArray:
-        height, width = canvas.shape[:2]
-        layer = cv2.warpAffine(sprite, matrix, (width, height), flags=cv2.INTER_LINEAR)
-        tinted = shade[..., None] * (1 + (1 - shade[..., None]) * self._flesh)
-        return layer[..., :3] * tinted + canvas * (1 - layer[..., 3:])
+    def _over(
+        self, canvas: NDArray[np.float32], sprite: NDArray[np.float32], matrix: NDArray, shade: NDArray
+    ) -> NDArray[np.float32]:
+        layer, cover = _placed_planes(sprite, matrix, canvas)
+        return layer * (shade * (1 + (1 - shade) * self._flesh)) + canvas * (1 - cover)
+
+
+def _plane_colour(color: NDArray) -> NDArray[np.float32]:
+    """A colour [3] beside planes: [3, 1, 1]."""
+    return np.asarray(color, np.float32)[:, None, None]
+
+
+def _placed_planes(
+    sprite: NDArray[np.float32], matrix: NDArray, canvas: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """A premultiplied RGBA sprite laid on the canvas's pixels: planes of its colour [3, h, w], and its opacity [h, w]."""
+    height, width = canvas.shape[1:]
+    planes = np.stack(cv2.split(cv2.warpAffine(sprite, matrix, (width, height), flags=cv2.INTER_LINEAR)))
+    return planes[:3], planes[3]

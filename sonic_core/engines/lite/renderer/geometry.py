@@ -69,6 +69,14 @@ def remap(image: NDArray, positions: NDArray[np.float32]) -> NDArray:
     return cv2.remap(image, positions, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
+def shifted(positions: NDArray[np.float32], amount: NDArray, direction: NDArray) -> NDArray[np.float32]:
+    """Positions [h, w, 2] moved by `amount` [h, w] px along a direction [2 or more] of the picture."""
+    moved = positions.copy()
+    for axis, share in enumerate(direction[:2].tolist()):
+        moved[..., axis] += amount * share
+    return moved
+
+
 def sample_nearest(image: NDArray, x: NDArray, y: NDArray) -> NDArray:
     """Nearest samples of `image` at x, y (px, any shape), clamped to the picture."""
     height, width = image.shape[:2]

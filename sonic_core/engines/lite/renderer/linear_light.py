@@ -27,6 +27,22 @@ def to_srgb(linear: NDArray[np.float32]) -> NDArray[np.uint8]:
     return _TO_SRGB[np.clip(linear * 4095 + 0.5, 0, 4095).astype(np.uint16)]
 
 
+def linear_planes(srgb: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """sRGB uint8 [h, w, 3] -> linear planes float32 [3, h, w], 0 to 1.
+
+    What weighs a colour, [h, w], then meets rows of it: five times as fast as [h, w, 1] beside colours of three values.
+    """
+    planes = np.empty((3, *srgb.shape[:2]), np.float32)
+    for plane, values in zip(planes, cv2.split(srgb), strict=True):
+        cv2.LUT(values, _TO_LINEAR, dst=plane)
+    return planes
+
+
+def srgb_of_planes(planes: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Linear planes [3, h, w] -> sRGB uint8 [h, w, 3]."""
+    return cv2.merge(list(to_srgb(planes)))
+
+
 def luminance(linear: NDArray[np.floating]) -> NDArray[np.floating]:
     """Linear RGB [..., 3] -> luminance [...]."""
     return linear @ LUMINANCE

@@ -109,7 +109,7 @@ def _closing(layer: MouthLayer, mouth: MouthShape, head: HeadFrame) -> dict[str,
     torn = layer.reach < 1
     jaw_gap = JAW_GAP * mouth.iod * (1 - UPPER_LIP_RISE) * layer.opening * torn * layer.ear_falloff(mouth)
     own_gap = mouth.at(mouth.gap, layer.a) * torn
-    overlap = max(OVERLAP * mouth.iod, sum(mouth.contact)) * mouth.rim(layer.a) * torn
+    overlap = max(OVERLAP * mouth.iod, sum(mouth.contact)) * mouth.rim(mouth.at(mouth.gap, layer.a)) * torn
     fields = {"close_jaw": close(jaw_gap, CLOSE_LOWER_SHARE), "close_rest": close(own_gap + overlap, REST_LOWER_SHARE)}
     for width, (of_jaw, of_rest) in zip(ROUND_WIDTHS, ROUND_FIELDS, strict=True):
         ellipse = np.clip(1 - (layer.reach / width) ** 2, 0, 1) ** ROUND_POWER

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,9 +12,9 @@ from ....curves import smoothstep
 from ..parameters import Pose
 from .cavity import Cavity, speaking
 from .fields import MOUTH_FIELDS, Fields
-from .geometry import clipped_box, extent, remap
+from .geometry import clipped_box, extent, remap, shifted
 from .grid import Grid
-from .linear_light import to_linear, to_srgb
+from .linear_light import linear_planes, srgb_of_planes
 from .mouth_shape import MouthShape
 from .relaxed_skin import SkinChange
 from .source import SourcePicture
@@ -46,12 +47,15 @@ SIDES, ABOVE, BELOW = 0.6, 1.3, 1.5
 
 @dataclass(frozen=True)
 class MouthLayers:
-    """edge_distance: [h, w, 2] signed px from the upper and lower lip edge (+ above) over a box at `origin`, source side."""
+    """above, below: [h, w] signed px from the upper and from the lower lip's edge (+ above) over a box at `origin`, source side.
+    gap: [h, w] px of the picture's own opening there."""
 
     source: SourcePicture
     mouth: MouthShape
     cavity: Cavity
-    edge_distance: NDArray[np.float32]
+    above: NDArray[np.float32]
+    below: NDArray[np.float32]
+    gap: NDArray[np.float32]
     origin: tuple[int, int]
 
     @classmethod
@@ -61,12 +65,12 @@ class MouthLayers:
         """positions: [h, w, 2] px of the box round the mouth (`mouth_box`)."""
         a, b = mouth.frame.to_local(positions[..., 0], positions[..., 1])
 
-        def distance(curve: NDArray) -> NDArray:
+        def distance(curve: NDArray) -> NDArray[np.float32]:
             slope = mouth.extended(curve, a + 0.5) - mouth.extended(curve, a - 0.5)
-            return (mouth.extended(curve, a) - b) / np.sqrt(1 + slope * slope)
+            return ((mouth.extended(curve, a) - b) / np.sqrt(1 + slope * slope)).astype(np.float32)
 
-        edges = np.stack([distance(mouth.upper), distance(mouth.lower)], -1).astype(np.float32)
-        return cls(source, mouth, cavity, edges, (int(positions[0, 0, 0]), int(positions[0, 0, 1])))
+        above, below, gap = distance(mouth.upper), distance(mouth.lower), mouth.at(mouth.gap, a).astype(np.float32)
+        return cls(source, mouth, cavity, above, below, gap, (int(positions[0, 0, 0]), int(positions[0, 0, 1])))
 
     def draw(
         self,
@@ -87,60 +91,72 @@ class MouthLayers:
         x0, y0, x1, y1 = box
         mouth = self.mouth
         upper_map, lower_map = (grid.positions_in(box, places) for places in (warp.upper, warp.lower))
-        above = remap(self.edge_distance[..., 0], upper_map - np.array(self.origin, np.float32))
-        below = remap(self.edge_distance[..., 1], lower_map - np.array(self.origin, np.float32))
+        upper_place = self._in_box(upper_map)
+        above, below = remap(self.above, upper_place), remap(self.below, self._in_box(lower_map))
         gap = below - above  # local opening in px, smooth everywhere
 
         cut_upper, cut_lower = mouth.contact
         a, _ = mouth.frame.to_local(upper_map[..., 0], upper_map[..., 1])
-        opened = self._opened(a, gap, strength)
+        pictured = remap(self.gap, upper_place) if mouth.shows_inside else np.zeros_like(gap)
+        opened = self._opened(pictured, gap, strength)
         # A picture with parted lips has the rim of teeth or darkness at both edges: it must not show on closed lips either.
-        cut = np.maximum(opened, speaking(strength) * mouth.rim(a)) if mouth.shows_inside else opened
+        cut = np.maximum(opened, speaking(strength) * mouth.rim(pictured)) if mouth.shows_inside else opened
         softness = 1 + EDGE_SOFTENS * mouth.iod * opened
         upper_cover = np.clip((above - cut_upper * cut) / softness + 0.5, 0, 1)
         lower_cover = np.clip((-below - cut_lower * cut) / softness + 1.5 - opened, 0, 1)
         widest = max(float(gap.max()), 0.0)
-        to_end = np.minimum(a - mouth.a[0], mouth.a[-1] - a)
+        to_end = np.minimum(a - float(mouth.a[0]), float(mouth.a[-1]) - a)
         met = WEB_OF_ROUNDED * pose.pucker * mouth.half_width  # px from the ends where rounded lips meet
-        webbed = np.maximum(opened, smoothstep(WEB_ROUNDING * pose.pucker))
+        webbed = np.maximum(opened, np.float32(smoothstep(WEB_ROUNDING * pose.pucker)))
         inner = smoothstep((to_end - met) / (WEB_EASE * widest + 1e-3) - WEB_BEGIN)
         free = 1 - webbed * (1 - inner)  # 0 where skin webs the corner
 
-        upper_lip, lower_lip = (to_linear(skin.applied(self.source.sample(m), m)) for m in (upper_map, lower_map))
+        upper_lip, lower_lip = self._sampled(upper_map, lower_map, skin)
         inside: NDArray | float = 0.0
         uncovered = (1 - upper_cover) * (1 - lower_cover)
         if (uncovered * free).max() > SEEN:
-            inside = np.zeros((*above.shape, 3), np.float32)
+            inside = np.zeros_like(upper_lip)
             seen = extent(uncovered > 0)
             part = (x0 + seen[1].start, y0 + seen[0].start, x0 + seen[1].stop, y0 + seen[0].stop)
-            inside[seen] = self.cavity.paint(pose, part, above[seen], below[seen], widest, to_end[seen], strength)
+            inside[(slice(None), *seen)] = self.cavity.paint(pose, part, above[seen], below[seen], widest, to_end[seen], strength)
         if widest > WEB_OPENING * (cut_upper + cut_lower) and (free < 1).any():
             web = self._corner_web(upper_map, lower_map, above, below, skin)
-            inside = inside * free[..., None] + web * (1 - free)[..., None]
+            inside = inside * free + web * (1 - free)
 
         reach = SHADE_REACH * mouth.iod + LEAST_SHADE_REACH
-        upper_lip *= (1 - UPPER_SHADE * opened * np.exp(-np.clip(above - cut_upper, 0, None) / reach))[..., None]
-        lower_lip *= (1 - LOWER_SHADE * opened * np.exp(-np.clip(-below - cut_lower, 0, None) / reach))[..., None]
+        upper_lip *= 1 - UPPER_SHADE * opened * np.exp(np.minimum(cut_upper - above, 0) / reach)
+        lower_lip *= 1 - LOWER_SHADE * opened * np.exp(np.minimum(cut_lower + below, 0) / reach)
         if mouth.shows_inside:
             contact = np.exp(
                 -((np.minimum(above - cut_upper, 0) / (SEAM_BELOW * reach)) ** 2)
                 - (np.maximum(above - cut_upper, 0) / (SEAM_ABOVE * reach))
             )
-            lower_lip *= (1 - SEAM_SHADE * (cut - opened) * contact)[..., None]
-        upper_cover, lower_cover = upper_cover[..., None], lower_cover[..., None]
-        result = upper_cover * upper_lip + (1 - upper_cover) * (lower_cover * lower_lip + (1 - lower_cover) * inside)
+            lower_lip *= 1 - SEAM_SHADE * (cut - opened) * contact
+        result = lower_cover * lower_lip + (1 - lower_cover) * inside
+        result = upper_cover * upper_lip + (1 - upper_cover) * result
         if blend < 1:
-            result = to_linear(frame[y0:y1, x0:x1]) * (1 - blend) + result * blend
-        frame[y0:y1, x0:x1] = to_srgb(result)
+            result = linear_planes(frame[y0:y1, x0:x1]) * (1 - blend) + result * blend
+        frame[y0:y1, x0:x1] = srgb_of_planes(result)
 
-    def _opened(self, a: NDArray, gap: NDArray, strength: float) -> NDArray:
-        """0 where the lips are as pictured or touch, 1 where they have parted."""
+    def _in_box(self, positions: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Source px [h, w, 2] -> px of the box that was measured."""
+        return cv2.transform(positions, np.c_[np.eye(2), np.negative(self.origin)])
+
+    def _sampled(
+        self, upper: NDArray[np.float32], lower: NDArray[np.float32], skin: SkinChange
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Linear planes [3, h, w] of the changed picture at two maps [h, w, 2] of source px."""
+        both = np.concatenate([upper, lower])  # one look-up costs less than two
+        planes = linear_planes(skin.applied(self.source.sample(both), both))
+        return planes[:, : len(upper)], planes[:, len(upper) :]
+
+    def _opened(self, pictured: NDArray, gap: NDArray, strength: float) -> NDArray:
+        """0 where the lips are as pictured or touch, 1 where they have parted.  pictured: the picture's own opening, px."""
         scale = WHOLLY_OPEN * sum(self.mouth.contact) + 1
         if not self.mouth.shows_inside:
             return smoothstep(gap / scale)
         active = speaking(strength)
-        as_pictured = smoothstep((gap - self.mouth.at(self.mouth.gap, a)) / scale)
-        return active * smoothstep(gap / scale) + (1 - active) * as_pictured
+        return active * smoothstep(gap / scale) + (1 - active) * smoothstep((gap - pictured) / scale)
 
     def _box(self, warp: Warp, fields: Fields, grid: Grid) -> tuple[int, int, int, int]:
         """Output box of the lips: their source points pushed forward."""
@@ -158,18 +174,20 @@ class MouthLayers:
         )
 
     def _corner_web(
-        self, upper_map: NDArray, lower_map: NDArray, above: NDArray, below: NDArray, skin: SkinChange
+        self,
+        upper_map: NDArray[np.float32],
+        lower_map: NDArray[np.float32],
+        above: NDArray[np.float32],
+        below: NDArray[np.float32],
+        skin: SkinChange,
     ) -> NDArray[np.float32]:
-        """Colour of the lip edges carried into the corner."""
+        """Colour of the lip edges carried into the corner: linear planes [3, h, w]."""
         down = self.mouth.frame.down
         cut_upper, cut_lower = self.mouth.contact
-        from_upper = upper_map - np.clip(cut_upper + 1 - above, 0, None)[..., None] * down
-        from_lower = lower_map + np.clip(cut_lower + 1 + below, 0, None)[..., None] * down
-        edges = (
-            to_linear(skin.applied(remap(self.source.image, edge), edge))
-            for edge in (from_upper.astype(np.float32), from_lower.astype(np.float32))
-        )
-        return np.float32(WEB_LIGHT) * sum(edges)
+        from_upper = shifted(upper_map, -np.maximum(cut_upper + 1 - above, 0), down)
+        from_lower = shifted(lower_map, np.maximum(cut_lower + 1 + below, 0), down)
+        upper, lower = self._sampled(from_upper, from_lower, skin)
+        return WEB_LIGHT * (upper + lower)
 
 
 def mouth_box(mouth: MouthShape) -> tuple[int, int, int, int]:

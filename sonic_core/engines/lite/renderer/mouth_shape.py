@@ -112,9 +112,9 @@ class MouthShape:
         """Curve values at positions a, constant beyond the ends."""
         return np.asarray(np.interp(np.asarray(a), self.a, values))
 
-    def rim(self, a: NDArray) -> NDArray:
-        """1 where the picture's lips are apart, so that their edges show a rim of what lies between them; 0 where they touch."""
-        return smoothstep(self.at(self.gap, a) / max(RIM_EASE * self.iod, sum(self.contact)))
+    def rim(self, gap: NDArray) -> NDArray:
+        """1 where the picture's lips are apart (gap, px), so that their edges show a rim of what lies between them; 0 where they touch."""
+        return smoothstep(gap / max(RIM_EASE * self.iod, sum(self.contact)))
 
     def extended(self, curve: NDArray, a: NDArray) -> NDArray:
         """A lip curve at positions a, continued beyond the corners by a line that leans to the ears."""
