@@ -100,7 +100,7 @@ class Cavity:
         palette, unit = self.palette, self.interior.unit
         under_upper, over_lower = np.clip(-above, 0, None), np.clip(below, 0, None)
         depth = smoothstep(np.minimum(under_upper, over_lower) / (DARK_DEPTH * unit))
-        canvas = _plane_colour(palette.cavity) * (RIM_LIGHT - DEPTH_SHADE * depth)
+        canvas: NDArray = _plane_colour(palette.cavity) * (RIM_LIGHT - DEPTH_SHADE * depth)
         canvas += _plane_colour(MUCOSA * palette.mucosa) * np.exp(-over_lower / (MUCOSA_DEPTH * unit))
 
         corridor = _lit(CORRIDOR, from_corner / (CORRIDOR_LENGTH * self.mouth.half_width))
@@ -196,9 +196,7 @@ class Cavity:
             canvas = lower * (active * light) + canvas * (1 - active * lower_cover)
         return layer * light + canvas * (1 - cover)
 
-    def _over(
-        self, canvas: NDArray[np.float32], sprite: NDArray[np.float32], matrix: NDArray, shade: NDArray
-    ) -> NDArray[np.float32]:
+    def _over(self, canvas: NDArray, sprite: NDArray[np.float32], matrix: NDArray, shade: NDArray) -> NDArray:
         layer, cover = _placed_planes(sprite, matrix, canvas)
         return layer * (shade * (1 + (1 - shade) * self._flesh)) + canvas * (1 - cover)
 
@@ -209,7 +207,7 @@ def _plane_colour(color: NDArray) -> NDArray[np.float32]:
 
 
 def _placed_planes(
-    sprite: NDArray[np.float32], matrix: NDArray, canvas: NDArray[np.float32]
+    sprite: NDArray[np.float32], matrix: NDArray, canvas: NDArray
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """A premultiplied RGBA sprite laid on the canvas's pixels: planes of its colour [3, h, w], and its opacity [h, w]."""
     height, width = canvas.shape[1:]

@@ -108,7 +108,8 @@ class Eyelids:
     def draw(self, frame: NDArray[np.uint8], positions: NDArray[np.float32], closure: tuple[float, float]) -> None:
         """Close the eyes in `frame` (RGB, already warped) in place.
 
-        positions: [H, W, 2] source position of every output pixel, px of the doubled picture.  closure: 0 to 1, the subject's right eye first.
+        positions: [H, W, 2] source position of every output pixel, px of the doubled picture.
+        closure: 0 to 1, the subject's right eye first.
         """
         for eye, glasses, mask, amount in zip(self.eyes, self.glasses, self.skin.cartoon, closure, strict=True):
             if amount <= 0:
@@ -133,7 +134,9 @@ class Eyelids:
     def _view(self, eye: EyeShape, glasses: Spectacles | None, positions: NDArray[np.float32]) -> _EyeView | None:
         height, width = positions.shape[:2]
         column, row = np.clip(eye.frame.origin, 1, [width - 2, height - 2]).astype(int)
-        shift = np.array([column, row]) - positions[row, column] / DENSITY  # local motion of the eye, near enough constant
+        shift = (
+            np.array([column, row]) - positions[row, column] / DENSITY
+        )  # local motion of the eye, near enough constant
         reach, top = VIEW_SIDE * eye.width + VIEW_MARGIN, self._skin_top(eye) - VIEW_MARGIN
         bottom = eye.lower.max() + VIEW_BELOW * self.iod + VIEW_MARGIN
         corners = np.array([eye.frame.to_image(s * reach, b) for s in (-1, 1) for b in (top, bottom)]) + shift

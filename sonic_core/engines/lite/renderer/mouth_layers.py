@@ -118,7 +118,8 @@ class MouthLayers:
             inside = np.zeros_like(upper_lip)
             seen = extent(uncovered > 0)
             part = (x0 + seen[1].start, y0 + seen[0].start, x0 + seen[1].stop, y0 + seen[0].stop)
-            inside[(slice(None), *seen)] = self.cavity.paint(pose, part, above[seen], below[seen], widest, to_end[seen], strength)
+            painted = self.cavity.paint(pose, part, above[seen], below[seen], widest, to_end[seen], strength)
+            inside[:, seen[0], seen[1]] = painted
         if widest > WEB_OPENING * (cut_upper + cut_lower) and (free < 1).any():
             web = self._corner_web(upper_map, lower_map, above, below, skin)
             inside = inside * free + web * (1 - free)

@@ -121,7 +121,8 @@ class RelaxedSkin:
         fold, corner = (unfolded - filled) * fade, (filled - patch) * fade
         step = max(float((np.abs(fold) + np.abs(corner)).max()) / MOST_UNITS, LEAST_STEP)
         return cls(
-            *(np.dstack([part / step, np.zeros(x.shape)]).astype(np.float32) for part in (fold, corner)),
+            np.dstack([fold / step, np.zeros(x.shape)]).astype(np.float32),
+            np.dstack([corner / step, np.zeros(x.shape)]).astype(np.float32),
             step,
             (int(x0), int(y0), int(x1), int(y1)),
             int(MOTION_MARGIN * iod),
