@@ -219,3 +219,12 @@ def test_outputs_that_lie_in_one_another_are_refused(ledger):
         "row 5: the output C and row 4's, c/d/e.mp4, lie one in the other. Give each row a place of its own.",
         "row 9: the output d.mp4/e.mp4 and row 8's, d.mp4, lie one in the other. Give each row a place of its own.",
     ]
+
+
+def test_rows_may_have_guidance_of_their_own(ledger):
+    rows = [
+        Row(number, {"image": str(PORTRAIT), "audio": str(SPEECH), "output": f"{number}.mp4", "image_guidance": scale})
+        for number, scale in enumerate(("2", "2,5"), 1)
+    ]
+    check(rows, ledger, {"engine": "sonic"}, Path()).raise_problems()
+    assert [json.loads(clip.job)["options"]["image_guidance"] for clip in planned(ledger)] == [2.0, 2.5]
