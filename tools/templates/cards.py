@@ -29,6 +29,7 @@ ROOT = Path(__file__).parents[2]
 SAMPLES, SHIPPED = ROOT / "sonic_core" / "samples", ROOT / "web" / "samples"
 SIDE, STRIP = 384, 92  # px of the picture and of the words below it
 FRAMES, STEP, SHOWN_MS = 20, 3, 120
+FIRST = 5  # a smile: what a browser that shows no movement shows
 PANEL, INK, FAINT, GREEN, BLUE = (28, 29, 33), (236, 238, 241), (160, 166, 176), (64, 220, 96), (86, 156, 214)
 
 Picture = NDArray[np.uint8]
@@ -133,7 +134,7 @@ def main(font: str) -> None:
     with TemporaryDirectory() as folder:
         clip = Path(folder) / "clip.mp4"
         generate(Job(SAMPLES / "portrait.png", SAMPLES / "speech.wav", clip, Settings(min_resolution=SIDE), "lite"))
-        frames = [frame for i, frame in enumerate(read_frames(clip)) if i % STEP == 0][4 : 4 + FRAMES]
+        frames = [frame for i, frame in enumerate(read_frames(clip)) if i % STEP == 0][FIRST : FIRST + FRAMES]
     for name, (english, chinese, drawing) in CARDS.items():
         cards = [card(drawing(frame, i), english, chinese, font) for i, frame in enumerate(frames)]
         target = ROOT / "example_workflows" / f"{name}.jpg"
