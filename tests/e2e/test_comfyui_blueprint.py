@@ -62,9 +62,7 @@ def test_one_node_from_the_library_makes_a_video(page, view):  # noqa: F811
     saved = page.run("() => app.graph.serialize().nodes.find((node) => node.type === app.graph._nodes[0].type)")
     assert "sonic_video" not in str(saved)
     page.run(
-        """() => {
-            app.graph._nodes[0].widgets.find((widget) => widget.name === 'filename_prefix').value = '../outside';
-        }"""
+        "() => { app.graph._nodes[0].widgets.find(({ name }) => name === 'filename_prefix').value = '../outside'; }"
     )
     page.page.locator("[data-testid=queue-button]").first.click()
     page.wait(

@@ -3,9 +3,10 @@
 import pytest
 from browser import editor
 from comfy_server import TEMPLATE_FILES
-from test_comfyui_browser import SAMPLES_OF_TEMPLATES, open_template, set_locale, view  # noqa: F401  view: a fixture
+from test_comfyui_browser import SAMPLES_OF_TEMPLATES, set_locale, view  # noqa: F401  view: a fixture
+from test_comfyui_layout import SIZES, load
 
-BESIDE = """(words) => [...document.querySelectorAll('[role=dialog], .p-toast')]
+BESIDE = """(words) => [...document.querySelectorAll('[role=dialog], [role=alert], .p-toast')]
     .some((shown) => shown.textContent.includes(words))"""
 ON_NODE = "(words) => document.querySelector('.sonic-report')?.textContent.startsWith(words)"
 
@@ -18,7 +19,7 @@ def test_the_sentence_stands_on_the_node_and_in_the_editors_own_message(view, lo
     try:
         with editor(view.url) as page:
             page.open()
-            open_template(page, "1 Talking portrait", "SonicGenerate")
+            load(page, "1 Talking portrait", SIZES[1])
             page.choose("SonicGenerate", "duration", 60)
             page.page.locator("[data-testid=queue-button]").first.click()
             page.wait(ON_NODE, words, seconds=120)
