@@ -50,13 +50,18 @@ class Places(ABC):
         self.recorded: dict[str, Path] = {}
         self.notes: tuple[str, ...] = ()
 
+    @property
+    def restarting(self) -> bool:
+        """Whether a place that nobody has is being made ready again."""
+        return False
+
     @abstractmethod
     async def open(self) -> None:
         """Be ready for people; raises SonicError where that cannot be.  `close` must follow, then too."""
 
     @abstractmethod
     async def answer(self, offer: str, language: str) -> str | None:
-        """The answer to an SDP offer; None when all places are taken.  Raises SettingsError for what is no offer."""
+        """The answer to an SDP offer; None when all places are taken, or not ready in time.  Raises SettingsError for what is no offer."""
 
     @abstractmethod
     async def close(self) -> None:

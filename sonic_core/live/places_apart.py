@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
+from typing import Any
 
 from ..engines.streaming import Stage
 from ..errors import NotEnoughMemoryError, SonicError
@@ -22,6 +23,8 @@ PATIENCE = 60.0
 """s that a place has to complete its recording when all ends."""
 PAUSE = 10.0
 """s until a place that could not even be made ready is tried again."""
+RETURNS = 20.0
+"""s that somebody who comes waits for a place that is being made ready."""
 LAST_WORDS = 10.0
 """s for what an ended process has said to be taken from its pipe."""
 
@@ -55,15 +58,31 @@ class PlacesApart(Places):
         for worker in self._places:
             self.notes = await worker.ready
 
+    @property
+    def restarting(self) -> bool:
+        return bool(self._coming)
+
+    @property
+    def _coming(self) -> list[asyncio.Future[Any]]:
+        """What ends when a place may have become free: processes that start, and those that are being replaced."""
+        starting = (worker.ready for worker in self._places)
+        return [future for future in (*starting, *self._tasks) if not future.done()]
+
     async def answer(self, offer: str, language: str) -> str | None:
-        for worker in list(self._places):
-            if worker.free:
-                answer = await worker.ask(Offer(offer, language))
-                if isinstance(answer, SonicError):
-                    raise answer
-                if answer is not None:
-                    return answer
-        return None
+        loop = asyncio.get_running_loop()
+        until = loop.time() + RETURNS
+        while True:
+            for worker in list(self._places):
+                if worker.free:
+                    answer = await worker.ask(Offer(offer, language))
+                    if isinstance(answer, SonicError):
+                        raise answer
+                    if answer is not None:
+                        return answer
+            coming, left = self._coming, until - loop.time()
+            if not coming or left <= 0 or self._closing:
+                return None
+            await asyncio.wait(coming, timeout=left, return_when=asyncio.FIRST_COMPLETED)
 
     async def close(self) -> None:
         self._closing = True

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
@@ -97,6 +98,8 @@ class LiveServer:
             return self._refused(request, HTTPStatus.BAD_REQUEST, str(error), language)
         if answer is None:
             why = f"All {self.places.count} places are taken. Try again when somebody has left."
+            if self.places.restarting:
+                why = "A place is being made ready. Try again in half a minute."
             return self._refused(request, HTTPStatus.SERVICE_UNAVAILABLE, why, language)
         return web.json_response({"sdp": answer, "type": "answer"})
 
@@ -124,19 +127,33 @@ async def serve(server: LiveServer, port: int, ready: Callable[[str], None]) -> 
     """Serve until cancelled; `ready` is told the address.  port: 0 = any that is free.  Raises SettingsError where it cannot listen."""
     runner = web.AppRunner(server.application(), access_log=None)
     try:
+        with _plain_listening_errors(server.door.host, port):
+            await _try_listening(server.door.host, port)
         await runner.setup()
-        site = web.TCPSite(runner, server.door.host, port)
-        try:
-            await site.start()
-        except OSError as error:
-            raise SettingsError(
-                f"Cannot listen on {server.door.host}, port {port} ({error.strerror or error}). Choose another --port or --host."
-            ) from error
+        with _plain_listening_errors(server.door.host, port):
+            await web.TCPSite(runner, server.door.host, port).start()
         ready(_address(server.door, runner.addresses[0][1]))
         await asyncio.Event().wait()
     finally:
         await runner.cleanup()
         await server.places.close()  # where it did not get as far as a server
+
+
+async def _try_listening(host: str, port: int) -> None:
+    """Raises OSError where that cannot be, before anything that takes seconds is begun."""
+    listening = await asyncio.get_running_loop().create_server(asyncio.Protocol, host, port, start_serving=False)
+    listening.close()
+    await listening.wait_closed()
+
+
+@contextmanager
+def _plain_listening_errors(host: str, port: int) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise SettingsError(
+            f"Cannot listen on {host}, port {port} ({error.strerror or error}). Choose another --port or --host."
+        ) from error
 
 
 def _address(door: Door, port: int) -> str:

@@ -123,6 +123,56 @@ def test_an_offer_to_a_process_that_dies_is_given_to_another_one():
     asyncio.run(play())
 
 
+def test_who_comes_while_the_only_place_is_made_anew_waits_for_it():
+    places = apart(count=1)
+
+    async def play():
+        async with client_of(LiveServer(places)) as client:
+            os.kill(places.pids[0], signal.SIGKILL)
+            while places.free:
+                await asyncio.sleep(0.01)
+            assert places.restarting
+            async with Browser(client) as browser:
+                await browser.until(lambda: browser.pictures)
+            assert not places.restarting
+
+    asyncio.run(play())
+
+
+def test_a_place_that_is_not_ready_in_time_is_told_apart_from_taken_ones(monkeypatch):
+    monkeypatch.setattr("sonic_core.live.places_apart.RETURNS", 0.0)
+    places = apart(count=1)
+
+    async def play():
+        async with client_of(LiveServer(places)) as client:
+            os.kill(places.pids[0], signal.SIGKILL)
+            while places.free:
+                await asyncio.sleep(0.01)
+            answer = await client.post("/offer", json={"sdp": "v=0", "language": "en"})
+            assert answer.status == 503
+            assert "being made ready" in (await answer.json())["message"]
+
+    asyncio.run(play())
+
+
+def test_a_port_in_use_is_told_before_a_place_is_begun(monkeypatch):
+    places = apart(count=1)
+
+    async def begun():
+        raise AssertionError("a place was begun")
+
+    monkeypatch.setattr(places, "open", begun)
+
+    async def play():
+        listening = await asyncio.get_running_loop().create_server(asyncio.Protocol, "127.0.0.1", 0)
+        port = listening.sockets[0].getsockname()[1]
+        with pytest.raises(SettingsError, match="Cannot listen"):
+            await serve(LiveServer(places), port, print)
+        listening.close()
+
+    asyncio.run(play())
+
+
 def test_offers_that_are_none_hold_no_place():
     places = apart(count=1)
 

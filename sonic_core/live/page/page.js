@@ -136,7 +136,9 @@ function heard(message) {
     for (const name of SETTINGS) show(name, message[name]);
     for (const id of ["speech", "look"]) $(id).disabled = false;
     $("recording").disabled = !message.records;
-    complain(message.notes.join(" "));
+    complain("");
+    $("notes").textContent = message.notes.join(" ");
+    $("notes").hidden = !message.notes.length;
     status("quiet");
   } else if (message.tell === "stats") {
     const fresh = { frames: message.frames - (figures.frames ?? 0), dropped: message.dropped - (figures.dropped ?? 0) };
