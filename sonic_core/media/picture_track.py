@@ -15,6 +15,7 @@ from ..frames import Frame, FrameStream, exact_rate
 from ..threads import share_of_cores, usual_scheduling
 from .encoders import choose_encoder
 from .encoding import Encoding
+from .yuv import yuv420_of
 
 # BT.709 and limited range, by their numbers in H.273 (matrix, primaries and transfer are all 1); ranges as FFmpeg counts them.
 BT709 = 1
@@ -54,8 +55,7 @@ class PictureTrack:
         self.count = 0
 
     def encode(self, frame: Frame) -> list[av.Packet]:
-        picture = av.VideoFrame.from_ndarray(_fit(frame, self.stream.width, self.stream.height), format=self.given)
-        picture = self.reformatter.reformat(picture, format=self.stream.pix_fmt, **TO_BT709)
+        picture = self._converted(_fit(frame, self.stream.width, self.stream.height))
         picture.pts = self.count
         picture.time_base = self.stream.codec_context.time_base
         self.count += 1
@@ -63,6 +63,13 @@ class PictureTrack:
             return self.stream.encode(picture)
         with usual_scheduling():  # the first one opens the encoder
             return self.stream.encode(picture)
+
+    def _converted(self, frame: Frame) -> av.VideoFrame:
+        """In the form that the encoder takes."""
+        if (self.given, self.stream.pix_fmt) == ("rgb24", "yuv420p"):
+            return yuv420_of(frame)
+        picture = av.VideoFrame.from_ndarray(frame, format=self.given)
+        return self.reformatter.reformat(picture, format=self.stream.pix_fmt, **TO_BT709)
 
     def remaining(self) -> list[av.Packet]:
         return self.stream.encode(None)
