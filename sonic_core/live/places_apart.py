@@ -65,8 +65,9 @@ class PlacesApart(Places):
     @property
     def _coming(self) -> list[asyncio.Future[Any]]:
         """What ends when a place may have become free: processes that start, and those that are being replaced."""
-        starting = (worker.ready for worker in self._places)
-        return [future for future in (*starting, *self._tasks) if not future.done()]
+        futures: list[asyncio.Future[Any]] = [worker.ready for worker in self._places]
+        futures.extend(self._tasks)
+        return [future for future in futures if not future.done()]
 
     async def answer(self, offer: str, language: str) -> str | None:
         loop = asyncio.get_running_loop()
