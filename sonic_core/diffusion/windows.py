@@ -64,13 +64,32 @@ class OpenWindows(_Layout):
         _check_length(length)
         size = min(self.size, length)
         previous_end = 0
-        for start in range(-(step * self.shift % self.stride), length, self.stride):
+        for start in range(-self._offset(length, step), length, self.stride):
             if previous_end == length:
                 return
             start = min(max(start, 0), length - size)
             if start + size > previous_end:
                 previous_end = start + size
                 yield np.arange(start, previous_end, dtype=np.int64)
+
+    def _offset(self, length: int, step: int) -> int:
+        """Frames by which the first window would stick out."""
+        return step * self.shift % self.stride
+
+
+@dataclass(frozen=True)
+class FewestWindows(OpenWindows):
+    """Open windows, never more of them than the clip's length needs where these reach beyond it by a shift or more.
+
+    They move to and fro then by as much as they reach beyond it, and where two of them meet differs from step to step all the same.
+    """
+
+    def _offset(self, length: int, step: int) -> int:
+        slack = -(length - self.overlap) % self.stride
+        if slack < self.shift:
+            return super()._offset(length, step)
+        there_and_back = step * self.shift % (2 * slack)
+        return min(there_and_back, 2 * slack - there_and_back)
 
 
 def in_batches(windows: Iterable[NDArray[np.int64]], most: int) -> Iterator[NDArray[np.int64]]:

@@ -3,14 +3,15 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from sonic_core.diffusion.windows import CircularWindows, OpenWindows
+from sonic_core.diffusion.windows import CircularWindows, FewestWindows, OpenWindows
 from sonic_core.errors import SettingsError
 
 LENGTHS = (1, 2, 17, 24, 25, 26, 31, 49, 50, 60, 125, 126)
+FEWEST = [(FewestWindows, length) for length in (63, 90, 118)]  # with room to move: 12, 10 and 7 frames
 LAYOUTS = ((25, 0, 7), (25, 6, 7), (14, 7, 3), (25, 24, 1), (1, 0, 1), (8, 3, 0))
 
 
-@pytest.mark.parametrize("kind", [CircularWindows, OpenWindows])
+@pytest.mark.parametrize("kind", [CircularWindows, OpenWindows, FewestWindows])
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("length", LENGTHS)
 def test_every_frame_is_in_a_window_at_every_step(kind, layout, length):
@@ -19,10 +20,11 @@ def test_every_frame_is_in_a_window_at_every_step(kind, layout, length):
         assert set(np.concatenate(list(windows(length, step))).tolist()) == set(range(length))
 
 
+@pytest.mark.parametrize("kind", [OpenWindows, FewestWindows])
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("length", LENGTHS)
-def test_open_windows_are_runs_of_frames_of_one_size(layout, length):
-    windows = OpenWindows(*layout)
+def test_open_windows_are_runs_of_frames_of_one_size(kind, layout, length):
+    windows = kind(*layout)
     for step in range(9):
         for frames in windows(length, step):
             assert len(frames) == min(windows.size, length)
@@ -53,11 +55,23 @@ def test_circular_windows_are_those_of_the_paper():
     assert windows(17, 0).__next__().tolist() == [*range(17), *range(8)]
 
 
-@pytest.mark.parametrize("kind", [CircularWindows, OpenWindows])
-def test_seams_move_from_step_to_step(kind):
+@pytest.mark.parametrize(
+    ("kind", "length"), [(CircularWindows, 200), (OpenWindows, 200), (FewestWindows, 200), *FEWEST]
+)
+def test_seams_move_from_step_to_step(kind, length):
     windows = kind(25)
-    starts = [{int(w[0]) for w in windows(200, step)} - {0, 175} for step in range(25)]
+    starts = [{int(w[0]) for w in windows(length, step)} - {0, length - 25} for step in range(25)]
     assert all(not a & b for a, b in pairwise(starts))
+
+
+@pytest.mark.parametrize("length", range(26, 130))
+def test_the_fewest_windows_are_as_many_as_the_length_needs_where_they_have_room_to_move(length):
+    fewest, opened = (
+        [len(list(kind(25)(length, step))) for step in range(25)] for kind in (FewestWindows, OpenWindows)
+    )
+    needed = -(-length // 25)
+    assert fewest == ([needed] * 25 if -length % 25 >= 7 else opened)
+    assert sum(fewest) <= sum(opened)
 
 
 @pytest.mark.parametrize(("size", "overlap"), [(25, 25), (25, 30), (0, 0), (25, -1)])

@@ -1,6 +1,7 @@
 import pytest
 
 from sonic_core.diffusion.windows import CircularWindows, OpenWindows
+from sonic_core.engines.sonic.estimating import open_windows
 from sonic_core.engines.sonic.planning import (
     GIB,
     MARGIN,
@@ -86,6 +87,14 @@ def test_presets_take_the_passes_that_they_promise():
 
 def test_open_windows_cost_at_most_a_window_more_per_step():
     assert passes("exact") <= passes("exact", windows=OpenWindows(25)) <= 3 * 25 * 6
+
+
+def test_only_exact_pays_for_a_window_more_where_the_fewest_have_room_to_move():
+    counted = {name: passes(name, 63, open_windows(preset)) for name, preset in PRESETS.items()}
+    assert counted["exact"] == 3 * 87  # of 25 steps 12 take three windows, 13 four
+    assert {name: counted[name] for name in PRESETS if name != "exact"} == {
+        name: passes(name, 63) for name in PRESETS if name != "exact"
+    }
 
 
 def test_an_estimate_reads_as_a_sentence():

@@ -11,7 +11,6 @@ import torch
 from torch import nn
 
 from ...diffusion.schedule import karras_sigmas
-from ...diffusion.windows import OpenWindows
 from ...errors import ModelMissingError, SonicError
 from ...progress import Progress, ignore
 from ...runtime.devices import free_memory, is_out_of_memory, release_cache, sustained_rate
@@ -21,7 +20,7 @@ from .card_table import Card, CardRow
 from .decoding import VaeDecode
 from .denoiser import ALL, NOTHING, PICTURE, Conditions, SonicDenoiser
 from .engine import SonicEngine
-from .estimating import WINDOW, Mode
+from .estimating import WINDOW, Mode, open_windows
 from .loading import SonicModel
 from .planning import GIB, MemoryPlan
 from .presets import PRESETS, Preset
@@ -97,7 +96,7 @@ def preset_seconds(preset: Preset, full: float, shallow: float, decode: float) -
     """Seconds of work for each second of video, from those of the parts."""
     key_frames = round(CLIP_SECONDS * KEY_FPS)
     passes = window_passes(karras_sigmas(preset.steps(STEPS)), preset, shallow / full)
-    windows = OpenWindows(WINDOW)
+    windows = open_windows(preset)
     sampling = sum(cost * sum(1 for _ in windows(key_frames, step)) for step, cost in enumerate(passes))
     return (sampling * full + key_frames * decode) / CLIP_SECONDS
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from ...audio.clip import AudioClip
-from ...diffusion.windows import CircularWindows, OpenWindows, Windows
+from ...diffusion.windows import CircularWindows, FewestWindows, OpenWindows, Windows
 from ...errors import SettingsError
 from ...models.locate import locate, models_folders
 from ...portrait.portrait import Portrait
@@ -108,7 +108,7 @@ class Mode:
     @property
     def windows(self) -> Windows:
         """How a clip is shared out to the UNet."""
-        return CircularWindows(WINDOW) if self.reference or self.circular else OpenWindows(WINDOW)
+        return CircularWindows(WINDOW) if self.reference or self.circular else open_windows(self.preset)
 
     @property
     def published_draw(self) -> Draw | None:
@@ -136,6 +136,11 @@ class Mode:
 
     def estimate(self, key_frames: int, latent_size: tuple[int, int], steps: int, plan: MemoryPlan) -> Estimate:
         return estimate(key_frames, latent_size, steps, self.preset, self.windows, WINDOW, plan, len(self.devices))
+
+
+def open_windows(preset: Preset) -> Windows:
+    """How a preset shares a clip with two ends out to the UNet."""
+    return (FewestWindows if preset.few_windows else OpenWindows)(WINDOW)
 
 
 def devices_named(device: str | None, devices: str | None) -> list[torch.device]:

@@ -16,6 +16,7 @@ class Preset:
     kept per frame, is used again.  substeps: steps that a window takes at once; all but the first run only the outermost layers.
     decode_overlap: frames shared by neighbouring chunks of the decoder.
     small_decoder: decoded by the small one where the user has its file.
+    few_windows: a step has no window more than the clip's length needs, where that leaves them room to move.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Preset:
     substeps: int = 1
     decode_overlap: int = 3
     small_decoder: bool = False
+    few_windows: bool = True
 
     def steps(self, asked: int) -> int:
         return max(1, round(asked * self.step_share))
@@ -36,7 +38,9 @@ PRESETS = {
     preset.name: preset
     for preset in (
         Preset(
-            "exact", "every branch at every step, as published but for the windows, which do not join the clip's ends"
+            "exact",
+            "every branch at every step, as published but for the windows, which do not join the clip's ends",
+            few_windows=False,
         ),
         Preset(
             "balanced",
