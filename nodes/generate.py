@@ -32,7 +32,7 @@ from .threads import threads_for
 from .told import told, told_errors
 from .transparency_inputs import background_image_input, background_inputs
 
-SHOWN = {"seed", "emotion", "framing", "aspect"}
+SHOWN = {"seed", "emotion", "framing"}
 """The settings that a first clip is made with; all others are folded away."""
 
 

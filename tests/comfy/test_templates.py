@@ -13,6 +13,7 @@ from tiny_sonic import write_tiny_sonic
 
 from sonic_core.audio.loading import load_audio
 from sonic_core.engines.sonic.files import SONIC_FILES
+from tools.templates.graph import inputs_of, is_widget
 
 CORE_ALONE = re.compile("LoadVideo|ImageScaleBy")  # nodes that the runtime of these tests lacks: tests/e2e runs them
 TEMPLATES = sorted((ROOT / "example_workflows").glob("*.json"))
@@ -89,6 +90,13 @@ def test_the_first_template_is_tiny():
     workflow = load(ROOT / "example_workflows" / "1 Talking portrait.json")
     kinds = [node["type"] for node in workflow["nodes"]]
     assert sorted(kinds) == ["LoadAudio", "LoadImage", "MarkdownNote", "SonicGenerate"]
+
+
+def test_the_first_template_shows_four_widgets_to_touch(pack):
+    inputs = definitions(pack)["SonicGenerate"]["input"]
+    options = inputs_of({"input": inputs})
+    shown = [name for name, (kind, its) in options.items() if is_widget(kind, its) and not its.get("advanced")]
+    assert shown == ["seed", "emotion", "framing", "filename_prefix"]
 
 
 @pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.stem)
