@@ -8,6 +8,8 @@ from typing import Any
 
 from ..sonic_core.engines.declaration import CHOSEN, DEVICE, FOLDERS, RESERVE, Declaration, Option
 from ..sonic_core.engines.registry import declaration, declarations
+from ..sonic_core.models.locate import find_shared
+from ..sonic_core.models.manifest import ModelFile
 from . import host
 from .host import advanced, io
 
@@ -85,6 +87,12 @@ def chosen_options(engine: str, choices: Mapping[str, Any]) -> dict[str, Any]:
     return options | {name: value() for name, value in known.items() if its.option(name)}
 
 
+def weights_file(file: ModelFile) -> Path | None:
+    """Where a file of weights lies in ComfyUI's folders."""
+    own = next((path for place in file.places if (path := host.model_path(place))), None)
+    return own or find_shared(file, [], host.folders_of(file.shared.name) if file.shared else [])
+
+
 def chosen_files(engine: Declaration, choices: Mapping[str, Any]) -> dict[str, Path]:
     """Every weight file that ComfyUI's folders hold, what the user chose first.
 
@@ -93,7 +101,7 @@ def chosen_files(engine: Declaration, choices: Mapping[str, Any]) -> dict[str, P
     """
     chosen: dict[str, Path] = {}
     for file in engine.weights:
-        found = next((path for place in file.places if (path := host.model_path(place))), None)
+        found = weights_file(file)
         if found is not None:
             chosen[file.key] = found
     published = {place for file in engine.weights for place in file.places}

@@ -28,6 +28,7 @@ from .progress import Part
 from .report import warning_lines
 from .setting_inputs import INFERENCE, LATER_INFERENCE, LATER_PREPARE, PREPARE, later_setting_inputs, setting_inputs
 from .several import one_by_one, rows_of
+from .shown import video_preview, video_previews
 from .threads import threads_for
 from .told import told, told_errors
 from .transparency_inputs import background_image_input, background_inputs
@@ -113,7 +114,7 @@ class Generate(io.ComfyNode):
             [host.video_from_file(clip.shown or clip.path) for clip in clips],
             [str(clip.path) for clip in clips],
             [clip.report for clip in clips],
-            ui=host.video_previews([host.video_preview(clip.path, clip.subfolder, clip.shown) for clip in clips], text),
+            ui=video_previews([video_preview(clip.path, clip.subfolder, clip.shown) for clip in clips], text),
         )
 
 

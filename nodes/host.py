@@ -1,4 +1,4 @@
-"""The one place that knows ComfyUI: its schema keywords, folders, progress bar, previews and video type."""
+"""The one place that knows ComfyUI: its schema keywords, folders, language, progress bar and video type."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import os
 import re
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
@@ -202,7 +202,7 @@ def workflow_tags(hidden: Any) -> dict[str, str]:
     return {name: json.dumps(value) for name, value in graph.items() if value is not None}
 
 
-# What a node shows
+# Language and media
 
 
 def language() -> str:
@@ -217,47 +217,11 @@ def language() -> str:
     return next((known(name) for name in named if isinstance(name, str) and name), system_language())
 
 
-def video_preview(path: Path, subfolder: str, shown: Path | None = None, text: str = "") -> dict[str, Any]:
-    """The `ui` of a finished video: a player on the node (the form that classic canvas and Nodes 2.0 both understand).
-
-    shown: a file in the temporary folder that plays in its stead.  text: shown beside it.
-    """
-    item = {"filename": path.name, "subfolder": subfolder, "type": "output"}
-    played = {"filename": shown.name, "subfolder": "", "type": "temp"} if shown else item
-    return {
-        "images": [played],
-        "animated": (True,),
-        "path": [str(path)],
-        **({"file": [item]} if path.is_file() else {}),
-        **({"text": [text]} if text else {}),
-    }
-
-
-def video_previews(shown: Sequence[Mapping[str, Any]], text: str) -> dict[str, Any]:
-    """Several of `video_preview` as the `ui` of one node, over one text."""
-    merged: dict[str, Any] = {
-        key: [item for one in shown for item in one.get(key, ())] for key in ("images", "path", "file")
-    }
-    return {**merged, "animated": (True,), **({"text": [text]} if text else {})}
-
-
-def text_shown(lines: Iterable[str]) -> dict[str, Any]:
-    """The `ui` of lines of text on the node; no lines clear what the run before left there."""
-    return {"text": list(lines)}
-
-
 def temporary_file(suffix: str) -> Path:
     """A new name in ComfyUI's temporary folder."""
     folder = Path(folder_paths.get_temp_directory())
     folder.mkdir(parents=True, exist_ok=True)
     return folder / f"sonic_{uuid.uuid4().hex[:12]}{suffix}"
-
-
-def picture_preview(picture: NDArray[np.uint8], text: str) -> dict[str, Any]:
-    """The `ui` of an RGB picture and a text on the node; the picture is a temporary file of ComfyUI's."""
-    path = temporary_file(".png")
-    Image.fromarray(picture).save(path, compress_level=1)
-    return {"images": [{"filename": path.name, "subfolder": "", "type": "temp"}], "text": [text]}
 
 
 def video_from_file(path: Path) -> Any:

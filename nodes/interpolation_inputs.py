@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from ..sonic_core.between.clip_interpolation import interpolator
-from ..sonic_core.between.flownet import FLOWNET, SHARED
+from ..sonic_core.between.flownet_file import FLOWNET, SHARED
 from ..sonic_core.between.interpolation import Between
 from ..sonic_core.between.interpolators import MAX_FPS
 from ..sonic_core.engines.base import Engine
 from ..sonic_core.frames import Frame
 from . import host
+from .engine_inputs import weights_file
 from .host import advanced, io
 
 ENGINES_OWN = 0.0
@@ -40,5 +41,6 @@ def between_for(output_fps: float | None, model: Engine) -> Between[Frame] | Non
 
 def interpolator_named(method: str) -> Between[Frame]:
     """RIFE from the models folders, or optical flow."""
-    flownet = next((path for place in FLOWNET.places if (path := host.model_path(place))), None)
-    return interpolator(method, [host.models_folder()], host.torch_device(), flownet, host.folders_of(SHARED))
+    return interpolator(
+        method, [host.models_folder()], host.torch_device(), weights_file(FLOWNET), host.folders_of(SHARED.name)
+    )

@@ -27,6 +27,7 @@ from .convert import (
     images_from_picture,
 )
 from .host import advanced, io
+from .shown import picture_preview
 from .told import told, told_errors
 
 MEASURE_ONLY = "measure_only"
@@ -127,7 +128,7 @@ def heard_within(seconds: float, clip: AudioClip, progress: Progress) -> NDArray
 def shown(images: Tensor, audio: Any, report: SyncReport, after: SyncReport | None, text: str) -> io.NodeOutput:
     chart = sync_chart(report, after, language=host.language())
     return io.NodeOutput(
-        images, audio, report.offset_ms, images_from_picture(chart), text, ui=host.picture_preview(chart, text)
+        images, audio, report.offset_ms, images_from_picture(chart), text, ui=picture_preview(chart, text)
     )
 
 

@@ -11,6 +11,7 @@ from .download import missing
 from .engine_inputs import AUTO, chosen_options, engine_inputs
 from .host import io
 from .idle import idle_options
+from .shown import text_shown
 from .told import told, told_errors
 
 
@@ -64,7 +65,7 @@ class ModelLoader(io.ComfyNode):
         idle = idle_options(declaration(engine), choices, defaults)
         try:
             made = load_engine(engine, **chosen_options(engine, choices))
-            return io.NodeOutput(made, ui=host.text_shown(map(told, idle)))
+            return io.NodeOutput(made, ui=text_shown(map(told, idle)))
         except ModelMissingError as error:
             raise ModelMissingError(f"{error}\n{how_to_fetch(engine)}" if missing(engine) else str(error)) from error
 

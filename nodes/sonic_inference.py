@@ -8,6 +8,7 @@ from .convert import check_same_engine, latent_from, with_settings
 from .host import io
 from .idle import idle_settings
 from .setting_inputs import INFERENCE, LATER_INFERENCE, later_setting_inputs, setting_inputs
+from .shown import text_shown
 from .threads import threads_for
 from .told import told, told_errors
 
@@ -53,4 +54,4 @@ class SonicInference(io.ComfyNode):
         with threads_for(model, predata.portrait.width, predata.portrait.height):
             latents = model.sample(conditioning, conditioning.settings, progress)
         idle = idle_settings(model, conditioning.settings, settings)
-        return io.NodeOutput(latent_from(latents, conditioning.settings), ui=host.text_shown(map(told, idle)))
+        return io.NodeOutput(latent_from(latents, conditioning.settings), ui=text_shown(map(told, idle)))

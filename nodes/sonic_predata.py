@@ -20,6 +20,7 @@ from .host import io
 from .idle import idle_settings
 from .report import face_picture, report_lines
 from .setting_inputs import LATER_PREPARE, PREPARE, later_setting_inputs, setting_inputs
+from .shown import picture_preview
 from .threads import threads_for
 from .told import told, told_errors
 from .transparency_inputs import transparency_input
@@ -95,5 +96,5 @@ class SONIC_PreData(io.ComfyNode):  # noqa: N801  the name on the users' design 
         conditioning = replace(conditioning, notes=notes + conditioning.notes, warnings=warnings, origin=origin)
         found = face_picture(conditioning)
         text = told("\n".join(report_lines(conditioning, seconds, cost)))
-        shown = host.picture_preview(found, text)
+        shown = picture_preview(found, text)
         return io.NodeOutput(conditioning, images_from_picture(found), text, ui=shown)

@@ -24,6 +24,7 @@ from .job_widgets import ENCODING, LABELS, check_names, encoding_from, labels_fr
 from .marking_inputs import marking_inputs
 from .playable import playable
 from .provenance import known_provenance
+from .shown import video_preview
 from .told import told_errors
 
 log = logging.getLogger(__name__)
@@ -128,7 +129,7 @@ class VideoCombine(io.ComfyNode):
         )
         shown = playable(path, clip, progress)
         return io.NodeOutput(
-            host.video_from_file(shown or path), str(path), ui=host.video_preview(path, place.subfolder, shown)
+            host.video_from_file(shown or path), str(path), ui=video_preview(path, place.subfolder, shown)
         )
 
 

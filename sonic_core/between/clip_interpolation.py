@@ -19,11 +19,12 @@ from ..media.reader import read_frames
 from ..media.remux import CONTAINERS, named_after, replace_picture, sound_left_out, tracks_left_out
 from ..media.timeline import Timeline, read_any_timeline, read_frames_at
 from ..media.writer import check_output, write_video
-from ..models.locate import models_folders
+from ..models.locate import find, models_folders, shared_files
 from ..progress import Progress, ignore
 from ..runtime.devices import usable_device
 from .flow_interpolation import flow_between
-from .flownet import FLOWNET, find_flownet, load_flownet, shared_files
+from .flownet import load_flownet
+from .flownet_file import FLOWNET
 from .interpolation import Between, interpolated
 from .interpolators import check_interpolator
 from .rife_interpolation import rife_between
@@ -41,19 +42,19 @@ def interpolator(
     """How frames are made: "rife", "flow" (optical flow), or "auto" = RIFE where its weights are, else optical flow.
 
     folders: models folders in which `flownet.pkl` is looked for.  flownet: its path, where that is known.  device: torch's name of it.
-    shared: as in `find_flownet`.
+    shared: folders like ComfyUI's `frame_interpolation`, beside those of the models folders.
     Raises ModelMissingError when RIFE is asked for and its weights are absent, SettingsError for another name or device.
     """
     check_interpolator(name)
     if name == "flow":
         return flow_between
     folders = tuple(folders or models_folders())
-    path = flownet or find_flownet(folders, shared)
+    path = flownet or find(FLOWNET, folders, shared)
     if path is not None:
         return rife_between(load_flownet(path).to(usable_device(device)))
     if name == "auto":
         return flow_between
-    if others := shared_files(folders, shared):
+    if others := shared_files(FLOWNET, folders, shared):
         names = ", ".join(path.name for path in others)
         raise ModelMissingError(
             f"{others[0].parent} holds other networks ({names}), which ComfyUI's own Frame Interpolate reads; this one is the RIFE that "

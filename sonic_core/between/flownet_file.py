@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
-from ..models.manifest import ModelFile, RemoteFile, Source
+from pathlib import Path
 
+from ..models.manifest import ModelFile, RemoteFile, SharedFolder, Source
+
+
+def _is_flownet(path: Path) -> bool:
+    from .flownet import is_flownet  # PyTorch, which is needed only where such a folder holds anything
+
+    return is_flownet(path)
+
+
+SHARED = SharedFolder("frame_interpolation", _is_flownet)
+"""Where newer ComfyUIs keep RIFE 4 and FILM, which are other networks."""
 FLOWNET = ModelFile(
     "flownet",
     "frame interpolation (RIFE); optical flow takes its place when absent",
@@ -21,4 +32,5 @@ FLOWNET = ModelFile(
         ),
     ),
     optional=True,
+    shared=SHARED,
 )

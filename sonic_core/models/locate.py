@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from ..errors import ModelMissingError
+from .fingerprint import WEIGHTS
 from .manifest import ModelFile
 
 FOLDER_VARIABLE = "SONIC_PORTRAIT_MODELS"
@@ -25,12 +26,37 @@ def locate(
     """Paths of the files that exist, by key, and the needed ones that do not.  chosen: paths named by the user, which go first."""
     found, missing = {}, []
     for file in files:
-        path = (chosen or {}).get(file.key) or _first_existing(file, folders)
+        path = (chosen or {}).get(file.key) or find(file, folders)
         if path is not None and path.exists():
             found[file.key] = path
         elif not file.optional or (chosen or {}).get(file.key):
             missing.append(file)
     return found, missing
+
+
+def find(file: ModelFile, folders: Sequence[Path], shared: Sequence[Path] = ()) -> Path | None:
+    """Where one file lies: at its own places in the models folders, or in a folder that networks of its use share.
+
+    shared: such folders, beside those of the models folders.
+    """
+    own = (folder / place for folder in folders for place in file.places)
+    return next((path for path in own if path.exists()), None) or find_shared(file, folders, shared)
+
+
+def find_shared(file: ModelFile, folders: Sequence[Path], shared: Sequence[Path] = ()) -> Path | None:
+    """What `find` looks for last; safetensors before pickles."""
+    if file.shared is None:
+        return None
+    safe_first = sorted(shared_files(file, folders, shared), key=lambda path: path.suffix != ".safetensors")
+    return next(filter(file.shared.holds, safe_first), None)
+
+
+def shared_files(file: ModelFile, folders: Sequence[Path], shared: Sequence[Path] = ()) -> list[Path]:
+    """All weights in the folders that `file` may share with other networks, by name."""
+    if file.shared is None:
+        return []
+    places = dict.fromkeys((*(folder / file.shared.name for folder in folders), *shared))
+    return [path for place in places if place.is_dir() for path in sorted(place.iterdir()) if path.suffix in WEIGHTS]
 
 
 def report_problems(
@@ -54,7 +80,3 @@ def report_problems(
         lines += ["Unusable:", *(f"  {fault}" for fault in faults)]
     lines.append(f"Searched: {', '.join(map(str, folders))}. Set {FOLDER_VARIABLE} to use another folder.")
     return ModelMissingError("\n".join(lines))
-
-
-def _first_existing(file: ModelFile, folders: Sequence[Path]) -> Path | None:
-    return next((folder / place for folder in folders for place in file.places if (folder / place).exists()), None)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -39,11 +41,23 @@ class Source:
 
 
 @dataclass(frozen=True)
+class SharedFolder:
+    """A folder under a models folder where several programs keep networks of one use: there the content counts, not the name.
+
+    holds: whether a file of weights is the network that is meant.
+    """
+
+    name: str
+    holds: Callable[[Path], bool]
+
+
+@dataclass(frozen=True)
 class ModelFile:
     """One file that an engine can load.
 
     key: short name.  purpose: for messages.  destination: path under a models folder where a download goes.  places: where it is looked
-    for, in this order.  licence: of the weights, not of this program.  optional: the engine works without it.
+    for, in this order.  licence: of the weights, not of this program.  optional: the engine works without it.  shared: where it is looked
+    for last.
     """
 
     key: str
@@ -53,6 +67,7 @@ class ModelFile:
     licence: str
     source: Source
     optional: bool = False
+    shared: SharedFolder | None = None
 
     @property
     def size(self) -> str:

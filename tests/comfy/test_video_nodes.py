@@ -190,6 +190,34 @@ def test_rife_is_used_where_its_weights_lie_in_the_models_folder(execute, pack, 
     assert torch.equal(by_flow[0], by_rife[0])
 
 
+@pytest.mark.parametrize("registered", ["models", "elsewhere"])
+def test_node_and_engine_find_rife_in_the_folder_that_networks_share(pack, models_folder, monkeypatch, registered):
+    import folder_paths
+    from safetensors.torch import save_file
+
+    shared = models_folder.with_name(registered) / "frame_interpolation"
+    shared.mkdir(parents=True)
+    if registered == "elsewhere":
+        places = ([str(shared)], {".safetensors"})
+        monkeypatch.setitem(folder_paths.folder_names_and_paths, "frame_interpolation", places)
+    save_file({"block0.conv0.0.weight": torch.zeros(96, 7, 3, 3)}, shared / "another_rife.safetensors")
+    declaration = pack.part("sonic_core.engines.registry").declaration("sonic")
+    found = pack.part("nodes.engine_inputs").chosen_options
+    located = pack.part("sonic_core.models.locate").locate
+
+    def of_engine():
+        options = found("sonic", {})
+        return located(declaration.weights, options["folders"], options["chosen"])[0].get("flownet")
+
+    named = pack.part("nodes.interpolation_inputs").interpolator_named
+    assert of_engine() is None
+    with pytest.raises(module(pack, "errors").ModelMissingError, match=r"another_rife\.safetensors"):
+        named("rife")
+    save_file(module(pack, "between.rife").IFNet(8).state_dict(), shared / "rife_hd.safetensors")
+    assert of_engine() == shared / "rife_hd.safetensors"
+    assert callable(named("rife"))
+
+
 def test_generate_draws_at_the_rate_that_is_asked_for(execute, pack, model, picture, sound):
     options = {"model": model, "image": picture, "audio": sound, "min_resolution": 256, "output_fps": 60.0}
     video = module(pack, "media.probe").probe(execute("SonicGenerate", **options).args[1])

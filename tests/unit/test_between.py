@@ -13,12 +13,14 @@ from sonic_samples import seeded
 
 from sonic_core.between.clip_interpolation import interpolator
 from sonic_core.between.flow_interpolation import flow_between
-from sonic_core.between.flownet import find_flownet, load_flownet
+from sonic_core.between.flownet import load_flownet
+from sonic_core.between.flownet_file import FLOWNET
 from sonic_core.between.interpolation import interpolated, is_cut, resampled
 from sonic_core.between.rife import IFNet
 from sonic_core.between.rife_interpolation import PARTS, halving, rife_between
 from sonic_core.errors import ModelMissingError, OutputError, SettingsError
 from sonic_core.frames import FrameStream, exact_rate
+from sonic_core.models.locate import find
 
 SIDE = 96
 RATES = [23.976, 24, 25, 29.97, 30, 50, 59.94, 60, 12.5, 120]
@@ -253,9 +255,9 @@ def test_rife_gives_the_same_middle_from_both_sides():
 def test_weights_of_rife_are_found_in_the_models_folder(tmp_path, place):
     net = ifnet()
     (tmp_path / place).parent.mkdir(parents=True)
-    assert find_flownet([tmp_path]) is None
+    assert find(FLOWNET, [tmp_path]) is None
     torch.save({f"module.{key}": value for key, value in net.state_dict().items()}, tmp_path / place)
-    loaded = load_flownet(find_flownet([tmp_path]))
+    loaded = load_flownet(find(FLOWNET, [tmp_path]))
     a, b = torch.rand(2, 1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     assert torch.equal(loaded(a, b), net(a, b))
 
@@ -266,14 +268,14 @@ def test_a_folder_that_networks_share_is_searched_for_this_one(tmp_path):
     foreign = {f"block0.conv0.{i}.0.weight": torch.zeros(width, 7, 3, 3) for i, width in ((0, 96), (1, 192))}
     save_file(foreign, shared / "rife_v4.26.safetensors")
     (shared / "film.pth").write_bytes(b"nothing")
-    assert find_flownet([tmp_path]) is None
+    assert find(FLOWNET, [tmp_path]) is None
     assert interpolator("auto", [tmp_path]) is flow_between
     with pytest.raises(ModelMissingError, match=r"other networks \(film\.pth, rife_v4\.26\.safetensors\)"):
         interpolator("rife", [tmp_path])
     net = ifnet()
     torch.save(net.state_dict(), shared / "rife_hd.pth")
-    assert find_flownet([tmp_path]) == shared / "rife_hd.pth"
-    assert find_flownet([tmp_path / "none"], [shared]) == shared / "rife_hd.pth"
+    assert find(FLOWNET, [tmp_path]) == shared / "rife_hd.pth"
+    assert find(FLOWNET, [tmp_path / "none"], [shared]) == shared / "rife_hd.pth"
 
 
 def test_weights_of_another_network_are_refused_in_words(tmp_path):

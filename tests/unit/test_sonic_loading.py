@@ -58,6 +58,16 @@ def test_interpolation_weights_are_optional(models):
     assert load_sonic([models]).ifnet is None
 
 
+def test_interpolation_weights_may_lie_in_the_folder_that_networks_share(models, written):
+    shared = models / "frame_interpolation"
+    shared.mkdir()
+    save_file({"block0.conv0.0.weight": torch.zeros(96, 7, 3, 3)}, shared / "a_rife_of_version_4.safetensors")
+    (models / "sonic" / "RIFE" / "flownet.pkl").rename(shared / "rife.pkl")
+    model = load_sonic([models])
+    assert same(model.ifnet, written[1]["ifnet"])
+    assert model.left_out == ()
+
+
 def test_a_chosen_file_that_is_not_there_is_named(tmp_path):
     chosen = {"unet": tmp_path / "mine.pth", "flownet": tmp_path / "flow.pkl"}
     with pytest.raises(ModelMissingError) as missing:
