@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
@@ -23,6 +22,7 @@ from PIL import Image
 from ..sonic_core.errors import ModelMissingError, OutputError, SettingsError
 from ..sonic_core.words.catalogue import known, system_language, translated
 from .progress import Part, WholeNodeProgress
+from .star_names import files_like
 
 __all__ = ["ComfyExtension", "io"]
 
@@ -136,23 +136,12 @@ def sound_files() -> list[str]:
 
 
 def input_files_like(pattern: str) -> list[str]:
-    """Recordings and videos of the input folder by a pattern such as `script/*.wav`, by name, 2 before 10.
-
-    Raises SettingsError where there are none.
-    """
+    """Recordings and videos of the input folder by a name with stars (star_names.py).  Raises SettingsError where there are none."""
     folder = Path(folder_paths.get_input_directory()).resolve()
-    inside = not Path(pattern).is_absolute() and ".." not in Path(pattern).parts
-    found = [path for path in folder.glob(pattern) if path.is_file()] if inside else []
-    names = sorted((path.relative_to(folder).as_posix() for path in found), key=_by_number)
-    sounding = folder_paths.filter_files_content_types(names, ["audio", "video"])
+    sounding = folder_paths.filter_files_content_types(files_like(folder, pattern), ["audio", "video"])
     if not sounding:
         raise SettingsError(f"{pattern} matches no recording in ComfyUI's {folder.name} folder.")
     return list(sounding)
-
-
-def _by_number(name: str) -> list[tuple[int, str]]:
-    """Key that sorts figures within names by value."""
-    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"([0-9]+)", name) if part]
 
 
 def input_path(name: str) -> Path:
@@ -161,10 +150,14 @@ def input_path(name: str) -> Path:
         raise SettingsError("No file is chosen. Pick one from the list or upload it with the button on the node.")
     _, folder = folder_paths.annotated_filepath(name)
     folder = Path(folder or folder_paths.get_input_directory()).resolve()
-    path = Path(folder_paths.get_annotated_filepath(name)).resolve()
+    try:
+        path = Path(folder_paths.get_annotated_filepath(name)).resolve()
+        is_file = path.is_file()
+    except (OSError, ValueError, RuntimeError):  # too long for a name, a zero byte in it, links in a circle
+        path, is_file = folder, False
     if not path.is_relative_to(folder):
         raise SettingsError(f"{name} lies outside ComfyUI's {folder.name} folder. Upload the file instead.")
-    if not path.is_file():
+    if not is_file:
         raise SettingsError(f"{name} is not in ComfyUI's {folder.name} folder. Pick or upload another file.")
     return path
 

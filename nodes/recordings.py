@@ -72,8 +72,11 @@ class Recordings(io.ComfyNode):
     @classmethod
     @told_errors
     def execute(cls, files: str) -> io.NodeOutput:
-        names = names_of(files)
-        clips = [audio_from_clip(load_audio(host.input_path(name))) for name in names]
+        names, clips = names_of(files), []
+        progress = host.progress({"audio": 1})
+        for done, name in enumerate(names):
+            progress("audio", done, len(names))
+            clips.append(audio_from_clip(load_audio(host.input_path(name))))
         return io.NodeOutput(clips, [PREFIX + PurePath(name).stem for name in names])
 
 
@@ -87,8 +90,9 @@ def names_of(files: str) -> list[str]:
         if "*" in line:
             names += host.input_files_like(line)
         else:
-            host.input_path(line)
             names.append(line)
+    for name in names:
+        host.input_path(name)
     if not names:
         raise SettingsError(
             "files is empty. Name a recording of ComfyUI's input folder on each line, or drop some on the node."

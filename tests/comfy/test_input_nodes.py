@@ -3,6 +3,7 @@
 import re
 import shutil
 from collections import UserDict
+from pathlib import PureWindowsPath
 
 import numpy as np
 import pytest
@@ -168,10 +169,54 @@ def test_each_line_and_each_file_that_a_star_finds_is_a_recording_with_a_name(ex
         ("../*", "matches no recording"),
         ("/etc/*", "matches no recording"),
         ("../../etc/passwd", "lies outside|is not in"),
+        ("a**b.wav", "matches no recording"),
+        (f"{'gone' * 100}/*.wav", "matches no recording"),
+        ("What she says, not where it lies. " * 20, "is not in"),
+        ("speech\0.wav", "is not in"),
     ],
 )
 def test_lines_without_a_recording_are_told_before_anything_runs(pack, folders, files, told):
     assert re.search(told, pack.nodes["SonicRecordings"].validate_inputs(files))
+
+
+def test_a_link_that_leads_out_of_the_folder_is_told_before_anything_runs(pack, folders):
+    secret = shutil.copy(SAMPLES / "speech.wav", folders / "secret.wav")
+    (folders / "input" / "linked.wav").symlink_to(secret)
+    for files in ("linked.wav", "l*.wav"):
+        assert "lies outside" in pack.nodes["SonicRecordings"].validate_inputs(files)
+
+
+def test_in_a_name_with_a_star_everything_else_stands_for_itself(execute, folders):
+    for name in ("[1] what?.wav", "1 what2.wav"):
+        shutil.copy(SAMPLES / "speech.wav", folders / "input" / name)
+    assert execute("SonicRecordings", files="[1] *.wav").args[1] == ["sonic/[1] what?"]
+    assert execute("SonicRecordings", files="*what?.wav").args[1] == ["sonic/[1] what?"]
+
+
+@pytest.mark.parametrize("pattern", ["C:*.wav", "C:\\*.wav", "\\*.wav", "\\\\host\\share\\*.wav", "a\\..\\..\\*.wav"])
+def test_windows_ways_out_of_the_folder_are_known(pack, pattern):
+    assert pack.part("nodes.star_names").leads_out(PureWindowsPath(pattern))
+
+
+def test_cancel_ends_the_loading_of_many(execute, pack, folders, monkeypatch):
+    import comfy.model_management as management
+
+    class StoppedError(Exception):
+        pass
+
+    loaded, recordings = [], pack.part("nodes.recordings")
+    monkeypatch.setattr(
+        recordings, "load_audio", lambda path, own=recordings.load_audio: loaded.append(path) or own(path)
+    )
+
+    def check():
+        if loaded:
+            raise StoppedError
+
+    monkeypatch.setattr(management, "throw_exception_if_processing_interrupted", check)
+    with pytest.raises(StoppedError):
+        execute("SonicRecordings", files="speech.wav\nspeech.wav")
+    assert len(loaded) == 1
 
 
 def test_another_file_behind_a_star_is_noticed(pack, folders):
