@@ -87,10 +87,12 @@ def picture_from_images(images: Tensor) -> tuple[NDArray[np.uint8], tuple[str, .
 
 
 def background_from_images(images: Tensor) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
-    """The first picture of an IMAGE batch, RGB uint8 `[H, W, 3]`, for behind; and a note if there were more."""
-    picture, _ = picture_from_images(images)
+    """The first picture of an IMAGE batch over white, RGB uint8 `[H, W, 3]`, for behind; and a note if there were more."""
+    check_images(images, "background_image")
+    if len(images) == 0:
+        raise PortraitError("The background holds no picture. Connect one, or leave it out.")
     note = f"The background holds {len(images)} pictures; the first one is used." if len(images) > 1 else ""
-    return np.ascontiguousarray(picture[..., :3]), (note,) if note else ()
+    return np.ascontiguousarray(over(to_uint8(images[0]))), (note,) if note else ()
 
 
 def with_transparency(picture: NDArray[np.uint8], transparency: Tensor | None) -> NDArray[np.uint8]:
@@ -214,11 +216,11 @@ def is_number(value: Any) -> TypeGuard[float]:
     return True
 
 
-def check_images(images: Tensor) -> None:
+def check_images(images: Tensor, name: str = "image") -> None:
     known = isinstance(images, Tensor) and images.ndim == 4 and images.shape[-1] in (3, 4) and not images.is_complex()
     if not known or 0 in images.shape[1:]:
         shape = list(images.shape) if isinstance(images, Tensor) else type(images).__name__
-        raise PortraitError(f"The image input is {shape}; expected [pictures, height, width, 3 or 4 channels].")
+        raise PortraitError(f"The {name} input is {shape}; expected [pictures, height, width, 3 or 4 channels].")
 
 
 def to_uint8(image: Tensor) -> NDArray[np.uint8]:

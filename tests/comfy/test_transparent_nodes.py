@@ -111,3 +111,18 @@ def test_generate_lays_a_transparent_person_over_a_picture(execute, pack, folder
             background_image=behind,
             **inputs,
         )
+
+
+def test_what_is_transparent_in_the_background_is_white(pack):
+    behind = torch.zeros(1, 2, 2, 4)
+    behind[..., 0] = 1.0
+    behind[0, 0, :, 3] = 1.0
+    picture, notes = pack.part("nodes.convert").background_from_images(behind)
+    assert picture.tolist() == [[[255, 0, 0]] * 2, [[255, 255, 255]] * 2]
+    assert notes == ()
+
+
+@pytest.mark.parametrize("behind", [torch.zeros(0, 4, 4, 3), torch.zeros(4, 4, 3), None])
+def test_a_background_that_is_none_is_called_so(pack, behind):
+    with pytest.raises(errors(pack).PortraitError, match="background"):
+        pack.part("nodes.convert").background_from_images(behind)
