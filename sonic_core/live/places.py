@@ -60,8 +60,11 @@ class Places(ABC):
         """Be ready for people; raises SonicError where that cannot be.  `close` must follow, then too."""
 
     @abstractmethod
-    async def answer(self, offer: str, language: str) -> str | None:
-        """The answer to an SDP offer; None when all places are taken, or not ready in time.  Raises SettingsError for what is no offer."""
+    async def answer(self, offer: str, language: str, gone: Callable[[], bool]) -> str | None:
+        """The answer to an SDP offer; None when all places are taken, or not ready in time.  Raises SettingsError for what is no offer.
+
+        gone: whether who asks has left meanwhile, and takes no place.
+        """
 
     @abstractmethod
     async def close(self) -> None:
@@ -86,8 +89,8 @@ class PlacesHere(Places):
     async def open(self) -> None:
         pass  # a stage is ready
 
-    async def answer(self, offer: str, language: str) -> str | None:
-        if len(self.peers) >= self.count:
+    async def answer(self, offer: str, language: str, gone: Callable[[], bool]) -> str | None:
+        if len(self.peers) >= self.count or gone():
             return None
         peer = peer_of(self._stage, self._welcome, self.note_recording, language)
         self.peers.add(peer)

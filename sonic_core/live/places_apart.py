@@ -69,10 +69,10 @@ class PlacesApart(Places):
         futures.extend(self._tasks)
         return [future for future in futures if not future.done()]
 
-    async def answer(self, offer: str, language: str) -> str | None:
+    async def answer(self, offer: str, language: str, gone: Callable[[], bool]) -> str | None:
         loop = asyncio.get_running_loop()
         until = loop.time() + RETURNS
-        while True:
+        while not gone():
             for worker in list(self._places):
                 if worker.free:
                     answer = await worker.ask(Offer(offer, language))
@@ -84,6 +84,7 @@ class PlacesApart(Places):
             if not coming or left <= 0 or self._closing:
                 return None
             await asyncio.wait(coming, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+        return None
 
     async def close(self) -> None:
         self._closing = True

@@ -93,7 +93,7 @@ class LiveServer:
         if not isinstance(offer, str):
             return self._refused(request, HTTPStatus.BAD_REQUEST, "The offer is missing.", language)
         try:
-            answer = await self.places.answer(offer, language)
+            answer = await self.places.answer(offer, language, lambda: request.transport is None)
         except SettingsError as error:
             return self._refused(request, HTTPStatus.BAD_REQUEST, str(error), language)
         if answer is None:

@@ -10,11 +10,11 @@ from functools import partial
 from multiprocessing.connection import Connection
 
 import pytest
-from live_browser import Browser, SmallStage, client_of, welcome
+from live_browser import Browser, SmallStage, aiohttp, client_of, welcome
 
 from sonic_core.errors import SettingsError, SonicError
 from sonic_core.live.place_process import Recorded
-from sonic_core.live.places_apart import PlacesApart
+from sonic_core.live.places_apart import PlacesApart, _Worker
 from sonic_core.live.server import LiveServer, serve
 from sonic_core.media.probe import probe
 
@@ -137,6 +137,32 @@ def test_who_comes_while_the_only_place_is_made_anew_waits_for_it():
             assert not places.restarting
 
     asyncio.run(play())
+
+
+def test_who_has_left_while_waiting_for_a_place_takes_none(monkeypatch):
+    places, asked = apart(count=1), []
+
+    async def play():
+        address = asyncio.get_running_loop().create_future()
+        serving = asyncio.ensure_future(serve(LiveServer(places), 0, address.set_result))
+        async with aiohttp.ClientSession() as client:
+            page = await address
+            os.kill(places.pids[0], signal.SIGKILL)
+            while places.free:
+                await asyncio.sleep(0.01)
+            monkeypatch.setattr(_Worker, "ask", lambda worker, offer: asked.append(offer))
+            waiting = asyncio.ensure_future(client.post(f"{page}offer", json={"sdp": "v=0", "language": "en"}))
+            await asyncio.sleep(0.2)
+            assert not waiting.done()
+            waiting.cancel()  # closes its connection
+            while not places.free:
+                await asyncio.sleep(0.01)
+            await asyncio.sleep(0.2)
+        serving.cancel()
+        await asyncio.wait([serving])
+
+    asyncio.run(play())
+    assert not asked
 
 
 def test_a_place_that_is_not_ready_in_time_is_told_apart_from_taken_ones(monkeypatch):
