@@ -2,8 +2,10 @@
 
 import shutil
 
+import pytest
 from comfy_server import ROOT, SAMPLES
 from test_comfyui_browser import PLAYING, SHORT, fresh, open_template, view  # noqa: F401  fixtures
+from test_comfyui_errors import BESIDE
 
 VALUE = "([kind, name, value]) => app.graph._nodes.find((n) => n.type === kind).widgets.find((w) => w.name === name).value === value"
 
@@ -22,6 +24,15 @@ def test_load_audio_takes_a_recording_and_the_sound_of_a_video(fresh, view, tmp_
     fresh.drop("SonicLoadAudio", [clip])
     shows(fresh, "SonicLoadAudio", "audio", "filmed.mp4")
     shows(fresh, "SonicLoadAudio", "recording", "5.28 s")
+
+
+@pytest.mark.parametrize("kind", ["SonicRecordings", "SonicLoadAudio"])
+def test_a_file_that_cannot_be_uploaded_is_told(kind, fresh, tmp_path):  # noqa: F811
+    fresh.run("(kind) => { app.graph.clear(); app.graph.add(LiteGraph.createNode(kind)); }", kind)
+    clip = shutil.copy(ROOT / "web" / "samples" / "sonic_sample_clip.mp4", tmp_path / "long.mp4")
+    fresh.page.route("**/upload/image", lambda route: route.fulfill(status=413))
+    fresh.drop(kind, [clip])
+    fresh.wait(BESIDE, "long.mp4 could not be uploaded: 413", seconds=30)
 
 
 def test_several_recordings_dropped_and_run_make_a_clip_each(fresh, view, tmp_path):  # noqa: F811

@@ -1,7 +1,7 @@
 // Load Audio (Sonic): the length of the chosen recording; videos in its file dialog, and dropped on it.
 
 import { app } from "../../../scripts/app.js";
-import { after, chooseSounds, upload, viewUrl } from "./sonic_common.js";
+import { after, chooseSounds, tell, upload, viewUrl } from "./sonic_common.js";
 import { word } from "./sonic_words.js";
 
 const AUDIO_NODE = "SonicLoadAudio";
@@ -57,7 +57,7 @@ async function take(node, file) {
   try {
     path = await upload(file);
   } catch (error) {
-    return console.warn(`sonic-portrait: ${error.message}`);
+    return tell(node, error.message);
   }
   const values = chosen.options?.values;
   if (Array.isArray(values) && !values.includes(path)) values.push(path);

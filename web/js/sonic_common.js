@@ -2,6 +2,9 @@
 
 import { app } from "../../../scripts/app.js";
 import { api } from "../../../scripts/api.js";
+import { word } from "./sonic_words.js";
+
+const TOLD_LIFE = 20_000; // ms
 
 export function viewUrl({ filename, subfolder = "", type = "input" }) {
   return api.apiURL(`/view?${new URLSearchParams({ filename, subfolder, type })}`);
@@ -25,10 +28,18 @@ export function removeWidget(node, widget) {
 export async function upload(file) {
   const body = new FormData();
   body.append("image", file); // the field's name for every kind
-  const answer = await api.fetchApi("/upload/image", { method: "POST", body });
-  if (!answer.ok) throw new Error(`${file.name} could not be uploaded: ${answer.status} ${answer.statusText}`);
+  const unreached = ({ message }) => ({ ok: false, status: message, statusText: "" });
+  const answer = await api.fetchApi("/upload/image", { method: "POST", body }).catch(unreached);
+  if (!answer.ok) throw new Error(`${file.name} ${word("notUploaded")}: ${answer.status} ${answer.statusText}`.trim());
   const { name, subfolder } = await answer.json();
   return subfolder ? `${subfolder}/${name}` : name;
+}
+
+/** A sentence about a node in the editor's own message; in the console where the editor has none. */
+export function tell(node, sentence) {
+  const toast = app.extensionManager?.toast;
+  if (!toast?.add) return console.warn(`sonic-portrait: ${sentence}`);
+  toast.add({ severity: "error", summary: node.title, detail: sentence, life: TOLD_LIFE });
 }
 
 /** Let the user choose recordings or videos; what is chosen goes to `take` as an array. */

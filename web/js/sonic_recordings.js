@@ -1,7 +1,7 @@
 // Recordings (Sonic): files dropped on it, or chosen with its button, are uploaded and become lines of its text.
 
 import { app } from "../../../scripts/app.js";
-import { chooseSounds, isSound, upload } from "./sonic_common.js";
+import { chooseSounds, isSound, tell, upload } from "./sonic_common.js";
 import { word } from "./sonic_words.js";
 
 const NODE = "SonicRecordings";
@@ -15,7 +15,7 @@ async function add(node, files) {
       const path = await upload(file);
       text.value = [...String(text.value).split("\n").filter((line) => line.trim()), path].join("\n");
     } catch (error) {
-      console.warn(`sonic-portrait: ${error.message}`);
+      tell(node, error.message);
     }
   }
   node.setDirtyCanvas?.(true, true);

@@ -2,7 +2,7 @@
 
 import { app } from "../../../scripts/app.js";
 import { api } from "../../../scripts/api.js";
-import { nodeOf, removeWidget } from "./sonic_common.js";
+import { nodeOf, removeWidget, tell } from "./sonic_common.js";
 import { clearOutside, playOutside } from "./sonic_outside.js";
 import { word } from "./sonic_words.js";
 
@@ -135,7 +135,7 @@ async function restoreNode(id, output) {
 
 // --- Errors --------------------------------------------------------------------------------------------------------
 
-const TOLD_WAIT = 600, TOLD_LIFE = 20_000; // ms
+const TOLD_WAIT = 600; // ms
 const stale = new WeakSet(); // nodes that failed, or follow one that did, until they run again
 
 function removeAll(node, names) {
@@ -186,7 +186,7 @@ function tellUnlessTold(node, message) {
   const [sentence] = message.split("\n");
   const windows = [...document.querySelectorAll("[role=dialog]")];
   if (windows.some((shown) => shown.textContent.includes(sentence))) return;
-  app.extensionManager?.toast?.add?.({ severity: "error", summary: node.title, detail: sentence, life: TOLD_LIFE });
+  tell(node, sentence);
 }
 
 app.registerExtension({

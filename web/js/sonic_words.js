@@ -8,13 +8,13 @@ const words = {
     save: "Save video as…", open: "Open video", copy: "Copy file path",
     recording: "recording", of: "of", none: "–",
     more: "more settings ▾", fewer: "fewer settings ▴", report: "report",
-    add: "add recordings",
+    add: "add recordings", notUploaded: "could not be uploaded",
   },
   zh: {
     save: "视频另存为…", open: "打开视频", copy: "复制文件路径",
     recording: "录音时长", of: "/", none: "–",
     more: "更多设置 ▾", fewer: "收起设置 ▴", report: "报告",
-    add: "添加录音",
+    add: "添加录音", notUploaded: "无法上传",
   },
 };
 
