@@ -47,7 +47,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _main(given: Sequence[str]) -> int:
     prepare_process()
-    commands = {name: import_module(f".commands.{name}", __package__) for name in COMMANDS}
+    # The others are of use to --help and to a wrong name alone.
+    names = given[:1] if given and given[0] in COMMANDS else COMMANDS
+    commands = {name: import_module(f".commands.{name}", __package__) for name in names}
     parser = make_parser(commands, Console(as_json="--json" in given))
     args = parser.parse_args(given)
     check_paths(args, parser)

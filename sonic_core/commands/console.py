@@ -7,13 +7,14 @@ import logging
 import sys
 import time
 from collections.abc import Mapping
-from typing import Any, TextIO
-
-from tqdm import tqdm
+from typing import TYPE_CHECKING, Any, TextIO
 
 from ..progress import Preview, WholeWork, time_in_words
 from ..words.catalogue import translated
 from .streams import harmless
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 STAGES = {
     "portrait": "Reading the face",
@@ -74,14 +75,11 @@ class Console:
         if self.bar is None or stage != self.stage:
             self.close()
             self.stage = stage
-            self.bar = tqdm(
+            self.bar = _bar(
                 total=total,
                 desc=STAGES.get(stage, stage.capitalize()),
                 unit=UNITS.get(stage, " steps"),
-                file=sys.stderr,
                 leave=stage == "encoding" or not sys.stderr.isatty(),
-                mininterval=0.1 if sys.stderr.isatty() else SECONDS_BETWEEN_LOGGED_BARS,
-                dynamic_ncols=sys.stderr.isatty(),
             )
         self.bar.total = total
         self.bar.update(done - self.bar.n)
@@ -94,13 +92,7 @@ class Console:
     def _move_whole(self, whole: WholeWork, stage: str, done: int, total: int) -> None:
         share = whole(stage, done, total)
         if self.bar is None:
-            self.bar = tqdm(
-                total=1.0,
-                file=sys.stderr,
-                mininterval=0.1 if sys.stderr.isatty() else SECONDS_BETWEEN_LOGGED_BARS,
-                dynamic_ncols=sys.stderr.isatty(),
-                bar_format="{desc}: {percentage:3.0f}%|{bar}|{postfix}",
-            )
+            self.bar = _bar(total=1.0, bar_format="{desc}: {percentage:3.0f}%|{bar}|{postfix}")
         if stage != self.stage and stage in whole.spans:
             self.stage, self.since = stage, (time.monotonic(), share)
             self.bar.set_description_str(STAGES.get(stage, stage.capitalize()), refresh=False)
@@ -150,6 +142,19 @@ def _print(text: str, stream: TextIO) -> None:
     print(harmless(text, lines=True), file=stream, flush=True)
 
 
+def _bar(**looks: Any) -> tqdm:
+    """A bar on stderr, as often drawn as suits who reads it."""
+    from tqdm import tqdm  # here, for who wants no bars
+
+    on_screen = sys.stderr.isatty()
+    return tqdm(
+        file=sys.stderr,
+        mininterval=0.1 if on_screen else SECONDS_BETWEEN_LOGGED_BARS,
+        dynamic_ncols=on_screen,
+        **looks,
+    )
+
+
 class BarsAndWarnings(logging.Handler):
     """Log records on stderr, each text once, above the bar that is being drawn; warnings also in the machine's answer."""
 
@@ -163,4 +168,6 @@ class BarsAndWarnings(logging.Handler):
             if text in self.console.warnings:
                 return
             self.console.warnings.append(text)
+        from tqdm import tqdm
+
         tqdm.write(translated(self.format(record), self.console.language), file=sys.stderr)

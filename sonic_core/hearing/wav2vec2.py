@@ -101,7 +101,8 @@ class BundledWav2Vec2:
         kernel = (direction * (size / direction.norm(dim=(0, 1), keepdim=True)))[:, 0].flip(1)
         values = h.transpose(1, 2)
         mean = values.mean(-1, keepdim=True)
-        convolved = _convolved_by_products if torch.onnx.is_in_onnx_export() else _convolved_by_fft
+        # torch.onnx is not asked: it would be loaded for the question alone, 0.1 s.
+        convolved = _convolved_by_products if torch.jit.is_tracing() else _convolved_by_fft
         reached = convolved((values - mean).float(), kernel).double() + mean * _of_ones(kernel, h.shape[1])
         reached = reached + self.weights[f"{name}bias"].double()[:, None]
         single = reached.float()

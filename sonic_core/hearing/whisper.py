@@ -70,7 +70,7 @@ class WhisperEncoder(nn.Module):
 
     def log_mel(self, waveforms: Tensor) -> Tensor:
         """Whisper's input: `[batch, samples]` -> `[batch, 80, samples // 160]`, 25 ms windows every 10 ms."""
-        power = (_power_by_convolution if torch.onnx.is_in_onnx_export() else _power)(waveforms, self.window)
+        power = (_power_by_convolution if torch.jit.is_tracing() else _power)(waveforms, self.window)
         mel = torch.log10((self.mel @ power).clamp_min(1e-10))
         return (torch.maximum(mel, mel.amax((1, 2), keepdim=True) - 8) + 4) / 4
 

@@ -81,9 +81,20 @@ def load_picture(source: Source, frame: int | None = None) -> Picture:
     return _flattened(_bounded(picture))
 
 
-def _readable_formats() -> list[str]:
-    """Pillow's formats but PostScript's, for which it would start another program."""
+def _usual_formats() -> list[str]:
+    """PNG, JPEG and three more."""
+    Image.preinit()
+    return _readable()
+
+
+def _all_formats() -> list[str]:
+    """All that Pillow has: forty plug-ins, which take longer to load than a portrait to decode."""
     Image.init()
+    return _readable()
+
+
+def _readable() -> list[str]:
+    """What is loaded but PostScript, for which Pillow would start another program."""
     return [name for name in Image.OPEN if name not in ("EPS", "PS")]
 
 
@@ -122,7 +133,10 @@ def _from_file(source: str | os.PathLike | bytes) -> Picture:
 
 def _opened(stream: Path | io.BytesIO, name: str) -> Image.Image:
     if not _is_heic(stream):
-        return Image.open(stream, formats=_readable_formats())
+        try:
+            return Image.open(stream, formats=_usual_formats())
+        except UnidentifiedImageError:
+            return Image.open(stream, formats=_all_formats())
     try:
         # Its class and not its registration, which would change Pillow for the whole program.
         from pillow_heif import HeifImageFile

@@ -304,3 +304,14 @@ def test_a_folder_may_stand_after_options(monkeypatch, given):
     assert code_of("export", *given, "--quiet") == 0
     assert given[-1] == ("sonic", Path("DIR"))
     assert code_of("export", *given[:-1], "second", "--quiet") == 2
+
+
+def test_a_command_loads_no_other():
+    code = (
+        "import sys; from sonic_core.cli import main\n"
+        "try: main(['inspect', '--help'])\n"
+        "except SystemExit: pass\n"
+        "print([name for name in ('batch', 'queue', 'live', 'bench') if f'sonic_core.commands.{name}' in sys.modules])"
+    )
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert answer.stdout.splitlines()[-1] == "[]"
