@@ -19,7 +19,7 @@ from .loading import Picture, Source, load_picture
 from .mesh import ROI_MARGIN, MeshFit, fit_eyes, fit_mesh, misfit, refine_mesh
 from .networks import FaceNetworks, load_networks
 from .portrait import Portrait, QualityReport
-from .quality import NO_PERSON, check_quality
+from .quality import NO_PERSON, advised, check_quality
 
 ANALYSIS_VERSION = 5  # raise it whenever the same picture would be measured differently
 MESH_ACCEPT = 0.5  # under this the mesh says: not a face
@@ -171,7 +171,7 @@ def _to_remember(portrait: Portrait) -> dict[str, NDArray]:
         "irises": portrait.irises,
         "face_box": np.array(portrait.face_box),
         "score": np.array(portrait.score),
-        "report": np.array(json.dumps(asdict(portrait.report))),
+        "report": np.array(json.dumps(asdict(replace(portrait.report, advice=())))),  # sentences are of this version
     }
 
 
@@ -198,7 +198,7 @@ def _remembered(arrays: dict[str, NDArray] | None, picture: Picture, face_index:
             face_box=(x0, y0, x1, y1),
             face_index=face_index,
             score=float(arrays["score"]),
-            report=QualityReport(**{**report, "advice": tuple(report["advice"])}),
+            report=advised(QualityReport(**{**report, "advice": ()}), min(picture.image.shape[:2])),
             digest=digest,
             name=picture.name,
         )

@@ -78,7 +78,12 @@ def check_quality(
         edge_distance=float(min(*low, width - 1 - high[0], height - 1 - high[1])) / face_px,
         misfit=misfit,
     )
-    return replace(report, advice=tuple(_advice(report, min(height, width))))
+    return advised(report, min(height, width))
+
+
+def advised(report: QualityReport, short_side: int) -> QualityReport:
+    """The report with the advice that follows from what was measured.  short_side: of the picture, px."""
+    return replace(report, advice=tuple(_advice(report, short_side)))
 
 
 def person_doubted(report: QualityReport) -> str | None:

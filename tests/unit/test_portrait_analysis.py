@@ -8,7 +8,7 @@ import pytest
 from portrait_samples import SAMPLE, on_canvas, sample, turned
 
 from sonic_core.errors import NoFaceError, PortraitError
-from sonic_core.portrait import analysis
+from sonic_core.portrait import analysis, quality
 from sonic_core.portrait.analysis import load_portrait
 from sonic_core.portrait.detection import search_faces
 from sonic_core.portrait.mesh import fit_mesh, misfit
@@ -222,6 +222,14 @@ def test_progress_is_told_and_may_stop_the_work(tmp_path):
         load_portrait(SAMPLE, cache_dir=tmp_path, progress=stop_at_3)
     assert told == [("portrait", i, 4) for i in range(4)]
     assert [path for path in tmp_path.iterdir() if path.suffix != ".lock"] == []
+
+
+def test_advice_is_of_this_version_and_not_of_the_one_that_measured(tmp_path, monkeypatch):
+    with monkeypatch.context() as earlier:
+        earlier.setattr(quality, "WIDE_OPEN_MOUTH", 0.0)
+        assert "mouth is wide open" in " ".join(load_portrait(SAMPLE, 0, tmp_path).report.advice)
+    monkeypatch.setattr(analysis, "analyse", None)
+    assert load_portrait(SAMPLE, 0, tmp_path).report.advice == ()
 
 
 def test_a_covered_face_is_not_counted_twice_or_taken_upside_down(portrait, cache):
