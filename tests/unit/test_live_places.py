@@ -123,14 +123,18 @@ def test_an_offer_to_a_process_that_dies_is_given_to_another_one():
     asyncio.run(play())
 
 
+async def only_one_dies(places):
+    os.kill(places.pids[0], signal.SIGKILL)
+    while places.free:
+        await asyncio.sleep(0.01)
+
+
 def test_who_comes_while_the_only_place_is_made_anew_waits_for_it():
     places = apart(count=1)
 
     async def play():
         async with client_of(LiveServer(places)) as client:
-            os.kill(places.pids[0], signal.SIGKILL)
-            while places.free:
-                await asyncio.sleep(0.01)
+            await only_one_dies(places)
             assert places.restarting
             async with Browser(client) as browser:
                 await browser.until(lambda: browser.pictures)
@@ -147,9 +151,7 @@ def test_who_has_left_while_waiting_for_a_place_takes_none(monkeypatch):
         serving = asyncio.ensure_future(serve(LiveServer(places), 0, address.set_result))
         async with aiohttp.ClientSession() as client:
             page = await address
-            os.kill(places.pids[0], signal.SIGKILL)
-            while places.free:
-                await asyncio.sleep(0.01)
+            await only_one_dies(places)
             monkeypatch.setattr(_Worker, "ask", lambda worker, offer: asked.append(offer))
             waiting = asyncio.ensure_future(client.post(f"{page}offer", json={"sdp": "v=0", "language": "en"}))
             await asyncio.sleep(0.2)
@@ -171,9 +173,7 @@ def test_a_place_that_is_not_ready_in_time_is_told_apart_from_taken_ones(monkeyp
 
     async def play():
         async with client_of(LiveServer(places)) as client:
-            os.kill(places.pids[0], signal.SIGKILL)
-            while places.free:
-                await asyncio.sleep(0.01)
+            await only_one_dies(places)
             answer = await client.post("/offer", json={"sdp": "v=0", "language": "en"})
             assert answer.status == 503
             assert "being made ready" in (await answer.json())["message"]

@@ -134,9 +134,8 @@ class Eyelids:
     def _view(self, eye: EyeShape, glasses: Spectacles | None, positions: NDArray[np.float32]) -> _EyeView | None:
         height, width = positions.shape[:2]
         column, row = np.clip(eye.frame.origin, 1, [width - 2, height - 2]).astype(int)
-        shift = (
-            np.array([column, row]) - positions[row, column] / DENSITY
-        )  # local motion of the eye, near enough constant
+        # Local motion of the eye, near enough constant.
+        shift = np.array([column, row]) - positions[row, column] / DENSITY
         reach, top = VIEW_SIDE * eye.width + VIEW_MARGIN, self._skin_top(eye) - VIEW_MARGIN
         bottom = eye.lower.max() + VIEW_BELOW * self.iod + VIEW_MARGIN
         corners = np.array([eye.frame.to_image(s * reach, b) for s in (-1, 1) for b in (top, bottom)]) + shift

@@ -100,7 +100,8 @@ def lid_skin(
         hidden = worn.in_front[area] > 0 if worn is not None else np.zeros(a.shape, bool)
         if eye.cartoon:
             covered = eye_opening(eye, a, b, eye.skip + ABOVE * iod, BELOW * iod, BESIDE)
-            filled = _bare_skin(image[area], eye, a, b, covered, hidden, iod, skin_lab)[0]
+            lab = to_lab(image[area], blur=LAB_BLUR * iod + LEAST_LAB_BLUR)
+            filled = _bare_skin(image[area], lab, eye, a, b, covered, hidden, iod, skin_lab)[0]
             masks.append(_cartoon_mask(eye, box, image.shape, iod))
         else:
             covered = own & (cover_between_rims if wears_glasses else lid_cover)(image[area], eye, a, b, iod)
@@ -135,18 +136,18 @@ def _closed(
 ) -> NDArray[np.float32]:
     """The picture with skin over what a lid covers: a membrane held by the skin round it."""
     hole = grown(covered, COVER_MARGIN * iod + 1 + EDGE_REACH * (COVER_BLUR * iod + LEAST_COVER_BLUR))
-    bare, weight = _bare_skin(image, eye, a, b, hole, hidden, iod, skin_lab)
+    lab = to_lab(image, blur=LAB_BLUR * iod + LEAST_LAB_BLUR)
+    bare, weight = _bare_skin(image, lab, eye, a, b, hole, hidden, iod, skin_lab)
     # What borders on the lid holds it, skin or shadow; brows, rims of glasses and a dark background do not.
     border = grown(hole, BORDER * iod + 1) & ~hole & ~hidden
-    lightness = cv2.GaussianBlur(to_lab(image)[..., 0], (0, 0), LAB_BLUR * iod + LEAST_LAB_BLUR)
     skin = weight > SKIN
+    lightness = lab[..., 0]
     known = float(np.median(lightness[skin])) if skin.any() else float(skin_lab[0])
     shadow = smoothstep((lightness / max(known, 1.0) - DARKEST) / DARKEST_EASE)
     brow = cv2.dilate(dark_strokes(image, iod, BROW), np.ones((3, 3), np.uint8))
     held = (np.maximum(weight, BORDER_HOLD * border * shadow) * (1 - BROW_FREE * brow) + FLOOR).astype(np.float32)
     smooth = membrane(image.astype(np.float32), held, bare, iod)
     beside = grown(hole, HUE_BESIDE * iod) & ~hole & ~hidden
-    lab = to_lab(image, blur=LAB_BLUR * iod + LEAST_LAB_BLUR)
     middle = np.median(lab[beside & skin], 0) if (beside & skin).sum() > LEAST_RING else skin_lab
     foreign = np.square((lab - middle)[..., 1:]).sum(2) / HUE_TOLERANCE**2
     smooth = _hued(smooth, lab, beside * shadow * (1 - brow) * np.exp(-foreign), bare)
@@ -177,6 +178,7 @@ def _hued(
 
 def _bare_skin(
     image: NDArray[np.uint8],
+    lab: NDArray[np.float32],
     eye: EyeShape,
     a: NDArray,
     b: NDArray,
@@ -187,9 +189,8 @@ def _bare_skin(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Normalised convolution, at four widths, of the pixels that look like the skin round the eye, and how much each does.
 
-    hidden: behind glasses.
+    lab: of the image, a little blurred.  hidden: behind glasses.
     """
-    lab = to_lab(image, blur=LAB_BLUR * iod + LEAST_LAB_BLUR)
     side = np.abs(across(eye, a))
     unseen = covered | hidden
     brow_gap = eye.brow + RING_BELOW_BROW * (eye.upper.min() - eye.brow)
