@@ -11,7 +11,7 @@ import pytest
 from renderer_samples import renderer, speech_track
 
 from sonic_core.frames import FrameStream
-from sonic_core.frames_ahead import SPARE, drawn_ahead
+from sonic_core.frames_ahead import MOST_WORKERS, SMALL, SPARE, drawn_ahead, threads_for
 from sonic_core.media.encoding import Encoding
 from sonic_core.media.picture_track import PictureTrack
 from sonic_core.threads import SHARE
@@ -60,10 +60,22 @@ def test_closing_leaves_no_thread_behind():
 
 def test_a_share_of_one_core_is_drawn_and_coded_by_the_caller_alone(monkeypatch, tmp_path):
     monkeypatch.setenv(SHARE, "1")
-    assert set(drawn_ahead(lambda _: threading.current_thread(), range(4))) == {threading.current_thread()}
+    drawn = drawn_ahead(lambda _: threading.current_thread(), range(4), threads_for(2 * SMALL))
+    assert set(drawn) == {threading.current_thread()}
     frames = FrameStream(1, 64, 64, 25.0, lambda: iter([np.zeros((64, 64, 3), np.uint8)]))
     with av.open(str(tmp_path / "a.mp4"), "w") as container:
         assert PictureTrack(container, frames, Encoding(), "h264").stream.codec_context.thread_count == 1
+
+
+def test_small_frames_have_one_thread_beside_the_caller_and_large_ones_several(monkeypatch):
+    monkeypatch.delenv(SHARE, raising=False)
+    assert threads_for(512 * 512) == 1
+    assert 2 <= threads_for(1024 * 1024) <= MOST_WORKERS
+    monkeypatch.setenv(SHARE, "3")
+    assert threads_for(1024 * 1024) == 3
+    drawn = set(drawn_ahead(lambda _: threading.current_thread(), range(4), threads_for(512 * 512)))
+    assert len(drawn) == 1
+    assert drawn != {threading.current_thread()}
 
 
 def test_portraits_are_drawn_alike_by_two_threads_and_by_one():

@@ -15,7 +15,7 @@ from ...audio.clip import AudioClip
 from ...audio.fit import fit_duration
 from ...errors import PortraitError, SettingsError
 from ...frames import Frame, FrameStream, exact_rate
-from ...frames_ahead import drawn_ahead
+from ...frames_ahead import drawn_ahead, threads_for
 from ...hearing.encoder_choice import DEFAULT_ENCODER
 from ...portrait.framing import frame_portrait
 from ...portrait.portrait import Portrait
@@ -174,8 +174,9 @@ class LiteEngine(Engine):
             return paste.apply(frame) if paste else frame
 
         height, width = (paste.image if paste else conditioning.portrait.image).shape[:2]
+        threads = threads_for(height * width)
         return FrameStream(
-            len(track), width, height, latents.fps, lambda: drawn_ahead(draw, track), 4 if transparent else 3
+            len(track), width, height, latents.fps, lambda: drawn_ahead(draw, track, threads), 4 if transparent else 3
         )
 
     def _check_mesh(self, portrait: Portrait) -> None:
