@@ -12,7 +12,7 @@ from renderer_samples import closeup, portrait_of, renderer, speech_track
 from sonic_core.engines.lite.parameters import PARAMETERS, Pose, neutral, parameters
 from sonic_core.engines.lite.renderer import PortraitRenderer
 from sonic_core.engines.lite.renderer.fields import coefficients
-from sonic_core.engines.lite.renderer.warp import displacement, fold_measure
+from sonic_core.engines.lite.renderer.warp import displacement, fold_measure, head_motion
 from sonic_core.errors import PortraitError
 
 
@@ -80,7 +80,8 @@ def test_head_limits_hold_without_folds():
         assert 2 <= limit <= 15
         for sign in (-1, 1):
             pose = Pose(*neutral())._replace(**{name: sign * limit})
-            shift = displacement(model.fields.upper, pose, coefficients(pose, True), model.head, model.grid)
+            motion = head_motion(pose, model.head, model.grid)
+            shift = displacement(model.fields.upper, motion, coefficients(pose, True), model.grid)
             assert fold_measure(shift) > 0.1
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ....curves import smoothstep
+from ....curves import smoothstep, smoothstep_of
 from ..parameters import Pose
 from .head import HeadFrame
 from .mouth_fields import JAW_FORWARD, JAW_GAP, REST_LOWER_SHARE
@@ -59,9 +60,13 @@ SLIVER_KEPT, SLIVER_ROUNDING = 0.4, 2.0
 JAW_CLOSES = 0.5  # of the pictured opening, by which lower teeth rise when the lips close: a mouth is closed by the jaw
 
 
+Motion = tuple[NDArray[np.float64], NDArray[np.float64]]
+"""Rotation and shift, `HeadFrame.motion`."""
+
+
 def speaking(strength: float) -> float:
     """0 at rest, 1 in speech.  strength: largest mouth coefficient."""
-    return float(smoothstep(strength / REST_PICTURE))
+    return smoothstep_of(strength / REST_PICTURE)
 
 
 def _lit(light: tuple[float, float], share: NDArray) -> NDArray:
@@ -112,7 +117,8 @@ class Cavity:
         teeth_light = teeth_light * (1 - MOUSTACHE_SHADE * self.moustache)
 
         # Rounded lips come down over the teeth: to the eye the same as teeth drawn back behind both.
-        hidden = DRAWN_UP * float(smoothstep(ROUNDING * pose.pucker)) * unit
+        hidden = DRAWN_UP * smoothstep_of(ROUNDING * pose.pucker) * unit
+        motion = self.head.motion(pose)
         middle = len(self.mouth.a) // 2
         upper_lip = self.mouth.upper[middle]
         lower_lip = self.mouth.lower[middle]
@@ -123,7 +129,7 @@ class Cavity:
         canvas = self._over(
             canvas,
             interior.tongue,
-            self._placed(pose, box, tongue - TONGUE_RAISED * tip * unit, TONGUE_JAW - TIP_JAW * tip),
+            self._placed(motion, pose.jaw, box, tongue - TONGUE_RAISED * tip * unit, TONGUE_JAW - TIP_JAW * tip),
             (1 - TONGUE_PUCKER_SHADE * pose.pucker)
             * _lit(TONGUE_UNDER, under_upper / (TONGUE_UNDER_DEPTH * unit))
             * _lit(TONGUE_OVER, over_lower / (TONGUE_OVER_DEPTH * unit)),
@@ -132,16 +138,17 @@ class Cavity:
             canvas = self._over(
                 canvas,
                 interior.lower_teeth,
-                self._placed(pose, box, lower_lip + LOWER_BELOW * unit + hidden, 1.0),
+                self._placed(motion, pose.jaw, box, lower_lip + LOWER_BELOW * unit + hidden, 1.0),
                 _lit(LOWER_UNDER, under_upper / (LOWER_UNDER_DEPTH * unit))
                 * _lit(LOWER_OVER, over_lower / (LOWER_OVER_DEPTH * unit))
                 * corridor,
             )
         if self.photo is None or not self.photo.replaces_teeth:
             edge = upper_lip + (CARTOON_UPPER_BELOW if palette.cartoon else UPPER_BELOW) * unit - hidden
-            canvas = self._over(canvas, interior.upper_teeth, self._placed(pose, box, edge, 0.0), teeth_light)
+            placed = self._placed(motion, pose.jaw, box, edge, 0.0)
+            canvas = self._over(canvas, interior.upper_teeth, placed, teeth_light)
         if self.photo is not None:
-            canvas = self._over_photo(canvas, pose, box, widest, strength)
+            canvas = self._over_photo(canvas, motion, pose, box, widest, strength)
         return canvas
 
     @property
@@ -149,50 +156,66 @@ class Cavity:
         """[3, 1, 1], beside planes."""
         return _plane_colour(FLESH * (not self.palette.gray))
 
-    def _placed(self, pose: Pose, box: tuple[int, int, int, int], b: float, jaw_share: float) -> NDArray[np.float64]:
+    @cached_property
+    def _jaw_drop(self) -> NDArray[np.float64]:
+        """[3] px by which an open jaw carries what follows it."""
+        head = self.head
+        return JAW_GAP * head.iod * (head.down + JAW_FORWARD * head.back)
+
+    @cached_property
+    def _behind_middle(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """[3] px, the place behind the middle of the mouth at mouth-frame b of 0, and [3] the way from there per px of b."""
+        head, frame = self.head, self.mouth.frame
+        x, y = frame.to_image((self.mouth.a[0] + self.mouth.a[-1]) / 2, 0.0)
+        depth = head.eye_center[2] + (head.lip_depth + BACK * head.iod) * head.back[2]
+        return np.array([x, y, depth]), np.append(frame.down, 0.0)
+
+    def _behind(self, b: float) -> NDArray[np.float64]:
+        """[3] px, the place behind the middle of the mouth at mouth-frame b."""
+        place, down = self._behind_middle
+        return place + b * down
+
+    def _placed(
+        self, motion: Motion, jaw: float, box: tuple[int, int, int, int], b: float, jaw_share: float
+    ) -> NDArray[np.float64]:
         """Affine map sprite px -> box px for a sprite whose origin sits at mouth-frame b and follows a share of the jaw."""
-        head, interior = self.head, self.interior
-        x, y = self.mouth.frame.to_image((self.mouth.a[0] + self.mouth.a[-1]) / 2, b)
-        z = (head.eye_center + (head.lip_depth + BACK * head.iod) * head.back)[2]
-        origin = np.array([x, y, z]) + jaw_share * pose.jaw * JAW_GAP * head.iod * (head.down + JAW_FORWARD * head.back)
-        scale = interior.unit / interior.density
-        points = head.moved(pose, np.stack([origin, origin + head.right * scale, origin + head.down * scale]))[:, :2]
-        matrix = np.stack([points[1] - points[0], points[2] - points[0]], 1)
-        return np.c_[matrix, points[0] - box[:2] - matrix @ interior.center]
+        interior, (rotation, shift) = self.interior, motion
+        origin = rotation @ (self._behind(b) + jaw_share * jaw * self._jaw_drop) + shift
+        matrix = rotation[:2] @ self.head.axes[:, :2] * (interior.unit / interior.density)
+        return _affine(matrix, origin[:2] - box[:2] - matrix @ interior.center)
 
     def _over_photo(
-        self, canvas: NDArray, pose: Pose, box: tuple[int, int, int, int], widest: float, strength: float
+        self,
+        canvas: NDArray,
+        motion: Motion,
+        pose: Pose,
+        box: tuple[int, int, int, int],
+        widest: float,
+        strength: float,
     ) -> NDArray:
-        photo, head = self.photo, self.head
+        photo, head, (rotation, shift) = self.photo, self.head, motion
         assert photo is not None  # asked by the caller
-        x, y = self.mouth.frame.to_image(
-            (self.mouth.a[0] + self.mouth.a[-1]) / 2, self.mouth.upper[len(self.mouth.a) // 2]
-        )
-        z = (head.eye_center + (head.lip_depth + BACK * head.iod) * head.back)[2]
-        origin = np.array([x, y, z])
+        origin = self._behind(self.mouth.upper[len(self.mouth.a) // 2])
         active = speaking(strength)
         if not self.mouth.wide_open:  # a sliver shows best untouched, until lips open beyond it
-            beyond = smoothstep((widest / float(self.mouth.gap.max()) - 1) / SLIVER_KEPT)
-            active *= max(float(beyond), float(smoothstep(SLIVER_ROUNDING * pose.pucker)))
+            beyond = smoothstep_of((widest / float(self.mouth.gap.max()) - 1) / SLIVER_KEPT)
+            active *= max(beyond, smoothstep_of(SLIVER_ROUNDING * pose.pucker))
         # Rounded lips come down over the teeth: to the eye the same as teeth drawn up behind the lip.
-        rounded = float(smoothstep(ROUNDING * pose.pucker)) * active
+        rounded = smoothstep_of(ROUNDING * pose.pucker) * active
         lift = LIP_OVER_TEETH * rounded * float(self.mouth.gap.max()) * head.down
-        points = head.moved(pose, origin - lift + np.eye(4, 3, -1)[:3])[:, :2]
-        matrix = np.stack([points[1] - points[0], points[2] - points[0]], 1)
-        offset = points[0] + matrix @ (np.asarray(photo.origin, float) - origin[:2]) - box[:2]
+        matrix = rotation[:2, :2]
+        offset = (rotation @ (origin - lift) + shift)[:2] + matrix @ (photo.origin - origin[:2]) - box[:2]
         sprite = photo.speaking if active >= 1 else photo.speaking * active + photo.resting * (1 - active)
-        layer, cover = _placed_planes(sprite.astype(np.float32), np.c_[matrix, offset], canvas)
+        layer, cover = _placed_planes(sprite.astype(np.float32), _affine(matrix, offset), canvas)
         if not photo.replaces_teeth:
-            fade = 1 - float(smoothstep((widest - self.mouth.gap.max()) / (PHOTO_FADE * self.mouth.iod)))
+            fade = 1 - smoothstep_of(float(widest - self.mouth.gap.max()) / (PHOTO_FADE * self.mouth.iod))
             layer, cover = layer * fade, cover * fade
         # ... and shade them; what light is left comes through flesh.
         light = np.float32(1 - ROUNDED_SHADE * rounded) ** (1 - self._flesh)
         if photo.jaw is not None and active > 0:
             raised = JAW_CLOSES * max(pose.rest, pose.close) * self.mouth.gap.max()
-            drop = (pose.jaw * JAW_GAP * head.iod * (head.down + JAW_FORWARD * head.back) - raised * head.down + lift)[
-                :2
-            ]
-            lower, lower_cover = _placed_planes(photo.jaw, np.c_[matrix, offset + drop], canvas)
+            drop = (pose.jaw * self._jaw_drop - raised * head.down + lift)[:2]
+            lower, lower_cover = _placed_planes(photo.jaw, _affine(matrix, offset + drop), canvas)
             canvas = lower * (active * light) + canvas * (1 - active * lower_cover)
         return layer * light + canvas * (1 - cover)
 
@@ -204,6 +227,13 @@ class Cavity:
 def _plane_colour(color: NDArray) -> NDArray[np.float32]:
     """A colour [3] beside planes: [3, 1, 1]."""
     return np.asarray(color, np.float32)[:, None, None]
+
+
+def _affine(matrix: NDArray[np.float64], offset: NDArray[np.float64]) -> NDArray[np.float64]:
+    """[2, 3] of [2, 2] and [2], for OpenCV."""
+    whole = np.empty((2, 3))
+    whole[:, :2], whole[:, 2] = matrix, offset
+    return whole
 
 
 def _placed_planes(

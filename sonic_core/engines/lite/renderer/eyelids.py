@@ -9,10 +9,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ....curves import smoothstep
+from ....curves import smoothstep, smoothstep_of
 from .eyes import EyeShape
 from .geometry import clipped_box, remap
-from .linear_light import luminance, to_linear, to_srgb
+from .linear_light import linear_planes, luminance_of_planes, srgb_of_planes
 from .skin_fill import LidSkin
 from .source import DENSITY, SourcePicture
 from .spectacles import Spectacles
@@ -119,14 +119,13 @@ class Eyelids:
                 x0, y0, x1, y1 = view.box
                 lid = self._photo_lid(eye, view, amount) if mask is None else self._cartoon_lid(eye, mask, view, amount)
                 if self.skin.window is not None:
-                    area = frame[y0:y1, x0:x1]
-                    behind = remap(self.skin.window, view.positions)[..., None] / np.float32(255)
-                    lid = to_linear(area) + (lid - to_linear(area)) * behind
-                frame[y0:y1, x0:x1] = to_srgb(lid)
+                    area = linear_planes(frame[y0:y1, x0:x1])
+                    lid = area + (lid - area) * (remap(self.skin.window, view.positions) / np.float32(255))
+                frame[y0:y1, x0:x1] = srgb_of_planes(lid)
 
     def _skin_top(self, eye: EyeShape) -> float:
         """b under the brow from which skin is drawn down."""
-        lid = eye.upper.min()
+        lid = float(eye.upper.min())
         return min(
             eye.brow + UNDER_BROW * (lid - eye.brow), lid - max(LEAST_SKIN_HEIGHT * eye.height, LEAST_SKIN * self.iod)
         )
@@ -169,7 +168,7 @@ class Eyelids:
         lower_b = np.where(below, squeezed, np.where(b >= settled, b, np.minimum(b, view.lower)))
         eyeball = self._shifted(view, (lower_b - b) * lateral, eye)
 
-        taken_over = float(smoothstep((amount - LASHES_GO) / LASHES_GO_EASE))
+        taken_over = smoothstep_of((amount - LASHES_GO) / LASHES_GO_EASE)
         lash = eye.lash * (1 - taken_over)
         skin_end = edge - lash
         source_end = view.upper - lash - eye.skip * taken_over
@@ -186,33 +185,36 @@ class Eyelids:
         return (view.positions + amount[..., None] * eye.frame.down).astype(np.float32)
 
     def _photo_lid(self, eye: EyeShape, view: _EyeView, amount: float) -> NDArray[np.float32]:
-        """Skin of the lid stretched down; towards full closure the closed eye and a drawn lash line take over."""
+        """Linear planes [3, h, w]: skin of the lid stretched down; towards full closure the closed eye and a drawn lash line take over."""
         iod, side, b = self.iod, view.side, view.b
         lid, eyeball = self._lid(eye, view, amount, rise=LOWER_RISE)
         top, lateral = view.skin_top, smoothstep((LID_END - side) / LID_END_EASE)
         outer = view.across * eye.outward > 0
         moved = self._shifted(view, (lid.source_b - b) * lateral, eye)
-        skin = to_linear(self.source.sample(moved))
+        skin = linear_planes(self.source.sample(moved))
 
         # Skin stretched far shows smears: the picture with closed eyes takes over.
-        closed = to_linear(remap(self.skin.closed, view.positions))
+        closed = linear_planes(remap(self.skin.closed, view.positions))
         skin += (closed - skin) * np.float32(lid.taken_over)
 
         cover = np.clip((lid.edge - b) / (LEAST_EDGE + EDGE * iod) + 0.5, 0, 1)
-        cover = np.maximum(cover, lid.taken_over * outer * smoothstep((side - BESIDE) / BESIDE_EASE))
-        ends = smoothstep((np.where(outer, *COVER_END) - side) / np.where(outer, *COVER_END_EASE))
+        cover = np.maximum(cover, smoothstep((side - BESIDE) / BESIDE_EASE) * lid.taken_over, out=cover, where=outer)
+        ends = smoothstep(
+            (np.where(outer, *np.float32(COVER_END)) - side) / np.where(outer, *np.float32(COVER_END_EASE))
+        )
         cover *= ends
         bulge = np.exp(-(((b - lid.skin_end + BULGE_AT * (lid.skin_end - top)) / (BULGE_HEIGHT * eye.height + 1)) ** 2))
-        skin *= (1 + BULGE_LIGHT * amount * bulge * smoothstep((1 - side) / BULGE_EASE))[..., None]
-        ball = to_linear(self.source.sample(eyeball)) * self._lid_shadow(eye, view, lid, amount)[..., None]
+        skin *= 1 + BULGE_LIGHT * amount * bulge * smoothstep((1 - side) / BULGE_EASE)
+        ball = linear_planes(self.source.sample(eyeball)) * self._lid_shadow(eye, view, lid, amount)
         if amount > SEALED:
-            white = smoothstep((luminance(ball) / np.maximum(luminance(closed), 1e-3) - WHITE) / WHITE_EASE)
-            ball += (closed - ball) * (white * smoothstep((amount - SEALED) / SEALED_EASE))[..., None]
+            ratio = luminance_of_planes(ball) / np.maximum(luminance_of_planes(closed), 1e-3)
+            white = smoothstep((ratio - WHITE) / WHITE_EASE) * smoothstep_of((amount - SEALED) / SEALED_EASE)
+            ball += (closed - ball) * white
         # Beyond its ends the closed eye goes on: where dark skin was covered there, the lid would end in an upright edge.
-        ball += (closed - ball) * ((1 - ends) * lid.taken_over)[..., None].astype(np.float32)
-        result = ball * (1 - cover)[..., None] + skin * cover[..., None]
-        line = self._lash_line(eye, view, lid, outer)[..., None]
-        return result * (1 - line) + eye.lash_color * line
+        ball += (closed - ball) * ((1 - ends) * lid.taken_over)
+        result = ball + (skin - ball) * cover
+        line = self._lash_line(eye, view, lid, outer)
+        return result + (eye.lash_color[:, None, None] - result) * line
 
     def _lash_line(self, eye: EyeShape, view: _EyeView, lid: _Lid, outer: NDArray) -> NDArray:
         """Opacity of the drawn lash line: soft, thicker away from the corners, with a fringe below."""
@@ -224,7 +226,7 @@ class Eyelids:
         below = below / np.maximum(slope, 1) + LINE_ABOVE * thickness
         fringe = FRINGE * np.exp(-np.clip(below, 0, None) / (FRINGE_LENGTH * thickness)) * (below > 0)
         line = np.maximum(np.exp(-((below / thickness) ** 2)), fringe)
-        ends = smoothstep((np.where(outer, *LINE_END) - view.side) / LINE_END_EASE)
+        ends = smoothstep((np.where(outer, *np.float32(LINE_END)) - view.side) / LINE_END_EASE)
         return line * lid.taken_over * ends * eye.lash_strength
 
     def _lid_shadow(self, eye: EyeShape, view: _EyeView, lid: _Lid, amount: float) -> NDArray:
@@ -237,20 +239,21 @@ class Eyelids:
     def _cartoon_lid(
         self, eye: EyeShape, mask: NDArray[np.uint8], view: _EyeView, amount: float
     ) -> NDArray[np.float32]:
-        """Flat skin behind, the drawn lash band moved rigidly with the edge, all inside the segmented eye."""
+        """Linear planes [3, h, w]: flat skin behind, the drawn lash band moved rigidly with the edge, all inside the segmented eye."""
         b = view.b
         lid, eyeball = self._lid(eye, view, amount, rise=CARTOON_LOWER_RISE)
         lateral = smoothstep((LID_END - view.side) / LID_END_EASE)
         band = np.where(b >= lid.edge - eye.skip, view.upper - lid.edge, 0)
-        skin = to_linear(self.source.sample(self._shifted(view, band * lateral, eye)))
-        bare = to_linear(remap(self.skin.closed, view.positions))
+        skin = linear_planes(self.source.sample(self._shifted(view, band * lateral, eye)))
+        bare = linear_planes(remap(self.skin.closed, view.positions))
         # Only the dark strokes of the band belong to the lashes; where these are thin it holds eyeball too.
-        stroke = smoothstep((STROKE_LIGHT - luminance(skin) / np.maximum(luminance(bare), 1e-3)) / STROKE_EASE)
-        flat = np.clip((lid.edge - eye.skip - b) / FLAT_EDGE + 0.5, 0, 1) * smoothstep(amount / FLAT_EASE)
-        flat = np.maximum.reduce([flat, np.clip(b - lid.edge + 0.5, 0, 1), 1 - stroke])[..., None]
+        ratio = luminance_of_planes(skin) / np.maximum(luminance_of_planes(bare), 1e-3)
+        stroke = smoothstep((STROKE_LIGHT - ratio) / STROKE_EASE)
+        flat = np.clip((lid.edge - eye.skip - b) / FLAT_EDGE + 0.5, 0, 1) * smoothstep_of(amount / FLAT_EASE)
+        flat = np.maximum.reduce([flat, np.clip(b - lid.edge + 0.5, 0, 1), 1 - stroke])
         skin += (bare - skin) * flat
         drawn = remap(mask, view.positions).astype(np.float32) / 255
-        cover = np.maximum(np.clip(lid.edge - b + 0.5, 0, 1), smoothstep((amount - SHUT) / SHUT_EASE)) * drawn
+        cover = np.maximum(np.clip(lid.edge - b + 0.5, 0, 1), smoothstep_of((amount - SHUT) / SHUT_EASE)) * drawn
         shade = self._lid_shadow(eye, view, lid, amount) if amount < NO_BALL else np.ones_like(b)
-        ball = to_linear(self.source.sample(eyeball)) * shade[..., None]
-        return ball * (1 - cover)[..., None] + skin * cover[..., None]
+        ball = linear_planes(self.source.sample(eyeball)) * shade
+        return ball + (skin - ball) * cover

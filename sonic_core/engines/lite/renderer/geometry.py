@@ -69,6 +69,12 @@ def remap(image: NDArray, positions: NDArray[np.float32]) -> NDArray:
     return cv2.remap(image, positions, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
+def counted_from(origin: tuple[int, int], positions: NDArray[np.float32], density: int = 1) -> NDArray[np.float32]:
+    """Positions [h, w, 2] of a picture `density` times as fine -> px counted from `origin` (x, y)."""
+    (x, y), share = origin, 1 / density
+    return cv2.transform(positions, np.array([[share, 0, -x], [0, share, -y]]))
+
+
 def shifted(positions: NDArray[np.float32], amount: NDArray, direction: NDArray) -> NDArray[np.float32]:
     """Positions [h, w, 2] moved by `amount` [h, w] px along a direction [2 or more] of the picture."""
     moved = positions.copy()

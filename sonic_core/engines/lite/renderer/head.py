@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import cos, radians, sin
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,16 +45,17 @@ class HeadFrame:
 
     def rotation(self, yaw: float, pitch: float, roll: float) -> NDArray[np.float64]:
         """Rotation matrix [3, 3] in image space for angles in degrees about the head's own axes."""
-        y, x, z = np.radians([yaw, pitch, roll])
-        about_y = np.array([[np.cos(y), 0, -np.sin(y)], [0, 1, 0], [np.sin(y), 0, np.cos(y)]])
-        about_x = np.array([[1, 0, 0], [0, np.cos(x), np.sin(x)], [0, -np.sin(x), np.cos(x)]])
-        about_z = np.array([[np.cos(z), -np.sin(z), 0], [np.sin(z), np.cos(z), 0], [0, 0, 1]])
+        y, x, z = radians(yaw), radians(pitch), radians(roll)
+        about_y = np.array([[cos(y), 0, -sin(y)], [0, 1, 0], [sin(y), 0, cos(y)]])
+        about_x = np.array([[1, 0, 0], [0, cos(x), sin(x)], [0, -sin(x), cos(x)]])
+        about_z = np.array([[cos(z), -sin(z), 0], [sin(z), cos(z), 0], [0, 0, 1]])
         return self.axes @ (about_z @ about_x @ about_y) @ self.axes.T
 
-    def moved(self, pose: Pose, points: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Points [N, 3] carried along by the head motion of `pose`."""
+    def motion(self, pose: Pose) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Rotation [3, 3] and shift [3] px by which `pose` carries points along: `rotation @ point + shift`."""
+        rotation = self.rotation(pose.yaw, pose.pitch, pose.roll)
         shift = np.array([pose.tx, pose.ty, 0.0]) * self.iod
-        return (points - self.pivot) @ self.rotation(pose.yaw, pose.pitch, pose.roll).T + self.pivot + shift
+        return rotation, self.pivot + shift - rotation @ self.pivot
 
 
 def head_frame(points: NDArray[np.floating]) -> HeadFrame:

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .geometry import pixel_grid, remap
+from .geometry import remap
 
 COARSER = 2  # nodes per node of the coarse grid
 DAMPING = 0.8  # converges for -1 < f' < 1.5; undamped iteration diverges on the brow
@@ -19,7 +19,7 @@ def source_places(shift: NDArray[np.float32], nodes: NDArray[np.float32]) -> NDA
     if not shift.any():
         return nodes.copy()
     opposite = -shift
-    places = cv2.add(nodes, _coarse_way_back(opposite))
+    places = cv2.add(nodes, _coarse_way_back(opposite, nodes))
     x, y, columns, rows = 0, 0, places.shape[1], places.shape[0]
     for _ in range(MOST_STEPS):
         part = np.s_[y : y + rows, x : x + columns]
@@ -34,14 +34,14 @@ def source_places(shift: NDArray[np.float32], nodes: NDArray[np.float32]) -> NDA
     return places
 
 
-def _coarse_way_back(opposite: NDArray[np.float32]) -> NDArray[np.float32]:
+def _coarse_way_back(opposite: NDArray[np.float32], nodes: NDArray[np.float32]) -> NDArray[np.float32]:
     """Source minus output position of every node, near enough to start from: steps on a grid of fewer nodes."""
     rows, columns = opposite.shape[:2]
     fewer = (-(-columns // COARSER), -(-rows // COARSER))
-    nodes = pixel_grid(0, 0, *fewer)
-    per_node = np.diag([fewer[0] / columns, fewer[1] / rows])
-    coarse = cv2.transform(cv2.resize(opposite, fewer, interpolation=cv2.INTER_AREA), per_node)
+    nodes = nodes[: fewer[1], : fewer[0]]
+    per_node = np.array([fewer[0] / columns, fewer[1] / rows])
+    coarse = cv2.transform(cv2.resize(opposite, fewer, interpolation=cv2.INTER_AREA), np.diag(per_node))
     back = coarse
     for _ in range(COARSE_STEPS):
         back = cv2.addWeighted(remap(coarse, cv2.add(nodes, back)), DAMPING, back, 1 - DAMPING, 0)
-    return cv2.transform(cv2.resize(back, (columns, rows), interpolation=cv2.INTER_LINEAR), np.linalg.inv(per_node))
+    return cv2.transform(cv2.resize(back, (columns, rows), interpolation=cv2.INTER_LINEAR), np.diag(1 / per_node))

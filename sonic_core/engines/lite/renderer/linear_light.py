@@ -48,6 +48,11 @@ def luminance(linear: NDArray[np.floating]) -> NDArray[np.floating]:
     return linear @ LUMINANCE
 
 
+def luminance_of_planes(planes: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Linear planes [3, h, w] -> luminance [h, w]."""
+    return np.tensordot(LUMINANCE, planes, 1)
+
+
 def to_lab(srgb: NDArray[np.uint8] | NDArray[np.float32], blur: float = 0.0) -> NDArray[np.float32]:
     """sRGB picture (0 to 255) -> CIE Lab float32 (L 0 to 100); blur: sigma in px of a Gaussian applied first."""
     if blur > 0:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ....curves import smoothstep
+from ....curves import smoothstep, smoothstep_of
 from ..parameters import Pose
 from .cavity import Cavity, speaking
-from .fields import MOUTH_FIELDS, Fields
-from .geometry import clipped_box, extent, remap, shifted
+from .fields import MOUTH_FIELDS, FieldLayer, Fields
+from .geometry import clipped_box, counted_from, extent, remap, shifted
 from .grid import Grid
 from .linear_light import linear_planes, srgb_of_planes
 from .mouth_shape import MouthShape
@@ -46,9 +45,29 @@ SIDES, ABOVE, BELOW = 0.6, 1.3, 1.5
 
 
 @dataclass(frozen=True)
+class _Edges:
+    """Points on both edges of a lip: px [N, 2], and in nodes of its layer [1, N, 2]."""
+
+    px: NDArray[np.float64]
+    nodes: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, mouth: MouthShape, curves: tuple[NDArray, NDArray], layer: FieldLayer, grid: Grid) -> _Edges:
+        x, y = (
+            np.concatenate(v) for v in zip(*(mouth.frame.to_image(mouth.a[::8], c[::8]) for c in curves), strict=True)
+        )
+        nodes = np.stack(grid.node_of(x, y), -1) - layer.origin
+        return cls(np.stack([x, y], 1), nodes[None].astype(np.float32))
+
+    def moved(self, forward: NDArray[np.float32], grid: Grid) -> NDArray[np.float64]:
+        """Where they are seen, px [N, 2].  forward: displacement of the layer, in nodes."""
+        return self.px + remap(forward, self.nodes)[0] / grid.per_px
+
+
+@dataclass(frozen=True)
 class MouthLayers:
     """above, below: [h, w] signed px from the upper and from the lower lip's edge (+ above) over a box at `origin`, source side.
-    gap: [h, w] px of the picture's own opening there."""
+    gap: [h, w] px of the picture's own opening there.  edges: of the upper and of the lower lip."""
 
     source: SourcePicture
     mouth: MouthShape
@@ -57,10 +76,17 @@ class MouthLayers:
     below: NDArray[np.float32]
     gap: NDArray[np.float32]
     origin: tuple[int, int]
+    edges: tuple[_Edges, _Edges]
 
     @classmethod
     def prepare(
-        cls, source: SourcePicture, mouth: MouthShape, cavity: Cavity, positions: NDArray[np.float32]
+        cls,
+        source: SourcePicture,
+        mouth: MouthShape,
+        cavity: Cavity,
+        positions: NDArray[np.float32],
+        fields: Fields,
+        grid: Grid,
     ) -> MouthLayers:
         """positions: [h, w, 2] px of the box round the mouth (`mouth_box`)."""
         a, b = mouth.frame.to_local(positions[..., 0], positions[..., 1])
@@ -70,7 +96,11 @@ class MouthLayers:
             return ((mouth.extended(curve, a) - b) / np.sqrt(1 + slope * slope)).astype(np.float32)
 
         above, below, gap = distance(mouth.upper), distance(mouth.lower), mouth.at(mouth.gap, a).astype(np.float32)
-        return cls(source, mouth, cavity, above, below, gap, (int(positions[0, 0, 0]), int(positions[0, 0, 1])))
+        edges = (
+            _Edges.of(mouth, (mouth.outer_upper, mouth.upper), fields.upper, grid),
+            _Edges.of(mouth, (mouth.outer_lower, mouth.lower), fields.lower, grid),
+        )
+        return cls(source, mouth, cavity, above, below, gap, (int(positions[0, 0, 0]), int(positions[0, 0, 1])), edges)
 
     def draw(
         self,
@@ -79,20 +109,19 @@ class MouthLayers:
         weights: NDArray[np.float32],
         skin: SkinChange,
         warp: Warp,
-        fields: Fields,
         grid: Grid,
     ) -> None:
         """Compose the mouth into `frame` (RGB, already warped) in place."""
         strength = float(np.abs(weights[:MOUTH_FIELDS]).max())
-        blend = float(smoothstep(strength / CROSSFADE))
-        box = self._box(warp, fields, grid)
+        blend = smoothstep_of(strength / CROSSFADE)
+        box = self._box(warp, grid)
         if blend == 0 or box[2] - box[0] < 4 or box[3] - box[1] < 4:
             return
         x0, y0, x1, y1 = box
         mouth = self.mouth
         upper_map, lower_map = (grid.positions_in(box, places) for places in (warp.upper, warp.lower))
-        upper_place = self._in_box(upper_map)
-        above, below = remap(self.above, upper_place), remap(self.below, self._in_box(lower_map))
+        upper_place = counted_from(self.origin, upper_map)
+        above, below = remap(self.above, upper_place), remap(self.below, counted_from(self.origin, lower_map))
         gap = below - above  # local opening in px, smooth everywhere
 
         cut_upper, cut_lower = mouth.contact
@@ -107,7 +136,7 @@ class MouthLayers:
         widest = max(float(gap.max()), 0.0)
         to_end = np.minimum(a - float(mouth.a[0]), float(mouth.a[-1]) - a)
         met = WEB_OF_ROUNDED * pose.pucker * mouth.half_width  # px from the ends where rounded lips meet
-        webbed = np.maximum(opened, np.float32(smoothstep(WEB_ROUNDING * pose.pucker)))
+        webbed = np.maximum(opened, np.float32(smoothstep_of(WEB_ROUNDING * pose.pucker)))
         inner = smoothstep((to_end - met) / (WEB_EASE * widest + 1e-3) - WEB_BEGIN)
         free = 1 - webbed * (1 - inner)  # 0 where skin webs the corner
 
@@ -139,10 +168,6 @@ class MouthLayers:
             result = linear_planes(frame[y0:y1, x0:x1]) * (1 - blend) + result * blend
         frame[y0:y1, x0:x1] = srgb_of_planes(result)
 
-    def _in_box(self, positions: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Source px [h, w, 2] -> px of the box that was measured."""
-        return cv2.transform(positions, np.c_[np.eye(2), np.negative(self.origin)])
-
     def _sampled(
         self, upper: NDArray[np.float32], lower: NDArray[np.float32], skin: SkinChange
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -159,20 +184,11 @@ class MouthLayers:
         active = speaking(strength)
         return active * smoothstep(gap / scale) + (1 - active) * smoothstep((gap - pictured) / scale)
 
-    def _box(self, warp: Warp, fields: Fields, grid: Grid) -> tuple[int, int, int, int]:
+    def _box(self, warp: Warp, grid: Grid) -> tuple[int, int, int, int]:
         """Output box of the lips: their source points pushed forward."""
-        mouth, points = self.mouth, []
-        for curves, forward, layer in (
-            ((mouth.outer_upper, mouth.upper), warp.upper_forward, fields.upper),
-            ((mouth.outer_lower, mouth.lower), warp.lower_forward, fields.lower),
-        ):
-            for curve in curves:
-                x, y = mouth.frame.to_image(mouth.a[::8], curve[::8])
-                nodes = np.stack(grid.node_of(x, y), -1) - layer.origin
-                points.append(np.stack([x, y], 1) + remap(forward, nodes[None].astype(np.float32))[0] / grid.per_px)
-        return clipped_box(
-            np.concatenate(points), BOX_MARGIN * mouth.half_width + BOX_MARGIN_PX, grid.width, grid.height
-        )
+        upper, lower = self.edges
+        points = np.concatenate([upper.moved(warp.upper_forward, grid), lower.moved(warp.lower_forward, grid)])
+        return clipped_box(points, BOX_MARGIN * self.mouth.half_width + BOX_MARGIN_PX, grid.width, grid.height)
 
     def _corner_web(
         self,

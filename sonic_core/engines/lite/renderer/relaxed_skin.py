@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ....curves import smoothstep
 from ..parameters import Pose
 from . import landmarks as lm
-from .geometry import sample_nearest
+from .geometry import counted_from, sample_nearest
 from .head import HeadFrame
 from .linear_light import to_lab
 from .mouth_shape import MouthShape
@@ -75,7 +75,7 @@ class SkinChange:
         positions: [h, w, 2] of the source where it was, px of a picture `density` times as fine.
         """
         if self.levels is not None:
-            local = cv2.transform(positions, np.c_[np.eye(2) / density, np.negative(self.origin)])
+            local = counted_from(self.origin, positions, density)
             moved = cv2.remap(
                 self.levels, local, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=[UNCHANGED] * 4
             )

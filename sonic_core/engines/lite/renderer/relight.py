@@ -15,7 +15,7 @@ from ....curves import smoothstep
 from ..parameters import Pose
 from . import landmarks as lm
 from .fields import Fields
-from .geometry import remap
+from .geometry import counted_from, remap
 from .grid import Grid
 from .head import HeadFrame
 from .mouth_shape import MouthShape
@@ -84,18 +84,16 @@ class Relight:
         if not weights.any():
             return
         layer = fields.lower
-        gain = np.einsum("k,krc->rc", weights, self.gains)
-        origin = np.array(layer.origin, np.float32)
-        gain = remap(gain, cv2.transform(warp.shown[layer.region], np.c_[np.eye(2), -origin]))
-        seen = np.abs(gain) > VISIBLE
-        rows, columns = np.flatnonzero(seen.any(1)), np.flatnonzero(seen.any(0))
-        if not len(rows):
+        gain = (weights @ self.gains.reshape(len(weights), -1)).reshape(layer.shape)
+        gain = remap(gain, counted_from(layer.origin, warp.shown[layer.region]))
+        left, top, columns, rows = cv2.boundingRect(cv2.compare(cv2.absdiff(gain, 0), VISIBLE, cv2.CMP_GT))
+        if not rows:
             return
-        left, top = layer.origin
-        x0 = int(max((columns[0] + left - 1) * grid.step_x, 0))
-        y0 = int(max((rows[0] + top - 1) * grid.step_y, 0))
-        x1 = int(min((columns[-1] + left + 2) * grid.step_x, grid.width))
-        y1 = int(min((rows[-1] + top + 2) * grid.step_y, grid.height))
+        left, top = left + layer.origin[0], top + layer.origin[1]
+        x0 = int(max((left - 1) * grid.step_x, 0))
+        y0 = int(max((top - 1) * grid.step_y, 0))
+        x1 = int(min((left + columns + 1) * grid.step_x, grid.width))
+        y1 = int(min((top + rows + 1) * grid.step_y, grid.height))
         fine = grid.upsample(gain, (x0, y0, x1, y1), layer.origin)
         area = frame[y0:y1, x0:x1]
         cv2.multiply(area, cv2.merge([fine + 1] * 3), dst=area, dtype=cv2.CV_8U)

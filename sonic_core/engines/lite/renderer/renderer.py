@@ -122,15 +122,14 @@ class PortraitRenderer:
             raise ValueError(
                 f"parameters have shape {vector.shape}; expected ({len(PARAMETERS)},), one frame's vector."
             )
-        frame = self._picture[..., :3].copy()
-        matte = self._picture[..., 3].copy() if self._picture.shape[2] == 4 else None
-        x0, y0, x1, y1 = self._box
-        inside = np.s_[y0:y1, x0:x1]
-        self._draw(frame[inside], None if matte is None else matte[inside], self._pose(clamp(vector)))
+        size = self._picture.shape[:2]
+        frame = np.empty((*size, 3), np.uint8)
+        matte = np.empty(size, np.uint8) if self._picture.shape[2] == 4 else None
+        self._draw(frame, matte, self._pose(clamp(vector)))
         return frame if matte is None else np.dstack([frame, matte])
 
     def _pose(self, parameters: NDArray[np.float32]) -> Pose:
-        pose = Pose(*(float(v) for v in parameters))
+        pose = Pose(*parameters.tolist())
         if not self._mouth_moves:
             pose = pose._replace(**dict.fromkeys(MOUTH_PARAMETERS, 0.0))
         if not self._eyes_move:
@@ -139,23 +138,27 @@ class PortraitRenderer:
             pose = pose._replace(brow=GLASSES_BROW * pose.brow)
         return self._model.limits.soften(pose)
 
-    def _draw(self, frame: NDArray[np.uint8], matte: NDArray[np.uint8] | None, pose: Pose) -> None:
-        """Animate the work box in place; `frame` and `matte` hold the untouched picture and its opacity."""
-        m = self._model
+    def _draw(self, whole: NDArray[np.uint8], matte: NDArray[np.uint8] | None, pose: Pose) -> None:
+        """Fill `whole` and `matte`, its opacity: the picture, its work box animated."""
+        m, (left, top, right, bottom) = self._model, self._box
         weights = coefficients(pose, moves_gaze=self._eyes_move, lids_drag=not m.coverings.glasses)
         warp = warp_for(pose, weights, m.fields, m.head, m.grid)
         positions = m.grid.positions(warp.shown, DENSITY)
-        box = _moving_box(warp, m.grid)
-        if box is not None:
-            x0, y0, x1, y1 = box
+        x0, y0, x1, y1 = _moving_box(warp, m.grid)
+        for still in _around((left + x0, top + y0, left + x1, top + y1)):
+            whole[still] = self._picture[still][..., :3]
+            if matte is not None:
+                matte[still] = self._picture[still][..., 3]
+        frame = whole[top:bottom, left:right]
+        if x1 > x0:
             moved = m.source.sample_with_alpha(positions[y0:y1, x0:x1])
             cv2.cvtColor(moved, cv2.COLOR_RGBA2RGB, dst=frame[y0:y1, x0:x1])
             if matte is not None:
-                matte[y0:y1, x0:x1] = moved[..., 3]
+                matte[top:bottom, left:right][y0:y1, x0:x1] = moved[..., 3]
         skin = m.relaxed.change(pose)
         m.relaxed.draw(frame, skin, positions, DENSITY)
         m.eyelids.draw(frame, positions, (pose.blink_r, pose.blink_l))
-        m.layers.draw(frame, pose, weights, skin, warp, m.fields, m.grid)
+        m.layers.draw(frame, pose, weights, skin, warp, m.grid)
         m.relight.draw(frame, pose, warp, m.fields, m.grid)
 
     def _adjustments(self) -> Iterator[str]:
@@ -209,7 +212,7 @@ def _measure(
         cut_interior(image, mouth, around_mouth, box[:2], palette.shows_teeth),
         coverings.moustache,
     )
-    layers = MouthLayers.prepare(source, mouth, cavity, around_mouth)
+    layers = MouthLayers.prepare(source, mouth, cavity, around_mouth, fields, grid)
     relaxed = RelaxedSkin.prepare(image, points, head, mouth)
     progress("portrait", 4, steps)
     right, left = (find_spectacles(image, eye, head.iod, skin) if coverings.glasses else None for eye in eyes)
@@ -241,17 +244,27 @@ def _work_box(portrait: Portrait) -> tuple[int, int, int, int]:
     return int(x0), int(y0), int(x1), int(y1)
 
 
-def _moving_box(warp: Warp, grid: Grid) -> tuple[int, int, int, int] | None:
-    """Pixels that move visibly; everything else is left as it is."""
+def _moving_box(warp: Warp, grid: Grid) -> tuple[int, int, int, int]:
+    """Pixels that move visibly, x0, y0, x1, y1, empty where none do; everything else is left as it is."""
     motion = cv2.absdiff(warp.shown, grid.nodes).reshape(grid.rows, -1)  # x and y in turn
     visible = VISIBLE / max(grid.step_x, grid.step_y)
-    rows = np.flatnonzero(motion.max(1) > visible)
-    columns = np.flatnonzero(motion.max(0).reshape(-1, 2).max(1) > visible)
-    if not len(rows):
-        return None
+    left, top, width, rows = cv2.boundingRect(cv2.compare(motion, visible, cv2.CMP_GT))
+    if not rows:
+        return 0, 0, 0, 0
+    first, last = left // 2, (left + width - 1) // 2
     return (
-        int(max((columns[0] - 1.5) * grid.step_x, 0)),
-        int(max((rows[0] - 1.5) * grid.step_y, 0)),
-        int(min((columns[-1] + 2.5) * grid.step_x + 1, grid.width)),
-        int(min((rows[-1] + 2.5) * grid.step_y + 1, grid.height)),
+        int(max((first - 1.5) * grid.step_x, 0)),
+        int(max((top - 1.5) * grid.step_y, 0)),
+        int(min((last + 2.5) * grid.step_x + 1, grid.width)),
+        int(min((top + rows + 1.5) * grid.step_y + 1, grid.height)),
     )
+
+
+def _around(box: tuple[int, int, int, int]) -> Iterator[tuple[slice, slice]]:
+    """Rows and columns of all that lies outside a box x0, y0, x1, y1, in four parts."""
+    x0, y0, x1, y1 = box
+    rows, every = slice(y0, y1), slice(None)
+    yield slice(0, y0), every
+    yield slice(y1, None), every
+    yield rows, slice(0, x0)
+    yield rows, slice(x1, None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import copysign, tanh
 
 import cv2
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..parameters import Pose, neutral
 from .fields import FieldLayer, Fields, coefficients
-from .geometry import remap
+from .geometry import counted_from, remap
 from .grid import Grid
 from .head import HeadFrame
 from .inversion import source_places
@@ -20,6 +21,7 @@ FOLD_MARGIN = 0.7  # share of the angle at which the map would fold, as it falls
 LIMITS = 2.0, 15.0  # degrees that every head may turn, and that none may: the picture has no other side
 KNEE = 0.7  # share of a limit from which an angle saturates
 ANGLES = ("yaw", "pitch", "roll")
+_STILL = np.eye(2, 3)
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ def _saturate(value: float, limit: float) -> float:
     if size <= knee:
         return value
     rest = limit - knee
-    return float(np.sign(value) * (knee + rest * np.tanh((size - knee) / rest)))
+    return copysign(knee + rest * tanh((size - knee) / rest), value)
 
 
 @dataclass(frozen=True)
@@ -61,28 +63,34 @@ class Warp:
 
 def warp_for(pose: Pose, weights: NDArray[np.float32], fields: Fields, head: HeadFrame, grid: Grid) -> Warp:
     """pose: with softened head angles.  weights: field coefficients."""
+    motion = head_motion(pose, head, grid)
     (upper_forward, upper), (lower_forward, lower_part) = (
         (shift, source_places(shift, layer.nodes))
         for layer in (fields.upper, fields.lower)
-        for shift in [displacement(layer, pose, weights, head, grid)]
+        for shift in [displacement(layer, motion, weights, grid)]
     )
     # Both layers agree along the continued lip line, so the choice can be made per node.
     below = cv2.compare(remap(fields.lip_side, lower_part), 0, cv2.CMP_LT)
     region, (column, row) = fields.lower.region, fields.lower.origin
-    lower_part = cv2.transform(lower_part, np.array([[1.0, 0, column], [0, 1, row]]))
+    lower_part = counted_from((-column, -row), lower_part)
     lower, shown = upper.copy(), upper.copy()
     lower[region] = lower_part
     cv2.copyTo(lower_part, below, shown[region])
     return Warp(upper_forward, lower_forward, upper, lower, shown)
 
 
+def head_motion(pose: Pose, head: HeadFrame, grid: Grid) -> NDArray[np.float32]:
+    """[2, 4] nodes in x and y by which a point moves, per px (x, y, z) from the head's pivot and by itself."""
+    motion = np.empty((2, 4), np.float32)
+    motion[:, :3] = head.rotation(pose.yaw, pose.pitch, pose.roll)[:2] - _STILL
+    motion[:, 3] = pose.tx * head.iod, pose.ty * head.iod
+    return motion * grid.per_px[:, None]
+
+
 def displacement(
-    layer: FieldLayer, pose: Pose, weights: NDArray[np.float32], head: HeadFrame, grid: Grid
+    layer: FieldLayer, motion: NDArray[np.float32], weights: NDArray[np.float32], grid: Grid
 ) -> NDArray[np.float32]:
-    """Forward displacement [rows, columns, 2] of a layer's nodes, in nodes."""
-    turn = head.rotation(pose.yaw, pose.pitch, pose.roll)[:2] - np.eye(2, 3)
-    shift = np.array([[pose.tx], [pose.ty]]) * head.iod
-    motion = (np.c_[turn, shift] * grid.per_px[:, None]).astype(np.float32)
+    """Forward displacement [rows, columns, 2] of a layer's nodes, in nodes.  motion: of the head, from `head_motion`."""
     # Below the size at which a BLAS shares products out: its threads would wait for each other where frames are drawn side by side.
     whole = (motion @ layer.lever).reshape(2, *layer.shape)
     reach = layer.reach(weights)
@@ -110,7 +118,9 @@ def head_limits(fields: Fields, head: HeadFrame, grid: Grid) -> HeadLimits:
     limits = {}
     for name in ANGLES:
         least = min(
-            fold_measure(displacement(fields.upper, still._replace(**{name: angle}), weights, head, grid))
+            fold_measure(
+                displacement(fields.upper, head_motion(still._replace(**{name: angle}), head, grid), weights, grid)
+            )
             for angle in (-PROBE, PROBE)
         )
         limits[name] = float(np.clip(PROBE * FOLD_MARGIN / max(1 - least, 0.05), *LIMITS))
