@@ -199,9 +199,7 @@ class Eyelids:
 
         cover = np.clip((lid.edge - b) / (LEAST_EDGE + EDGE * iod) + 0.5, 0, 1)
         cover = np.maximum(cover, smoothstep((side - BESIDE) / BESIDE_EASE) * lid.taken_over, out=cover, where=outer)
-        ends = smoothstep(
-            (np.where(outer, *np.float32(COVER_END)) - side) / np.where(outer, *np.float32(COVER_END_EASE))
-        )
+        ends = smoothstep((_by_side(outer, COVER_END) - side) / _by_side(outer, COVER_END_EASE))
         cover *= ends
         bulge = np.exp(-(((b - lid.skin_end + BULGE_AT * (lid.skin_end - top)) / (BULGE_HEIGHT * eye.height + 1)) ** 2))
         skin *= 1 + BULGE_LIGHT * amount * bulge * smoothstep((1 - side) / BULGE_EASE)
@@ -226,7 +224,7 @@ class Eyelids:
         below = below / np.maximum(slope, 1) + LINE_ABOVE * thickness
         fringe = FRINGE * np.exp(-np.clip(below, 0, None) / (FRINGE_LENGTH * thickness)) * (below > 0)
         line = np.maximum(np.exp(-((below / thickness) ** 2)), fringe)
-        ends = smoothstep((np.where(outer, *np.float32(LINE_END)) - view.side) / LINE_END_EASE)
+        ends = smoothstep((_by_side(outer, LINE_END) - view.side) / LINE_END_EASE)
         return line * lid.taken_over * ends * eye.lash_strength
 
     def _lid_shadow(self, eye: EyeShape, view: _EyeView, lid: _Lid, amount: float) -> NDArray:
@@ -257,3 +255,8 @@ class Eyelids:
         shade = self._lid_shadow(eye, view, lid, amount) if amount < NO_BALL else np.ones_like(b)
         ball = linear_planes(self.source.sample(eyeball)) * shade
         return ball + (skin - ball) * cover
+
+
+def _by_side(outer: NDArray[np.bool_], values: tuple[float, float]) -> NDArray[np.float32]:
+    """The first value on the eye's outer side, the second on its inner one."""
+    return np.where(outer, np.float32(values[0]), np.float32(values[1]))
