@@ -114,7 +114,7 @@ def closure_events(heard: Articulation) -> list[tuple[float, float]]:
 
 def runs(mask: NDArray[np.bool_]) -> list[tuple[int, int]]:
     """Half-open index ranges in which `mask` holds."""
-    edges = np.flatnonzero(np.diff(np.r_[False, mask, False].astype(np.int8)))
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], mask, [False]]).astype(np.int8)))
     return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -44,7 +45,7 @@ class Articulation:
 
     def sounding(self, weights: Mapping[str, float]) -> NDArray[np.float32]:
         """Expected value of what depends on single sounds, `[T]`: phones by name, others count 0."""
-        column = np.array([weights.get(phone, 0.0) for phone in PHONES], np.float32)
+        column = _column(tuple(weights.items()))
         expected = np.empty(len(self.phones), np.float32)
         for first in range(0, len(expected), ROWS):
             expected[first : first + ROWS] = self.phones[first : first + ROWS] @ column
@@ -105,6 +106,13 @@ def read_lips(encoder: SpeechEncoder, reader: Network, pieces: Iterable[NDArray[
         phones.append(heard.phones)
     opening, rounding, closure, labiodental = np.concatenate(curves, axis=1)
     return Articulation(opening, rounding, closure, labiodental, phones.whole())
+
+
+@lru_cache
+def _column(weights: tuple[tuple[str, float], ...]) -> NDArray[np.float32]:
+    """Weights of phones by name as those of PHONES, others 0."""
+    named = dict(weights)
+    return np.array([named.get(phone, 0.0) for phone in PHONES], np.float32)
 
 
 def _probability(logits: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,17 +69,17 @@ def prosody_of(measures: Measures, fps: float) -> Prosody:
         octave = np.log2(np.maximum(hertz, 1))
         octave = np.where(voiced, octave - np.median(octave[voiced]), 0)
         pitch = np.clip(running_median(octave, 2), -0.8, 0.8).astype(np.float32) * voiced
-    syllable = gaussian(loudness, 0.06 * fps) + 0.5 * gaussian(pitch, 0.06 * fps)
+    loud_nearby = gaussian(loudness, 0.06 * fps)
+    syllable = loud_nearby + 0.5 * gaussian(pitch, 0.06 * fps)
     phrase = gaussian(loudness, 0.35 * fps) + 0.5 * gaussian(pitch, 0.35 * fps)
-    prominence = np.clip(3.0 * (syllable - phrase), 0, 1) * (gaussian(loudness, 0.06 * fps) > 0.5)
+    prominence = np.clip(3.0 * (syllable - phrase), 0, 1) * (loud_nearby > 0.5)
     return Prosody(loudness, pitch, voiced.astype(np.float32), prominence.astype(np.float32))
 
 
 def measured(waveform: NDArray[np.float32], frame_count: int, fps: float) -> Measures:
     """Measures of `frame_count` frames, each from the 64 ms around its beginning."""
     half = _WINDOW // 2
-    taper = np.hanning(_WINDOW).astype(np.float32)
-    window_correlation = np.fft.irfft(np.abs(np.fft.rfft(taper, 2 * _WINDOW)) ** 2)[:half]
+    taper, window_correlation = _taper()
     shortest, longest = int(RATE / HIGHEST_HZ), int(RATE / LOWEST_HZ)
     energy, hertz, clarity = (np.zeros(frame_count) for _ in range(3))
     for first in range(0, frame_count, _BLOCK):
@@ -100,3 +101,10 @@ def measured(waveform: NDArray[np.float32], frame_count: int, fps: float) -> Mea
         hertz[index] = RATE / (shortest + best)
         clarity[index] = np.take_along_axis(correlation[:, shortest:longest], best[:, None], 1)[:, 0]
     return Measures(energy, hertz, clarity)
+
+
+@lru_cache
+def _taper() -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """The window that frames are weighed by, and the autocorrelation of its first half."""
+    taper = np.hanning(_WINDOW).astype(np.float32)
+    return taper, np.fft.irfft(np.abs(np.fft.rfft(taper, 2 * _WINDOW)) ** 2)[: _WINDOW // 2]

@@ -69,9 +69,8 @@ class Bearing:
             motion_scale = self._motion.next()
             row = eyes_against_head(self._breathing(row), motion_scale)
             row[:, LIDS] = self._lids.next(float(row[0, LIDS[0]]), bool(pause[place]), 1 / FPS)
-            row = laid_over(
-                row, {name: eased.next() for name, eased in self._emotions.items()}, swell[place : place + 1]
-            )
+            shares = {name: eased.next() for name, eased in self._emotions.items()}
+            row = laid_over(row, {name: share for name, share in shares.items() if share}, swell[place : place + 1])
             shown[i] = clamp(scaled(clamp(row), self._dynamic.next(), motion_scale))[0]
             self._shown += 1
         return shown
