@@ -15,6 +15,7 @@ from sonic_core.engines.lite.live.performance import LitePerformance
 from sonic_core.engines.lite.motion import SpeechMotion
 from sonic_core.engines.lite.motion_rules import closed_on_bilabials
 from sonic_core.engines.lite.parameters import PARAMETERS, parameters
+from sonic_core.hearing.few_rows import product
 from sonic_core.samples import SPEECH
 from sonic_core.settings import Settings
 
@@ -85,8 +86,8 @@ def tracks() -> Curves:
 
 
 def streamed(clip: AudioClip) -> NDArray[np.float32]:
-    """Motion of the live engine for a recording that arrives a tenth of a second at a time."""
-    performance, mono = LitePerformance(LiveNetworks.load(), Settings(seed=3)), to_mono_16k(clip)
+    """Motion of the live engine for a recording that arrives a tenth of a second at a time, heard in float32 as every processor has it."""
+    performance, mono = LitePerformance(LiveNetworks.load(product), Settings(seed=3)), to_mono_16k(clip)
     steps = mono[: len(mono) // LIVE_STEP * LIVE_STEP].reshape(-1, LIVE_STEP)
     return np.stack([moment.pose for step in steps for moment in performance.hear(step)])
 

@@ -7,52 +7,52 @@ and of the last layer only the frames that are not known matter.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
+from itertools import pairwise
 from typing import cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ....diffusion.guidance import Denoise
+from ....hearing.few_rows import depthwise, taps_of
 from ..denoiser import DenoiserLayer, MotionDenoiser, rotations, wave
 
 
 class FewFrames:
-    """Made once for `sigmas`; shared."""
+    """Made once for `sigmas`, `[S + 1]` falling to 0; shared."""
 
     def __init__(self, denoiser: MotionDenoiser, sigmas: Sequence[float]) -> None:
-        self._denoiser = denoiser
-        self._channels = denoiser.out.out_features
         layers = [cast(DenoiserLayer, layer) for layer in denoiser.layers]
-        self._steered = {}
-        for sigma in sigmas:
+        self._heads = layers[0].heads
+        self._levels = []
+        for sigma, sigma_next in pairwise(sigmas):
             steering = denoiser.noise_level(wave(torch.full((1,), sigma))).view(6, -1)
-            self._steered[sigma] = [_Steered(layer, steering) for layer in layers]
-        near = denoiser.near
-        self._taps, self._near_bias = near.weight[:, 0], cast(Tensor, near.bias)
-        self._rotated = denoiser.noisy.out_features // layers[0].heads  # numbers that a head turns
+            self._levels.append(([_Steered(layer, steering) for layer in layers], sigma_next / sigma))
+        weight, channels = denoiser.noisy.weight, denoiser.out.out_features
+        self._noisy, self._known, self._is_known = weight[:, :channels].T, weight[:, channels:-1].T, weight[:, -1]
+        self._heard, self._bias = denoiser.heard.weight.T, denoiser.heard.bias + denoiser.noisy.bias
+        taps, self._near_bias = taps_of(denoiser.near)
+        taps[len(taps) // 2] += 1  # the frame itself stays
+        self._taps = taps
+        self._norm, self._out = denoiser.norm, denoiser.out
 
-    def denoise(self, known: Tensor, cues: Tensor) -> Denoise:
-        """For the sampler: a window whose first frames are known.  known: latents `[K, C]`.  cues: what is heard, `[W, CONDITIONS]`."""
-        network, channels = self._denoiser, self._channels
-        first = len(known)
-        told = torch.zeros(len(cues), channels + 1)
-        told[:first, :channels], told[:first, channels] = known, 1
-        noisy = network.noisy.weight[:, :channels].T
-        given = network.heard(cues) + F.linear(told, network.noisy.weight[:, channels:], network.noisy.bias)
-        turn = torch.complex(*rotations(len(cues), self._rotated))[:, None]
+    def sample(self, known: Tensor, cues: Tensor, noise: Tensor) -> Tensor:
+        """Latents `[W - K, C]` that follow known ones, by Euler steps as `sample_euler` makes them over one window.
 
-        def denoise(x: Tensor, sigma: float, frames: object) -> Tensor:
-            h = torch.addmm(given, x, noisy)
-            padded = F.pad(h, (0, 0, 3, 3))
-            h = h + (padded.unfold(0, 7, 1) * self._taps).sum(2) + self._near_bias
-            *layers, last = self._steered[sigma]
-            for layer in layers:
+        known: `[K, C]`.  cues: what is heard, `[W, CONDITIONS]`.  noise: `[W, C]`.
+        """
+        first, x = len(known), noise
+        given = torch.addmm(self._bias, cues, self._heard)
+        given[:first] += torch.addmm(self._is_known, known, self._known)
+        turn = _turning(len(cues), self._noisy.shape[1] // self._heads)
+        for layers, left in self._levels:
+            h = depthwise(torch.addmm(given, x, self._noisy), self._taps, self._near_bias)
+            for layer in layers[:-1]:
                 h = layer(h, turn, 0)
-            h = last(h, turn, first)
-            return torch.cat([known, network.out(network.norm(h))])
-
-        return denoise
+            clean = self._out(self._norm(layers[-1](h, turn, first)))
+            x = torch.lerp(torch.cat([known, clean]), x, left)
+        return x[first:]
 
 
 class _Steered:
@@ -62,19 +62,43 @@ class _Steered:
         shift1, scale1, gate1, shift2, scale2, gate2 = (steering[:, None] + layer.steering)[:, 0]
         self._heads = layer.heads
         self._norm1, self._norm2 = (1 + scale1, shift1), (1 + scale2, shift2)
-        self._qkv, self._up = (layer.qkv.weight, layer.qkv.bias), (layer.up.weight, layer.up.bias)
-        self._mix = ((1 + gate1)[:, None] * layer.mix.weight, (1 + gate1) * layer.mix.bias)
-        self._down = ((1 + gate2)[:, None] * layer.down.weight, (1 + gate2) * layer.down.bias)
+        self._qkv = _factors(self._in_halves(layer.qkv.weight), self._in_halves(layer.qkv.bias))
+        self._up = _factors(layer.up.weight, layer.up.bias)
+        self._mix = _factors((1 + gate1)[:, None] * layer.mix.weight, (1 + gate1) * layer.mix.bias)
+        self._down = _factors((1 + gate2)[:, None] * layer.down.weight, (1 + gate2) * layer.down.bias)
 
-    def __call__(self, h: Tensor, turn: Tensor, first: int) -> Tensor:
-        """`[W, width]` -> the rows from `first` on.  turn: rotations, complex `[W, 1, width / heads / 2]`."""
-        width = h.shape[1]
-        qkv = F.linear(F.layer_norm(h, (width,), *self._norm1), *self._qkv)
-        pairs = qkv[:, : 2 * width].unflatten(1, (2 * self._heads, -1, 2))
-        turned = torch.view_as_real(torch.view_as_complex(pairs) * turn).flatten(2)
-        q, k = turned.transpose(0, 1)[None].chunk(2, 1)
-        v = qkv[:, 2 * width :].unflatten(1, (self._heads, -1)).transpose(0, 1)[None]
-        attended = F.scaled_dot_product_attention(q[:, :, first:], k, v)[0].transpose(0, 1).flatten(1)
-        h = h[first:] + F.linear(attended, *self._mix)
-        y = F.gelu(F.linear(F.layer_norm(h, (width,), *self._norm2), *self._up))
-        return h + F.linear(y, *self._down)
+    def _in_halves(self, rows: Tensor) -> Tensor:
+        """What makes queries, keys and values, `[3 width, ...]`: of a head the even numbers first, queries scaled for attention."""
+        q, k, v = rows.clone().chunk(3)
+        q *= (len(q) / self._heads) ** -0.5
+        q, k = (part.unflatten(0, (self._heads, -1, 2)).transpose(1, 2).flatten(0, 2) for part in (q, k))
+        return torch.cat([q, k, v])
+
+    def __call__(self, h: Tensor, turn: tuple[Tensor, Tensor], first: int) -> Tensor:
+        """`[W, width]` -> the rows from `first` on.  turn: see `_turning`."""
+        width, (cos, sin) = h.shape[1], turn
+        qkv = _product(F.layer_norm(h, (width,), *self._norm1), *self._qkv)
+        halves = qkv[:, : 2 * width].unflatten(1, (2 * self._heads, 2, -1))
+        turned = torch.addcmul(halves * cos, halves.flip(2), sin).flatten(2).transpose(0, 1)
+        v = qkv[:, 2 * width :].unflatten(1, (self._heads, -1)).transpose(0, 1)
+        q, k = turned[: self._heads, first:], turned[self._heads :]
+        attended = torch.bmm(torch.bmm(q, k.transpose(1, 2)).softmax(2), v).transpose(0, 1).flatten(1)
+        h = h[first:] + _product(attended, *self._mix)
+        y = F.gelu(_product(F.layer_norm(h, (width,), *self._norm2), *self._up))
+        return h + _product(y, *self._down)
+
+
+def _factors(weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
+    """A linear layer's numbers for `_product`: `[inputs, outputs]`, as they lie in the product, and `[outputs]`."""
+    return weight.T.contiguous(), bias
+
+
+def _product(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    return torch.addmm(bias, x, weight)
+
+
+@lru_cache
+def _turning(length: int, width: int) -> tuple[Tensor, Tensor]:
+    """Cosines `[length, 1, 1, width / 2]` and sines `[length, 1, 2, width / 2]` by which halves of heads turn into each other."""
+    cos, sin = rotations(length, width)
+    return cos[:, None, None], torch.stack([-sin, sin], 1)[:, None]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from ....diffusion.schedule import flow_sigmas
+from ....hearing.few_rows import MakeProduct, product_in_eight_bits
 from ....hearing.few_states import FewStates
 from ....hearing.lip_reader_module import LipReader
 from ....hearing.whisper import WhisperEncoder
@@ -17,7 +18,6 @@ from .few_frames import FewFrames
 
 STEPS = 2
 """Of the denoiser: known frames say so much that more steps change little."""
-SIGMAS = flow_sigmas(STEPS)
 
 
 @dataclass(frozen=True)
@@ -30,10 +30,10 @@ class LiveNetworks:
 
     @classmethod
     @torch.inference_mode()
-    def load(cls) -> LiveNetworks:
-        """Raises ModelMissingError where the package lacks its weights."""
+    def load(cls, make: MakeProduct = product_in_eight_bits) -> LiveNetworks:
+        """make: how precisely and how quickly speech is heard.  Raises ModelMissingError where the package lacks its weights."""
         return cls(
-            FewStates(WhisperEncoder.load(), LipReader.load()),
-            FewFrames(MotionDenoiser.load(), SIGMAS.tolist()[:-1]),
+            FewStates(WhisperEncoder.load(), LipReader.load(), make),
+            FewFrames(MotionDenoiser.load(), flow_sigmas(STEPS).tolist()),
             MotionSpace.load(DENOISER_WEIGHTS),
         )

@@ -11,8 +11,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ....diffusion.sampler import sample_euler
-from ....diffusion.windows import OpenWindows
 from ....hearing.lip_motion import MOUTH
 from ....hearing.lip_reader import PHONES, Articulation
 from ....hearing.streaming import StreamingReader, silent_outputs
@@ -24,7 +22,7 @@ from ..motion_space import CHANNELS, conditions, track_from_channels
 from ..parameters import PARAMETER_INDEX
 from .bearing import Bearing
 from .easing import FPS, Eased
-from .networks import SIGMAS, LiveNetworks
+from .networks import LiveNetworks
 from .voice import Voice
 
 STEP, LOOK_AHEAD = 2, 2
@@ -95,10 +93,9 @@ class LitePerformance(Performance):
         """Latents `[window, C]`: the settled ones as they are, the others made to follow them."""
         known, window = self._latents[-KNOWN:], len(cues) - PAST + KNOWN
         self._noise = torch.cat([self._noise, self._drawn(window - len(self._noise))])
-        denoise = self._denoiser.denoise(known, cues[-window:])
-        made = sample_euler(denoise, self._noise, SIGMAS, OpenWindows(window))
+        made = self._denoiser.sample(known, cues[-window:], self._noise)
         self._noise = self._noise[-(KNOWN + LOOK_AHEAD) :]
-        return torch.cat([self._latents, made[KNOWN:]])
+        return torch.cat([self._latents, made])
 
     def _mouth(self, track: NDArray[np.float32], articulation: Articulation) -> NDArray[np.float32]:
         """The rules of the mouth: rest in silence, jaw and lips together, closures."""
