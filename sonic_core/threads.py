@@ -46,6 +46,20 @@ def share_of_cores() -> int:
     return int(given) if given.isdecimal() else 0
 
 
+@contextmanager
+def sharing(cores: int) -> Iterator[None]:
+    """Inside, this process's share is so many cores."""
+    before = os.environ.get(SHARE)
+    os.environ[SHARE] = str(cores)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[SHARE]
+        else:
+            os.environ[SHARE] = before
+
+
 GARBAGE_THRESHOLD = 50_000
 """New objects of Python's from one search for garbage to the next: the usual 700 are for programs that load little."""
 

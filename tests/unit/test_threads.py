@@ -6,7 +6,7 @@ import cv2
 import pytest
 import torch
 
-from sonic_core.threads import one_thread
+from sonic_core.threads import one_thread, share_of_cores, sharing
 
 
 @pytest.fixture(autouse=True)
@@ -50,3 +50,12 @@ def test_sessions_that_overlap_leave_the_usual_counts_in_every_thread():
     thread.join()
     assert seen == {"while": (1, 1), "after": (3, 3)}
     assert counts() == (3, 3)
+
+
+def test_a_share_holds_inside_alone(monkeypatch):
+    monkeypatch.delenv("SONIC_PORTRAIT_THREADS", raising=False)
+    with sharing(2):
+        with sharing(1):
+            assert share_of_cores() == 1
+        assert share_of_cores() == 2
+    assert share_of_cores() == 0
