@@ -86,15 +86,28 @@ class Grid:
         cv2.fillPoly(mask, [np.rint(nodes * 16).astype(np.int32)], 1, shift=4)
         return mask
 
-    def positions_in(self, box: tuple[int, int, int, int], places: NDArray[np.float32]) -> NDArray[np.float32]:
-        """As `positions`, of the pixels of a box x0, y0, x1, y1 alone: [y1 - y0, x1 - x0, 2] px."""
+    def positions_in(
+        self, box: tuple[int, int, int, int], one: NDArray[np.float32], other: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """As `positions`, of two maps and of the pixels of a box x0, y0, x1, y1 alone: each [y1 - y0, x1 - x0, 2] px.
+
+        OpenCV enlarges four channels in half the time of two.
+        """
         x0, y0, x1, y1 = box
-        # The way, not the place: `cv2.warpAffine` looks up at a 32nd of a node.
-        way = self.upsample(cv2.subtract(places, self.nodes), box)
-        positions = cv2.transform(way, np.diag([self.step_x, self.step_y]))
-        positions[..., 0] += np.arange(x0, x1, dtype=np.float32)
-        positions[..., 1] += np.arange(y0, y1, dtype=np.float32)[:, None]
-        return positions
+        (left, right), (top, bottom) = (
+            (max(int((start + 0.5) / step - 1.5), 0), int((end + 0.5) / step + 1.5))
+            for start, end, step in ((x0, x1, self.step_x), (y0, y1, self.step_y))
+        )
+        near = np.s_[top:bottom, left:right]
+        # The way, not the place: `cv2.warpAffine` may look up at a 32nd of a node.
+        ways = np.concatenate([one[near] - self.nodes[near], other[near] - self.nodes[near]], axis=2)
+        planes = cv2.split(self.upsample(ways, box, (left, top)))
+        x, y = np.arange(x0, x1, dtype=np.float32), np.arange(y0, y1, dtype=np.float32)[:, None]
+        first, second = (
+            cv2.merge([x + planes[k] * np.float32(self.step_x), y + planes[k + 1] * np.float32(self.step_y)])
+            for k in (0, 2)
+        )
+        return first, second
 
     def upsample(
         self, values: NDArray[np.float32], box: tuple[int, int, int, int], origin: tuple[int, int] = (0, 0)

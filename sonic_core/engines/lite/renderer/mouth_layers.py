@@ -119,7 +119,7 @@ class MouthLayers:
             return
         x0, y0, x1, y1 = box
         mouth = self.mouth
-        upper_map, lower_map = (grid.positions_in(box, places) for places in (warp.upper, warp.lower))
+        upper_map, lower_map = grid.positions_in(box, warp.upper, warp.lower)
         upper_place = counted_from(self.origin, upper_map)
         above, below = remap(self.above, upper_place), remap(self.below, counted_from(self.origin, lower_map))
         gap = below - above  # local opening in px, smooth everywhere
@@ -151,7 +151,7 @@ class MouthLayers:
             inside[:, seen[0], seen[1]] = painted
         if widest > WEB_OPENING * (cut_upper + cut_lower) and (free < 1).any():
             web = self._corner_web(upper_map, lower_map, above, below, skin)
-            inside = inside * free + web * (1 - free)
+            inside = web + (inside - web) * free
 
         reach = SHADE_REACH * mouth.iod + LEAST_SHADE_REACH
         upper_lip *= 1 - UPPER_SHADE * opened * np.exp(np.minimum(cut_upper - above, 0) / reach)
