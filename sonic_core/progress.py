@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:  # the command line reads this file before it says how many threads NumPy gets
+    import numpy as np
+    from numpy.typing import NDArray
 
-Preview = Callable[[], NDArray[np.uint8]]
+Preview: TypeAlias = "Callable[[], NDArray[np.uint8]]"
 
 
 class Progress(Protocol):

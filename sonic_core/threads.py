@@ -17,10 +17,11 @@ SHARE = "SONIC_PORTRAIT_THREADS"
 
 
 def prepare_process() -> None:
-    """Settings that belong to a whole process and must stand before torch is loaded; the user's own win."""
+    """Settings that belong to a whole process and must stand before NumPy and torch are loaded; the user's own win."""
     # OpenMP threads that wait by spinning cost seconds in the small face networks when other programs use the cores too
     # (measured: 5 s of CPU time against 0.4 s).
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault(*ONE_THREAD_OF_NUMPY)
     _look_for_garbage_seldom()
 
 
@@ -60,6 +61,8 @@ def sharing(cores: int) -> Iterator[None]:
             os.environ[SHARE] = before
 
 
+ONE_THREAD_OF_NUMPY = ("OPENBLAS_NUM_THREADS", "1")
+"""NumPy's products are small here; its other threads spin when it is loaded, and after each product that they had a part in."""
 GARBAGE_THRESHOLD = 50_000
 """New objects of Python's from one search for garbage to the next: the usual 700 are for programs that load little."""
 

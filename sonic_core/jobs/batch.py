@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from ..errors import OutputError, SonicError
-from ..threads import SHARE
+from ..threads import ONE_THREAD_OF_NUMPY, SHARE
 from .ledger import DONE, FAILED, FINISHING, WAITING, WORKING, Ledger
 from .owners import BEAT
 from .worker import Task
@@ -30,7 +30,7 @@ FRUITLESS = 3
 """Workers that may die in a row without a clip being claimed, before the batch gives up."""
 TRIAL_SECONDS = 2.0
 LAST_WORDS = 600  # characters of a dead worker's stderr
-SHARE_VARIABLES = (SHARE, "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+SHARE_VARIABLES = (SHARE, "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 @dataclass(frozen=True)
@@ -163,7 +163,7 @@ def start_process(told: Mapping[str, Any], **streams: Any) -> subprocess.Popen[b
     process = subprocess.Popen(
         [sys.executable, "-m", "sonic_core.jobs.worker"],
         stdin=subprocess.PIPE,
-        env={**os.environ, **share, "PYTHONPATH": path},
+        env={**dict([ONE_THREAD_OF_NUMPY]), **os.environ, **share, "PYTHONPATH": path},
         **_apart(),
         **streams,
     )

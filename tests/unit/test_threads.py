@@ -1,5 +1,8 @@
 """One thread for small networks, whoever else is at work."""
 
+import os
+import subprocess
+import sys
 import threading
 
 import cv2
@@ -59,3 +62,16 @@ def test_a_share_holds_inside_alone(monkeypatch):
             assert share_of_cores() == 1
         assert share_of_cores() == 2
     assert share_of_cores() == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads are counted in /proc")
+def test_a_command_has_numpy_begin_no_threads_of_its_own():
+    code = (
+        "import os, sonic_core.cli as cli\n"
+        "cli.main(['demo', '--duration', '-1'])\n"  # refused when the libraries are loaded
+        "import numpy; numpy.linalg.inv(numpy.eye(500))\n"
+        "print(len(os.listdir('/proc/self/task')))"
+    )
+    free = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=free)
+    assert answer.stdout.split()[-1:] == ["1"], answer.stderr
