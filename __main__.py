@@ -1,8 +1,6 @@
 """`python FOLDER_OF_THIS_PACK download sonic`: the command line for Pythons that find no module beside them, as ComfyUI's portable one."""
 
-import sys
-
-from sonic_core.cli import main
+from sonic_core.cli import program
 
 if __name__ == "__main__":
-    sys.exit(main())
+    program()

@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 
 from .commands import COMMANDS
 from .commands.console import BarsAndWarnings, Console
+from .commands.ending import leave
 from .commands.signals import INTERRUPTED, forget_interruption, signals_interrupt
 from .commands.streams import unbreakable_streams
 from .errors import NotEnoughMemoryError, SettingsError, SonicError
@@ -43,6 +44,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             return INTERRUPTED
         finally:
             forget_interruption()
+
+
+def program() -> NoReturn:
+    """`main` as a process of its own."""
+    leave(main())
 
 
 def _main(given: Sequence[str]) -> int:
@@ -176,4 +182,4 @@ def logging_to_console(console: Console, debug: bool) -> Iterator[None]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    program()
