@@ -76,6 +76,8 @@ class WithOrWithoutSound(nn.Module):
     def forward(
         self, x: Tensor, sigma: Tensor, heard: Tensor, is_heard: Tensor, known: Tensor, is_known: Tensor
     ) -> Tensor:
+        if not torch.jit.is_tracing() and bool((sigma == sigma[0]).all()):
+            sigma = sigma[:1]
         share = is_heard[:, None, None]
         audio = self.denoiser.heard(heard) * share + self.denoiser.nothing_heard * (1 - share)
         return self.denoiser.cleaned(x, sigma, audio, known, is_known[..., None])
@@ -100,11 +102,11 @@ class DenoiserLayer(nn.Module):
 
     def forward(self, h: Tensor, steering: Tensor, turn: tuple[Tensor, Tensor]) -> Tensor:
         shift1, scale1, gate1, shift2, scale2, gate2 = (steering + self.steering).unbind(1)
-        y = self.norm1(h) * (1 + scale1) + shift1
+        y = _steered(self.norm1, h, scale1, shift1)
         q, k, v = (t.unflatten(-1, (self.heads, -1)).transpose(1, 2) for t in self.qkv(y).chunk(3, -1))
         attended = F.scaled_dot_product_attention(_turned(q, turn), _turned(k, turn), v)
         h = h + (1 + gate1) * self.mix(attended.transpose(1, 2).flatten(2))
-        y = self.norm2(h) * (1 + scale2) + shift2
+        y = _steered(self.norm2, h, scale2, shift2)
         return h + (1 + gate2) * self.down(F.gelu(self.up(y)))
 
 
@@ -122,8 +124,18 @@ def rotations(length: int, width: int) -> tuple[Tensor, Tensor]:
     return angles.cos(), angles.sin()
 
 
+def _steered(norm: nn.LayerNorm, h: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
+    """The norm of `[B, W, width]`, scaled and shifted by `[B or 1, 1, width]`: in one call where the noise level is the same for all."""
+    if len(scale) == 1 and not torch.jit.is_tracing():
+        return F.layer_norm(h, norm.normalized_shape, 1 + scale[0, 0], shift[0, 0], norm.eps)
+    return norm(h) * (1 + scale) + shift
+
+
 def _turned(t: Tensor, turn: tuple[Tensor, Tensor]) -> Tensor:
     """Rotary position embedding (Su et al. 2021) on [B, heads, W, width]."""
     cos, sin = turn
+    if t.dtype == torch.float32 and not torch.jit.is_tracing():
+        turned = torch.view_as_complex(t.unflatten(-1, (-1, 2))) * torch.complex(cos, sin)
+        return torch.view_as_real(turned).flatten(-2)
     even, odd = t[..., ::2], t[..., 1::2]
     return torch.stack([even * cos - odd * sin, even * sin + odd * cos], -1).flatten(-2)
