@@ -7,6 +7,7 @@ import os
 import sys
 import threading
 from contextlib import suppress
+from types import FrameType
 from typing import NoReturn
 
 OURS = ("__main__", "runpy", __name__, f"{__package__.rpartition('.')[0]}.cli")
@@ -32,7 +33,7 @@ def leave(code: int) -> NoReturn:
 
 def _is_watched() -> bool:
     """Whether somebody wants to go on when the command has ended."""
-    frame = sys._getframe()
+    frame: FrameType | None = sys._getframe()
     while frame is not None and frame.f_globals.get("__name__") in OURS:
         frame = frame.f_back
     return frame is not None or bool(sys.flags.inspect) or sys.gettrace() is not None or sys.getprofile() is not None

@@ -207,7 +207,7 @@ def test_a_worker_is_told_its_share_of_the_cores_before_it_starts(monkeypatch):
 
     monkeypatch.setattr(subprocess, "Popen", popen)
     monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
-    with pytest.raises(InterruptedError, match="3.*1"):
+    with pytest.raises(InterruptedError, match=r"3.*1"):
         start_process({"threads": 3})
 
 
