@@ -40,9 +40,7 @@ def run(args: argparse.Namespace, console: Console) -> dict[str, Any]:
     engine, folder = declaration(args.engine), args.folder or default_folder()
     exported = exporter(engine.name)(folder, {}, console)
     for item in exported:
-        console.say(
-            f"{item.path.name:45} {item.path.stat().st_size / 1e6:6.1f} MB, within {item.difference:.0e} of PyTorch"
-        )
+        console.say(f"{item.path.name:45} {item.bytes / 1e6:6.1f} MB, within {item.difference:.0e} of PyTorch")
     console.say(f"Done:    {len(exported)} networks of the {engine.name} engine in {folder}, opset {OPSET}")
     if engine.option("runtime"):
         found = "" if args.folder is None else f" --models-folder {folder}"
@@ -51,7 +49,5 @@ def run(args: argparse.Namespace, console: Console) -> dict[str, Any]:
         "engine": engine.name,
         "folder": str(folder),
         "opset": OPSET,
-        "files": {
-            item.path.name: {"difference": item.difference, "bytes": item.path.stat().st_size} for item in exported
-        },
+        "files": {item.path.name: {"difference": item.difference, "bytes": item.bytes} for item in exported},
     }

@@ -22,17 +22,24 @@ from .torch_network import TorchNetwork
 OPSET = 17
 """Version of ONNX's operators; ONNX Runtime reads it from release 1.14 on."""
 LARGEST = 1_900_000_000
-"""Bytes of weights that still go into the .onnx file itself, which cannot hold 2 GiB; others lie beside it in a file `.onnx.data`."""
+"""Bytes of weights up to which a network is simplified; a file that holds them must be below 2 GiB for it."""
+LARGEST_INSIDE = 8_000_000
+"""Bytes of weights that still go into the .onnx file itself; others lie beside it in a file `.onnx.data`, which is mapped into memory and
+not read and copied twice: half the CPU of opening, and of the memory."""
 TOLERANCE = 1e-4
 """Largest difference that a kept file may have from PyTorch, relative to the output's largest value where that is above 1."""
 
 
 @dataclass(frozen=True)
 class Exported:
-    """path: of the file; large weights are in one of the same name and `.data`.  difference: from PyTorch, as TOLERANCE counts it."""
+    """path: of the file; large weights are in one of the same name and `.data`.  difference: from PyTorch, as TOLERANCE counts it.
+
+    bytes: of both.
+    """
 
     path: Path
     difference: float
+    bytes: int
 
 
 def export_network(spec: NetworkSpec, folder: Path) -> Exported:
@@ -75,11 +82,11 @@ def export_network(spec: NetworkSpec, folder: Path) -> Exported:
                     opset_version=OPSET,
                     dynamo=False,  # the other exporter takes 40 times as long here and needs a package more
                 )
-            apart = sum(weight.nbytes for weight in module.parameters()) > LARGEST
-            model = onnx.load(str(traced if apart else _simplified(traced)))
+            size = sum(weight.nbytes for weight in module.parameters())
+            model = onnx.load(str(traced if size > LARGEST else _simplified(traced)))
             shutil.rmtree(traced.parent)
             onnx.helper.set_model_props(model, metadata(spec))
-            data = _save(model, path, apart)
+            files = _save(model, path)
             del model
             difference = largest_difference(spec, module, path)
             if not difference <= TOLERANCE:
@@ -87,12 +94,13 @@ def export_network(spec: NetworkSpec, folder: Path) -> Exported:
                     f"The exported {spec.purpose} differs from PyTorch by {difference:.1e}; at most {TOLERANCE:.0e} is allowed. "
                     "It was not kept. Update torch and onnxruntime, or go on with --runtime torch."
                 )
-            for file in (*data, path):
+            written = sum(file.stat().st_size for file in files)
+            for file in files:
                 file.chmod(0o644)
                 os.replace(file, folder / file.name)
     except OSError as error:
         raise OutputError(f"{spec.purpose} cannot be exported to {folder} ({error}).") from error
-    return Exported(folder / path.name, difference)
+    return Exported(folder / path.name, difference, written)
 
 
 def _simplified(path: Path) -> Path:
@@ -108,16 +116,16 @@ def _simplified(path: Path) -> Path:
     return simple
 
 
-def _save(model: Any, path: Path, apart: bool) -> list[Path]:
-    """Write a model; the files beside it.  apart: its weights into one of their own."""
+def _save(model: Any, path: Path) -> list[Path]:
+    """Write a model; its files, the .onnx file last: with large weights one beside it comes before."""
     import onnx
 
-    if not apart:
+    if sum(len(weight.raw_data) for weight in model.graph.initializer) <= LARGEST_INSIDE:
         onnx.save(model, str(path))
-        return []
+        return [path]
     data = path.with_name(f"{path.name}.data")
     onnx.save(model, str(path), save_as_external_data=True, location=data.name)
-    return [data]
+    return [data, path]
 
 
 def check_can_export() -> None:

@@ -19,6 +19,7 @@ from sonic_core.engines.lite.exporting import SPECS
 from sonic_core.engines.lite.motion import DENOISER_SPEC
 from sonic_core.engines.registry import load_engine
 from sonic_core.errors import ModelMissingError, OutputError, SettingsError
+from sonic_core.hearing.encoder_choice import ENCODER_SPECS
 from sonic_core.portrait.analysis import load_portrait
 from sonic_core.runtime import onnx_export
 from sonic_core.runtime.loading import open_networks
@@ -45,7 +46,25 @@ def test_every_network_has_a_file_that_says_what_it_was_made_from(exported):
         model = onnx.load(exported / "onnx" / file_name(spec))
         assert {prop.key: prop.value for prop in model.metadata_props}[WEIGHTS_KEY]
         assert model.opset_import[0].version == onnx_export.OPSET
-    assert len(list((exported / "onnx").iterdir())) == len(SPECS)
+    names = {path.name for path in (exported / "onnx").iterdir()}
+    beside = {name for name in names if name.endswith(".data")}
+    assert names - beside == {file_name(spec) for spec in SPECS}
+    assert beside == {f"sonic-portrait-speech-encoder-{name}.onnx.data" for name in ("wav2vec2", "whisper")}
+    assert max((exported / "onnx" / name).stat().st_size for name in names - beside) < onnx_export.LARGEST_INSIDE
+
+
+@pytest.mark.parametrize("left", [0, 100_000, None], ids=["empty", "cut off", "gone"])
+def test_weights_beside_a_file_that_are_not_whole_are_told(exported, tmp_path, left):
+    spec = ENCODER_SPECS["wav2vec2"]
+    for path in (exported / "onnx").glob("*wav2vec2*"):
+        shutil.copy(path, tmp_path)
+    weights = tmp_path / f"{file_name(spec)}.data"
+    if left is None:
+        weights.unlink()
+    else:
+        os.truncate(weights, left)
+    with pytest.raises(ModelMissingError, match=r"wav2vec2\.onnx cannot be read .*export onnx"):
+        open_networks([spec], ONNX, [tmp_path])
 
 
 @pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.key)

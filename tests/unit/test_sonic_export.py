@@ -34,7 +34,8 @@ def made(tmp_path_factory):
     networks = write_models(folder / "models")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SONIC_PORTRAIT_MODELS", str(folder / "models"))
-        patch.setattr(onnx_export, "LARGEST", 500_000)  # the UNet is above it, as the published one is
+        for limit in ("LARGEST", "LARGEST_INSIDE"):
+            patch.setattr(onnx_export, limit, 500_000)  # the UNet is above it, as the published one is
         assert cli.main(["export", "onnx", str(folder / "onnx"), "--engine", "sonic", "--quiet"]) == 0
     return networks, folder / "onnx"
 
