@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -17,12 +17,13 @@ from ...errors import PortraitError, SettingsError
 from ...frames import Frame, FrameStream, exact_rate
 from ...frames_ahead import drawn_ahead, threads_for
 from ...hearing.encoder_choice import DEFAULT_ENCODER
-from ...portrait.framing import frame_portrait
+from ...portrait.framing import FramedPortrait, frame_portrait
 from ...portrait.portrait import Portrait
 from ...portrait.quality import person_doubted, turned_too_far
 from ...progress import Progress, ignore
 from ...runtime.network import TORCH
 from ...settings import Settings
+from ...side_by_side import side_by_side
 from ..base import Conditioning, Engine, Latents, PoseSheet
 from ..streaming import Stage
 from .contact_sheet import contact_sheet
@@ -88,11 +89,9 @@ class LiteEngine(Engine):
         self._check_mesh(portrait)
         audio = fit_duration(audio, settings.duration, settings.length_policy)
         frame_count = audio.frame_count(self.fps)
-        heard = self.motion.listen(audio, frame_count, progress)
-        framed = frame_portrait(
-            portrait, settings.framing, settings.min_resolution, settings.expand_ratio, settings.aspect
+        heard, (framed, renderer, unfit) = side_by_side(
+            partial(self.motion.listen, audio, frame_count, progress), partial(_measured, portrait, settings), progress
         )
-        renderer = PortraitRenderer(framed.portrait, settings.style, progress)
         return Conditioning(
             engine=self.name,
             portrait=framed.portrait,
@@ -103,7 +102,7 @@ class LiteEngine(Engine):
             settings=settings,
             paste=framed.paste,
             notes=audio.notes + framed.notes + settings.notes + renderer.notes,
-            warnings=_doubts(portrait) + renderer.warnings + foreseen(renderer, framed.portrait),
+            warnings=_doubts(portrait) + renderer.warnings + unfit,
         )
 
     def sample(self, conditioning: Conditioning, settings: Settings, progress: Progress = ignore) -> Latents:
@@ -127,12 +126,9 @@ class LiteEngine(Engine):
 
     @classmethod
     def pose_sheet(cls, portrait: Portrait, settings: Settings, progress: Progress = ignore) -> PoseSheet:
-        framed = frame_portrait(
-            portrait, settings.framing, settings.min_resolution, settings.expand_ratio, settings.aspect
-        )
-        renderer = PortraitRenderer(framed.portrait, settings.style, progress)
-        warnings = _doubts(portrait) + renderer.warnings + foreseen(renderer, framed.portrait)
-        return PoseSheet(contact_sheet(framed.portrait, renderer, progress=progress), renderer.notes, warnings)
+        framed, renderer, unfit = _measured(portrait, settings, progress)
+        sheet = contact_sheet(framed.portrait, renderer, progress=progress)
+        return PoseSheet(sheet, renderer.notes, _doubts(portrait) + renderer.warnings + unfit)
 
     def stage(self, portrait: Portrait, settings: Settings, progress: Progress = ignore) -> Stage:
         from .live.stage import LiteStage
@@ -185,6 +181,15 @@ class LiteEngine(Engine):
                 f"the {self.name} engine moves the features of a face and found none in {portrait.name}: it takes no face box and no mask. "
                 "Use a picture with a face, or another engine."
             )
+
+
+def _measured(
+    portrait: Portrait, settings: Settings, progress: Progress
+) -> tuple[FramedPortrait, PortraitRenderer, tuple[str, ...]]:
+    """The portrait in its frame, its renderer, and what is foreseen not to look right."""
+    framed = frame_portrait(portrait, settings.framing, settings.min_resolution, settings.expand_ratio, settings.aspect)
+    renderer = PortraitRenderer(framed.portrait, settings.style, progress)
+    return framed, renderer, foreseen(renderer, framed.portrait)
 
 
 def _doubts(portrait: Portrait) -> tuple[str, ...]:
