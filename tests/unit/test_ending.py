@@ -60,6 +60,29 @@ def test_a_program_that_runs_a_command_goes_on(tmp_path):
     assert (answer.returncode, answer.stdout) == (0, "goes on after 3\n")
 
 
+@pytest.mark.parametrize(
+    "run", ["run_module('sonic_core_part', run_name='__main__')", "run_path(part, run_name='__main__')"]
+)
+def test_a_script_that_runs_a_command_as_a_module_goes_on(run, tmp_path):
+    part = tmp_path / "sonic_core_part.py"
+    part.write_text("from sonic_core.commands.ending import leave\nleave(3)\n")
+    answer = ended(
+        f"{PYTORCH}import runpy\nsys.path.append({str(tmp_path)!r})\npart = {str(part)!r}\n"
+        f"try: runpy.{run}\nexcept SystemExit as end: print('goes on after', end.code)"
+    )
+    assert (answer.returncode, answer.stdout) == (0, "goes on after 3\n"), answer.stderr
+
+
+def test_a_library_that_fails_at_the_end_does_not_change_the_code():
+    answer = ended(
+        f"{PYTORCH}import threading\nfrom sonic_core.commands.ending import leave\n"
+        "def fail(): raise RuntimeError('library')\n"
+        "threading._register_atexit(fail)\nleave(3)"
+    )
+    assert answer.returncode == 3
+    assert "library" in answer.stderr
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows tells a reader that left otherwise")
 def test_a_reader_that_left_costs_no_traceback():
     answer = ended(
