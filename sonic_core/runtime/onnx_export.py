@@ -16,7 +16,7 @@ import numpy as np
 
 from ..errors import OutputError, SettingsError
 from .network import NetworkSpec, Shape
-from .onnx_network import INSTALL, check_installed, file_name, metadata, open_file
+from .onnx_network import INSTALL, check_installed, file_name, metadata, onnx_runtime, open_file
 from .torch_network import TorchNetwork
 
 OPSET = 17
@@ -105,9 +105,7 @@ def export_network(spec: NetworkSpec, folder: Path) -> Exported:
 
 def _simplified(path: Path) -> Path:
     """The network with its constants folded and its idle nodes gone, in plain ONNX, beside it: done once and not at every start."""
-    import onnxruntime
-
-    simple = path.with_suffix(".simple")
+    onnxruntime, simple = onnx_runtime(), path.with_suffix(".simple")
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
     options.optimized_model_filepath = str(simple)

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,8 +67,7 @@ def open_exported(specs: Sequence[NetworkSpec], folders: Sequence[Path] | None =
 
 def open_file(path: Path, spec: NetworkSpec) -> OnnxNetwork:
     """One exported file.  Raises ModelMissingError where it cannot be read or was made from other weights than the package's."""
-    import onnxruntime
-
+    onnxruntime = onnx_runtime()
     options = onnxruntime.SessionOptions()
     # Small networks gain nothing from more threads, and waiting ones would cost other programs their time (threads.py).
     options.intra_op_num_threads = options.inter_op_num_threads = 1
@@ -110,10 +109,19 @@ def default_folder() -> Path:
     return (folders[0] if os.environ.get(FOLDER_VARIABLE) else folders[-1]) / SUBFOLDER
 
 
+def onnx_runtime() -> Any:
+    """The module, told to keep to itself what it opens: official builds report it to their maker, since 1.29 on Linux and macOS too."""
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # read when the module is loaded
+    import onnxruntime
+
+    onnxruntime.disable_telemetry_events()  # on Windows, and where another program has loaded it before
+    return onnxruntime
+
+
 def check_installed() -> None:
     """Raises SettingsError where ONNX Runtime is not installed or does not load."""
     try:
-        import onnxruntime  # noqa: F401
+        onnx_runtime()
     except ImportError as error:
         raise SettingsError(
             f"The onnx runtime needs the package onnxruntime ({error}). Install it: {INSTALL}"
