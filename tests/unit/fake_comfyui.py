@@ -19,6 +19,8 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 WEBSOCKET_KEY = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+GOODBYE = b"\x88\x00"
+"""A close frame without a reason."""
 DEFINITIONS = {
     "LoadImage": {
         "display_name": "Load Image",
@@ -246,8 +248,10 @@ def _handler(fake: FakeComfyUI) -> type[BaseHTTPRequestHandler]:
             fake.sockets[client] = self.connection
             fake.tell("status", {**fake.status(), "sid": client}, client)
             try:
-                while self.connection.recv(4096):  # pings and the goodbye
-                    pass
+                while frame := self.connection.recv(4096):
+                    if frame[0] == GOODBYE[0]:  # the client waits for it in return
+                        self.connection.sendall(GOODBYE)
+                        break
             except OSError:
                 pass
             fake.sockets.pop(client, None)
