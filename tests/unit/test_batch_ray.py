@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import json
 import os
 import signal
 import subprocess
 import time
 
 import pytest
-from batch_runs import LIMIT, POSIX, ROOT, SHORT, TIDY, batch, clips, ended, rest, started, states, table
+from batch_runs import LIMIT, POSIX, ROOT, SHORT, TIDY, clips, ended, rest, started, states, table
 
+from sonic_core import cli
 from sonic_core.errors import OutputError
 from sonic_core.media.probe import probe
 from sonic_core.samples import SPEECH
@@ -70,12 +72,14 @@ def test_a_cluster_that_is_slow_to_start_is_started_again_and_told_in_the_end(mo
     assert caplog.text.count("it is started again") == 2
 
 
-def test_more_than_the_cluster_has_is_told(tmp_path):
-    pytest.importorskip("ray")
-    out = tmp_path / "out"
-    code, answer = batch(table(tmp_path, *clips(1)), "--output", out, "--ray", "--gpus-per-worker", "99", *SHORT)
-    assert code == 2
-    assert "want 99 GPUs" in answer["message"]
+def test_more_than_the_cluster_has_is_told(tmp_path, monkeypatch, capsys):
+    ray = pytest.importorskip("ray")
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setattr(ray, "init", lambda *_, **__: None)
+    monkeypatch.setattr(ray, "cluster_resources", lambda: {"CPU": 2.0, "node:127.0.0.1": 1.0})  # of one that was begun
+    out, more = tmp_path / "out", ("--ray", "--gpus-per-worker", "99", "--json")
+    assert cli.main(["batch", *map(str, (table(tmp_path, *clips(1)), "--output", out, *more, *SHORT))]) == 2
+    assert "want 99 GPUs" in json.loads(capsys.readouterr().out.splitlines()[-1])["message"]
     assert rest(out) == TIDY - {"report.csv", "report.html"}
 
 
