@@ -1,9 +1,11 @@
 """Tiny seeded Sonic networks, written as the files that users have: the real structure at a thousandth of the size."""
 
 import json
+import shutil
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import torch
 from diffusers import AutoencoderKLTemporalDecoder
@@ -19,6 +21,7 @@ from sonic_core.engines.sonic import estimating, picture
 from sonic_core.engines.sonic.audio_nets import AudioToBucket, AudioToToken
 from sonic_core.engines.sonic.unet import SonicUNet
 from sonic_core.portrait.analysis import load_portrait
+from sonic_core.settings import Settings
 
 CONTEXT, TOKENS = 32, 4
 UNET = {
@@ -50,6 +53,7 @@ WAV2VEC2 = {
     "num_conv_pos_embedding_groups": 4,
 }
 SAMPLES = Path(sonic_core.__file__).parent / "samples"
+TWO_STEPS = Settings(min_resolution=256, inference_steps=2, framing="face")
 
 
 def seeded(seed, make):
@@ -76,6 +80,14 @@ def networks(states=3, width=32):
 
 def write_models(folder, wav2vec2=False):
     """Write the tiny networks into a models folder as published: .pth, .pkl, a diffusers folder and a transformers folder."""
+    shutil.copytree(_written(wav2vec2).name, folder, dirs_exist_ok=True)
+
+
+@cache
+def _written(wav2vec2):
+    """The files, made once; the folder goes with the process."""
+    made = TemporaryDirectory()
+    folder = Path(made.name)
     nets = networks(3, WAV2VEC2["hidden_size"]) if wav2vec2 else networks()
     sonic, svd = folder / "sonic", folder / "diffusers" / "stable-video-diffusion-img2vid-xt"
     for part in (sonic / "RIFE", svd / "vae", svd / "image_encoder"):
@@ -95,7 +107,7 @@ def write_models(folder, wav2vec2=False):
         encoder = {f"model.encoder.{k}": v for k, v in weights(nets["whisper"]).items()}
         save_file(encoder, sonic / "whisper-tiny" / "model.safetensors")
         (sonic / "whisper-tiny" / "config.json").write_text(json.dumps({"model_type": "whisper", **WHISPER}))
-    return nets
+    return made
 
 
 @cache

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import torch
 from diffusers import AutoencoderTiny
-from sonic_samples import small_pictures, write_models
 from test_cli_sonic import written
 
 from sonic_core import cli
@@ -26,13 +25,6 @@ from sonic_core.engines.sonic.work_count import SHALLOW_SHARE
 from sonic_core.errors import SettingsError
 from sonic_core.frames import FrameStream
 from sonic_core.settings import Settings
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("models")
-    write_models(folder)
-    return folder
 
 
 @pytest.fixture(autouse=True)
@@ -158,9 +150,9 @@ def test_the_command_prints_a_table_to_paste(models, monkeypatch, capsys):
     assert cli.main(["bench", "--engine", "sonic", "--compare", "a.json"]) == 2
 
 
-def test_every_preset_is_compared_with_the_reference(models, tmp_path, monkeypatch):
-    small_pictures(monkeypatch)
-    recording = written(0.3, tmp_path)
+@pytest.mark.usefixtures("small")
+def test_every_preset_is_compared_with_the_reference(models, tmp_path):
+    recording = written(0.12, tmp_path)  # no face is found in noise, which takes half a second a frame
     settings = Settings(min_resolution=256, inference_steps=2, framing="face")
     made = compare(
         "sonic", {"folders": (models,), "device": "cpu"}, tmp_path / "out", settings=settings, recording=recording

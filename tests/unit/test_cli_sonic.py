@@ -21,13 +21,7 @@ from sonic_core.models.manifest import RemoteFile
 
 PICTURE = SAMPLES / "portrait.png"
 QUICK = ("--inference-steps", "2", "--min-resolution", "256", "--quiet")
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("models")
-    write_models(folder)
-    return folder
+ONE_STEP = ("--inference-steps", "1")
 
 
 def written(seconds, folder):
@@ -85,6 +79,7 @@ def conditioned(monkeypatch):
     return made
 
 
+@pytest.mark.usefixtures("small")
 def test_a_video_is_made_and_names_its_engine_and_notes(generate, tmp_path, capsys):
     assert generate("--preset", "fast", "--json") == 0
     report = json.loads(capsys.readouterr().out)
@@ -128,6 +123,8 @@ def test_the_estimate_needs_no_weights(recording, tmp_path, capsys, monkeypatch)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("SONIC_PORTRAIT_MODELS", raising=False)
+    # Not measured: a CPU takes seconds for half precision.
+    monkeypatch.setattr("sonic_core.engines.sonic.estimating.sustained_rate", lambda device, dtype: 1e12)
     inputs = ["--image", str(PICTURE), "--audio", str(recording), "--engine", "sonic", "--estimate", "--json"]
     sizes = {}
     for fp8 in ((), ("--fp8",)):
@@ -161,6 +158,7 @@ def test_the_plan_is_told_before_the_work_begins(models, recording, tmp_path, mo
     assert "Plan:    5 key frames, 2 steps, 6 UNet passes" in capsys.readouterr().out
 
 
+@pytest.mark.usefixtures("small")
 def test_a_failure_in_decoding_does_not_lose_the_sampling(generate, sampled, tmp_path, monkeypatch, capsys):
     def no_space(*args, **options):
         raise OSError(28, "No space left on device")
@@ -184,6 +182,7 @@ def test_a_failure_in_decoding_does_not_lose_the_sampling(generate, sampled, tmp
     assert len(sampled) == 2
 
 
+@pytest.mark.usefixtures("small")
 def test_a_resumed_video_is_the_video(generate, tmp_path, monkeypatch):
     with monkeypatch.context() as broken:
         broken.setattr("sonic_core.pipeline.write_video", lambda *args, **options: 1 / 0)
@@ -261,11 +260,12 @@ def test_a_picture_without_a_face_is_an_error(generate, no_face, capsys):
 
 def test_a_box_says_where_speech_acts(generate, no_face, tmp_path, monkeypatch):
     made = conditioned(monkeypatch)
-    assert generate("--face-box", "64,64,128,128", image=no_face) == 0
+    assert generate("--face-box", "64,64,128,128", *ONE_STEP, image=no_face) == 0
     mask = made[0].features.mask[0, 0]
     assert mask[128, 128] == 1
     assert mask[20, 20] == mask[300, 240] == 0
-    assert generate("--face-box", "64,64,128,128", "--framing", "face", image=no_face, output=tmp_path / "b.mp4") == 0
+    face = ("--framing", "face", *ONE_STEP)
+    assert generate("--face-box", "64,64,128,128", *face, image=no_face, output=tmp_path / "b.mp4") == 0
     assert made[1].features.mask.mean() > 0.3
 
 
@@ -274,7 +274,7 @@ def test_a_mask_says_it_to_the_pixel(generate, no_face, tmp_path, monkeypatch):
     painted = np.zeros((160, 128), np.uint8)
     painted[40:80, 32:64] = 255
     cv2.imwrite(str(tmp_path / "mask.png"), painted)
-    assert generate("--mask", tmp_path / "mask.png", image=no_face) == 0
+    assert generate("--mask", tmp_path / "mask.png", *ONE_STEP, image=no_face) == 0
     mask = made[0].features.mask[0, 0]
     assert mask.shape == (320, 256)
     assert mask[90:150, 74:118].min() > 0.9
@@ -283,11 +283,12 @@ def test_a_mask_says_it_to_the_pixel(generate, no_face, tmp_path, monkeypatch):
 
 def test_a_face_that_is_there_is_used_even_when_the_whole_image_would_do(generate, monkeypatch):
     made = conditioned(monkeypatch)
-    assert generate("--whole-image") == 0
+    assert generate("--whole-image", *ONE_STEP) == 0
     assert made[0].features.mask.mean() < 0.5
     assert made[0].portrait.report.faces_found == 1
 
 
+@pytest.mark.usefixtures("small")
 def test_the_whole_image_speaks_with_a_warning_when_asked(generate, no_face, monkeypatch, capsys):
     made = conditioned(monkeypatch)
     assert generate("--whole-image", "--json", image=no_face) == 0

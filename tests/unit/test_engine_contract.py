@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sonic_samples import SAMPLES, portrait, speech, write_models
+from sonic_samples import SAMPLES, portrait, speech
 
 from sonic_core import cli
 from sonic_core.engines import registry
@@ -35,11 +35,9 @@ def toy(monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def options(tmp_path_factory):
+def options(models):
     """Options with which each engine can be loaded here."""
-    folder = tmp_path_factory.mktemp("models")
-    write_models(folder)
-    return {"lite": {}, "sonic": {"folders": [folder], "device": "cpu"}}
+    return {"lite": {}, "sonic": {"folders": [models], "device": "cpu"}}
 
 
 @pytest.fixture(params=NAMES)
@@ -47,14 +45,28 @@ def name(request):
     return request.param
 
 
+@pytest.fixture(scope="module")
+def loaded():
+    """The engines that were loaded, by name: one that has made a clip makes the next as if it were its first."""
+    return {}
+
+
 @pytest.fixture
-def engine(name, options):
-    return load_engine(name, **options.get(name, {}))
+def engine(name, options, loaded):
+    if name not in loaded:
+        loaded[name] = load_engine(name, **options.get(name, {}))
+    return loaded[name]
 
 
-def made(engine, settings=SMALL):
-    conditioning = engine.prepare(portrait(), speech(SECONDS), settings)
-    return conditioning, engine.sample(conditioning, settings)
+@pytest.fixture
+def made(small):
+    """Conditioning and latents that an engine makes."""
+
+    def run(engine, settings=SMALL):
+        conditioning = engine.prepare(portrait(), speech(SECONDS), settings)
+        return conditioning, engine.sample(conditioning, settings)
+
+    return run
 
 
 def test_it_is_what_it_declares(engine, name):
@@ -87,7 +99,7 @@ def test_it_names_its_models_and_their_licences(name):
     assert {choice.key for choice in declaration(name).file_choices} <= keys
 
 
-def test_frames_are_as_many_as_the_sound_is_long_and_all_of_the_told_size(engine):
+def test_frames_are_as_many_as_the_sound_is_long_and_all_of_the_told_size(engine, made):
     conditioning, latents = made(engine)
     frames = engine.decode(conditioning, latents)
     assert len(frames) == conditioning.frame_count == round(SECONDS * engine.fps)
@@ -95,14 +107,14 @@ def test_frames_are_as_many_as_the_sound_is_long_and_all_of_the_told_size(engine
     assert frames.fps == engine.fps
 
 
-def test_the_same_seed_gives_the_same_frames_on_every_pass(engine):
+def test_the_same_seed_gives_the_same_frames_on_every_pass(engine, made):
     frames = [engine.decode(*made(engine)) for _ in range(2)]
     first, again, other = list(frames[0]), list(frames[0]), list(frames[1])
     assert np.array_equal(first, again)
     assert np.array_equal(first, other)
 
 
-def test_another_rate_is_drawn_where_that_is_declared_and_refused_otherwise(engine):
+def test_another_rate_is_drawn_where_that_is_declared_and_refused_otherwise(engine, made):
     conditioning, latents = made(engine)
     if not engine.declaration.draws_any_moment:
         with pytest.raises(SettingsError, match="interpolate"):
@@ -142,7 +154,7 @@ def test_cost_is_told_before_the_work_where_no_trial_tells_it(engine, name, opti
             assert {"frames", "seconds"} <= set(json.loads(json.dumps(cost.figures())))
 
 
-def test_identity_is_json_and_rest_leaves_it_able_to_work(engine):
+def test_identity_is_json_and_rest_leaves_it_able_to_work(engine, made):
     assert json.loads(json.dumps(engine.identity)) == engine.identity
     before = next(iter(engine.decode(*made(engine))))
     engine.rest()
@@ -174,7 +186,7 @@ def with_another(settings, name):
     return {name: type(value)(low if value != low else high)}
 
 
-def test_settings_that_are_declared_without_effect_have_none(engine):
+def test_settings_that_are_declared_without_effect_have_none(engine, made):
     one = list(engine.decode(*made(engine)))
     for setting in sorted(EVERY_SETTING - engine.declaration.settings - {"face_index"}):
         changed = Settings(**{"min_resolution": 256, "inference_steps": 1, **with_another(SMALL, setting)})
@@ -190,6 +202,7 @@ def test_options_that_it_does_not_have_are_refused_with_the_nearest_name(name):
         load_engine(name, **{f"{known}s": 1})
 
 
+@pytest.mark.usefixtures("small")
 def test_the_file_tells_which_engine_and_models_made_it(engine, name, options, tmp_path):
     job = Job(None, None, tmp_path / "a.mp4", SMALL, name, options.get(name, {}))
     tags = probe(generate(job, Loaded(engine, portrait(), speech(SECONDS))).path).metadata

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sonic_samples import portrait, speech, write_models
+from sonic_samples import portrait, speech
 
 from sonic_core.engines.latents_file import save_latents
 from sonic_core.engines.sonic.engine import SonicEngine
@@ -17,13 +17,12 @@ from sonic_core.settings import Settings
 
 SETTINGS = Settings(min_resolution=256, inference_steps=1, framing="face")
 AUDIO = speech(0.12)
+pytestmark = pytest.mark.usefixtures("small")
 
 
 @pytest.fixture(scope="module")
-def engine(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("models")
-    write_models(folder)
-    return SonicEngine([folder], device="cpu")
+def engine(models):
+    return SonicEngine([models], device="cpu")
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from sonic_samples import networks, short_windows, small_clip, write_models
+from sonic_samples import TWO_STEPS, networks, short_windows
 
 from sonic_core import cli
 from sonic_core.engines.sonic import window_work
@@ -17,22 +17,6 @@ from sonic_core.engines.sonic.planning import GIB
 from sonic_core.engines.sonic.unet import SonicUNet
 from sonic_core.errors import SettingsError, SonicError
 from sonic_core.runtime.stopping import StoppedError, StopSign
-from sonic_core.settings import Settings
-
-SETTINGS = Settings(min_resolution=256, inference_steps=2, framing="face")
-SECONDS = 1.0  # 13 key frames: three windows of 5 at every step, the last one pushed back over its neighbour
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("models")
-    write_models(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def conditioning(models):
-    return small_clip(SonicEngine([models], device="cpu"), SECONDS, SETTINGS)
 
 
 @pytest.fixture(autouse=True)
@@ -62,25 +46,29 @@ class Passes:
 
 
 @pytest.mark.parametrize("options", [{"preset": "exact"}, {"preset": "fast"}, {"circular_windows": True}])
-def test_several_devices_give_the_latents_and_frames_of_one(models, conditioning, options, monkeypatch):
-    settings = replace(SETTINGS, inference_steps=6 if "preset" in options and options["preset"] == "fast" else 2)
-    one = SonicEngine([models], device="cpu", **options)
-    alone = one.sample(conditioning, settings)
-    frames = np.stack(list(one.decode(conditioning, alone)))
+def test_several_devices_give_the_latents_of_one(models, three_windows, options, monkeypatch):
+    settings = replace(TWO_STEPS, inference_steps=6 if "preset" in options and options["preset"] == "fast" else 2)
+    alone = SonicEngine([models], device="cpu", **options).sample(three_windows, settings)
     passes = Passes(monkeypatch)
     several = SonicEngine([models], devices="cpu,cpu,cpu", **options)
-    shared = several.sample(conditioning, settings)
+    shared = several.sample(three_windows, settings)
     assert torch.allclose(shared.samples, alone.samples, atol=1e-5)
-    assert np.abs(np.stack(list(several.decode(conditioning, shared))).astype(int) - frames).max() <= 1
     assert len(passes.by_unet) == 3  # a UNet for each device
     assert passes.most > 1
     assert max(passes.by_unet.values()) <= 0.6 * sum(passes.by_unet.values())
 
 
-def test_windows_that_are_left_over_go_to_the_first_devices(models, conditioning):
+def test_several_devices_give_the_frames_of_one(models, three_windows):
+    one, several = SonicEngine([models], device="cpu"), SonicEngine([models], devices="cpu,cpu,cpu")
+    latents = one.sample(three_windows, replace(TWO_STEPS, inference_steps=1))
+    alone, shared = (np.stack(list(engine.decode(three_windows, latents))).astype(int) for engine in (one, several))
+    assert np.abs(shared - alone).max() <= 1
+
+
+def test_windows_that_are_left_over_go_to_the_first_devices(models, three_windows):
     reports = []
     engine = SonicEngine([models], devices="cpu,cpu")
-    engine.sample(conditioning, SETTINGS, lambda stage, done, total, preview=None: reports.append((done, total)))
+    engine.sample(three_windows, TWO_STEPS, lambda stage, done, total, preview=None: reports.append((done, total)))
     total = reports[0][1]
     assert reports[-1] == (total, total)
     assert [done for done, _ in reports] == sorted(done for done, _ in reports)
@@ -117,15 +105,15 @@ def test_a_device_that_runs_out_of_memory_decodes_smaller_chunks_beside_the_othe
     assert steps[1].max() < 1.5 * steps[0].max()
 
 
-def test_an_error_on_one_device_ends_the_others_and_is_told(models, conditioning, monkeypatch):
+def test_an_error_on_one_device_ends_the_others_and_is_told(models, three_windows, monkeypatch):
     engine = SonicEngine([models], devices="cpu,cpu")
     engine.networks.models[1].unet.conv_in.weight.data.fill_(3e38)
     with pytest.raises(SonicError, match="overflow"):
-        engine.sample(conditioning, SETTINGS)
+        engine.sample(three_windows, TWO_STEPS)
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("sonic-lane")]
 
 
-def test_cancelling_stops_every_device_within_a_layer(models, conditioning, monkeypatch):
+def test_cancelling_stops_every_device_within_a_layer(models, three_windows, monkeypatch):
     monkeypatch.setattr(window_work, "LOOK_S", 0.01)
     engine, begun = SonicEngine([models], devices="cpu,cpu"), threading.Event()
     stopped = []
@@ -155,7 +143,7 @@ def test_cancelling_stops_every_device_within_a_layer(models, conditioning, monk
     monkeypatch.setattr(SonicUNet, "forward", endless)
     monkeypatch.setattr("sonic_core.progress.Heartbeat.__call__", lambda self: self.report())
     with pytest.raises(CancelledError):
-        engine.sample(conditioning, SETTINGS, progress)
+        engine.sample(three_windows, TWO_STEPS, progress)
     assert len(stopped) == 2
 
 

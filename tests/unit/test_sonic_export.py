@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from sonic_samples import CONTEXT, TOKENS, write_models
+from sonic_samples import CONTEXT, TOKENS, networks, write_models
 
 from sonic_core import cli
 from sonic_core.engines.sonic.attention import AttentionContext
@@ -31,13 +31,13 @@ def test_the_audio_nets_compute_what_pytorch_computes(tmp_path):
 def made(tmp_path_factory):
     """The networks, and the folder of their files."""
     folder = tmp_path_factory.mktemp("sonic")
-    networks = write_models(folder / "models")
+    write_models(folder / "models")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SONIC_PORTRAIT_MODELS", str(folder / "models"))
         for limit in ("LARGEST", "LARGEST_INSIDE"):
             patch.setattr(onnx_export, limit, 500_000)  # the UNet is above it, as the published one is
         assert cli.main(["export", "onnx", str(folder / "onnx"), "--engine", "sonic", "--quiet"]) == 0
-    return networks, folder / "onnx"
+    return networks(), folder / "onnx"
 
 
 @pytest.mark.slow
@@ -52,7 +52,7 @@ def test_every_network_has_a_file_and_the_large_one_its_weights_beside_it(made):
 
 @pytest.mark.slow
 def test_the_exported_unet_predicts_what_the_engines_does_at_another_size(made):
-    networks, folder = made
+    nets, folder = made
     torch.manual_seed(5)
     height, width = 32, 16
     sample, clip, audio = (
@@ -65,7 +65,7 @@ def test_the_exported_unet_predicts_what_the_engines_does_at_another_size(made):
     mask[..., 64:192, 32:96] = 1
     context = AttentionContext([clip], [audio], mask, WINDOW, (height, width))
     with torch.no_grad():
-        expected = networks["unet"](sample, timestep, ids, context).numpy()
+        expected = nets["unet"](sample, timestep, ids, context).numpy()
     given = {"sample": sample, "timestep": timestep, "added_time_ids": ids, "clip": clip, "audio": audio}
     given |= {f"mask_{level}": context.mask_at(level) for level in range(4)}
     session = onnxruntime.InferenceSession(str(folder / "sonic-portrait-sonic-unet.onnx"))

@@ -5,7 +5,7 @@ from itertools import groupby
 
 import pytest
 import torch
-from sonic_samples import networks, portrait, short_windows, small_clip, write_models
+from sonic_samples import networks, portrait, short_windows, small_clip
 from test_runtime_devices import OneDevice
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -39,13 +39,6 @@ class SmallDevice(TorchDispatchMode):
         if self.count in self.at:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")
         return func(*args, **(kwargs or {}))
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("models")
-    write_models(folder)
-    return folder
 
 
 @pytest.fixture(autouse=True)

@@ -18,13 +18,13 @@ from sonic_core.models.weights import read_shapes, read_weights
 
 
 @pytest.fixture(scope="module")
-def written(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("models")
-    return folder, write_models(folder)
+def written(models):
+    return models, networks()
 
 
 @pytest.fixture
-def models(tmp_path):
+def own_models(tmp_path):
+    """A models folder that the test may change."""
     write_models(tmp_path)
     return tmp_path
 
@@ -47,23 +47,23 @@ def test_the_published_files_load_as_users_have_them(written):
     assert same(model.encoder.network, nets["whisper"])
 
 
-def test_safetensors_go_before_pickles(models):
-    changed = {key: value + 1 for key, value in torch.load(models / "sonic" / "audio2token.pth").items()}
-    save_file(changed, models / "sonic" / "audio2token.safetensors")
-    assert torch.equal(load_sonic([models]).audio_to_token.proj1.bias, changed["proj1.bias"])
+def test_safetensors_go_before_pickles(own_models):
+    changed = {key: value + 1 for key, value in torch.load(own_models / "sonic" / "audio2token.pth").items()}
+    save_file(changed, own_models / "sonic" / "audio2token.safetensors")
+    assert torch.equal(load_sonic([own_models]).audio_to_token.proj1.bias, changed["proj1.bias"])
 
 
-def test_interpolation_weights_are_optional(models):
-    (models / "sonic" / "RIFE" / "flownet.pkl").unlink()
-    assert load_sonic([models]).ifnet is None
+def test_interpolation_weights_are_optional(own_models):
+    (own_models / "sonic" / "RIFE" / "flownet.pkl").unlink()
+    assert load_sonic([own_models]).ifnet is None
 
 
-def test_interpolation_weights_may_lie_in_the_folder_that_networks_share(models, written):
-    shared = models / "frame_interpolation"
+def test_interpolation_weights_may_lie_in_the_folder_that_networks_share(own_models, written):
+    shared = own_models / "frame_interpolation"
     shared.mkdir()
     save_file({"block0.conv0.0.weight": torch.zeros(96, 7, 3, 3)}, shared / "a_rife_of_version_4.safetensors")
-    (models / "sonic" / "RIFE" / "flownet.pkl").rename(shared / "rife.pkl")
-    model = load_sonic([models])
+    (own_models / "sonic" / "RIFE" / "flownet.pkl").rename(shared / "rife.pkl")
+    model = load_sonic([own_models])
     assert same(model.ifnet, written[1]["ifnet"])
     assert model.left_out == ()
 
@@ -81,10 +81,10 @@ def test_a_wav2vec2_encoder_is_loaded_where_the_config_names_it(tmp_path):
     assert isinstance(load_sonic([tmp_path]).encoder, Wav2Vec2Encoder)
 
 
-def test_the_config_beside_the_weights_decides_between_two_encoders(tmp_path, models):
+def test_the_config_beside_the_weights_decides_between_two_encoders(tmp_path, own_models):
     folder = tmp_path / "both"
     write_models(folder, wav2vec2=True)
-    (models / "sonic" / "whisper-tiny").rename(folder / "sonic" / "whisper-tiny")
+    (own_models / "sonic" / "whisper-tiny").rename(folder / "sonic" / "whisper-tiny")
     config = folder / "sonic" / "config.json"
     heads = {"unet": {"num_attention_heads": UNET["num_attention_heads"]}}
     config.write_text(json.dumps({"audio_encoder": "wav2vec2", **heads}))
@@ -98,11 +98,11 @@ def test_the_config_beside_the_weights_decides_between_two_encoders(tmp_path, mo
         load_sonic([folder])
 
 
-def test_an_encoder_that_does_not_fit_the_checkpoint_is_named(models, tmp_path_factory):
+def test_an_encoder_that_does_not_fit_the_checkpoint_is_named(own_models, tmp_path_factory):
     other = tmp_path_factory.mktemp("other")
     write_models(other, wav2vec2=True)
     with pytest.raises(ModelMissingError, match="10 positions of 3 states of 24"):
-        load_sonic([models], {"audio_encoder": other / "sonic" / "wav2vec2"})
+        load_sonic([own_models], {"audio_encoder": other / "sonic" / "wav2vec2"})
 
 
 def test_everything_that_is_missing_is_listed_at_once_with_size_source_licence_and_folder(tmp_path):
@@ -117,16 +117,16 @@ def test_everything_that_is_missing_is_listed_at_once_with_size_source_licence_a
         assert words in message
 
 
-def test_missing_truncated_and_foreign_files_stand_in_one_error(models):
-    sonic = models / "sonic"
+def test_missing_truncated_and_foreign_files_stand_in_one_error(own_models):
+    sonic = own_models / "sonic"
     (sonic / "audio2bucket.pth").unlink()
     unet = sonic / "unet.pth"
     unet.write_bytes(unet.read_bytes()[: unet.stat().st_size // 2])
     torch.save({"something": torch.zeros(2)}, sonic / "audio2token.pth")
-    vae = models / "diffusers" / "stable-video-diffusion-img2vid-xt" / "vae" / "diffusion_pytorch_model.safetensors"
+    vae = own_models / "diffusers" / "stable-video-diffusion-img2vid-xt" / "vae" / "diffusion_pytorch_model.safetensors"
     vae.write_bytes(vae.read_bytes()[:-100])
     with pytest.raises(ModelMissingError) as caught:
-        load_sonic([models])
+        load_sonic([own_models])
     message = str(caught.value)
     assert "1 file(s) missing, 3 unusable" in message
     for words in (
@@ -143,13 +143,13 @@ class Trap:
         return os.mkdir, ("trap-was-sprung",)
 
 
-def test_a_pickle_with_code_in_it_is_refused_and_not_run(models, monkeypatch):
-    monkeypatch.chdir(models)
-    torch.save({"weight": Trap()}, models / "sonic" / "unet.pth")
-    (models / "sonic" / "audio2token.pth").write_bytes(pickle.dumps(Trap()))
+def test_a_pickle_with_code_in_it_is_refused_and_not_run(own_models, monkeypatch):
+    monkeypatch.chdir(own_models)
+    torch.save({"weight": Trap()}, own_models / "sonic" / "unet.pth")
+    (own_models / "sonic" / "audio2token.pth").write_bytes(pickle.dumps(Trap()))
     with pytest.raises(ModelMissingError, match="could run code"):
-        load_sonic([models])
-    assert not (models / "trap-was-sprung").exists()
+        load_sonic([own_models])
+    assert not (own_models / "trap-was-sprung").exists()
 
 
 def single_file(vae, clip, quant_conv=True):
@@ -227,18 +227,18 @@ def single_file(vae, clip, quant_conv=True):
     return {key: value.contiguous() for key, value in file.items()}
 
 
-def test_the_single_file_of_svd_gives_the_same_vae_and_clip(models):
+def test_the_single_file_of_svd_gives_the_same_vae_and_clip(own_models):
     nets = networks()
-    (models / "checkpoints").mkdir()
-    path = models / "checkpoints" / "svd_xt.safetensors"
+    (own_models / "checkpoints").mkdir()
+    path = own_models / "checkpoints" / "svd_xt.safetensors"
     save_file(single_file(nets["vae"], nets["clip"]), path)
     file = read_weights(path, svd_single_file.wanted)
     assert not any(key.startswith("model.") for key in file)
     assert same(build_vae(svd_single_file.vae_weights(file)), nets["vae"])
     clip = build_clip(svd_single_file.clip_weights(file), {"num_attention_heads": 4})
     assert same(clip, nets["clip"])
-    (models / "checkpoints" / "config.json").write_text('{"image_encoder": {"num_attention_heads": 4}}')
-    assert same(load_sonic([models]).vae, nets["vae"])
+    (own_models / "checkpoints" / "config.json").write_text('{"image_encoder": {"num_attention_heads": 4}}')
+    assert same(load_sonic([own_models]).vae, nets["vae"])
 
 
 def test_a_single_file_without_the_conditioning_encoder_uses_the_other_one():
@@ -250,11 +250,11 @@ def test_a_single_file_without_the_conditioning_encoder_uses_the_other_one():
     build_vae(read)
 
 
-def test_weights_of_half_precision_load_into_single(models):
-    path = models / "sonic" / "unet.pth"
+def test_weights_of_half_precision_load_into_single(own_models):
+    path = own_models / "sonic" / "unet.pth"
     half = {key: value.half() for key, value in torch.load(path).items()}
     torch.save(half, path)
-    unet = load_sonic([models]).unet
+    unet = load_sonic([own_models]).unet
     assert unet.dtype == torch.float32
     assert torch.equal(unet.conv_in.weight, half["conv_in.weight"].float())
 
@@ -276,24 +276,24 @@ def test_every_level_of_the_unet_gets_its_heads_from_the_sidecar(written):
     assert weights(unet).keys() == weights(networks()["unet"]).keys()
 
 
-def test_a_fingerprint_stays_with_the_weights_and_changes_with_them(models, tmp_path):
-    before = load_sonic([models]).fingerprints
+def test_a_fingerprint_stays_with_the_weights_and_changes_with_them(own_models, tmp_path):
+    before = load_sonic([own_models]).fingerprints
     assert set(before) == {"unet", "audio2token", "audio2bucket", "audio_encoder", "svd", "flownet"}
-    unet = models / "sonic" / "unet.pth"
-    renamed = unet.rename(models / "sonic" / "mine.pth")
-    same_weights = load_sonic([models], {"unet": renamed}).fingerprints
+    unet = own_models / "sonic" / "unet.pth"
+    renamed = unet.rename(own_models / "sonic" / "mine.pth")
+    same_weights = load_sonic([own_models], {"unet": renamed}).fingerprints
     assert same_weights == before
     changed = torch.load(renamed)
     changed["conv_in.bias"][0] += 1e-3
     torch.save(changed, renamed)
-    after = load_sonic([models], {"unet": renamed}).fingerprints
+    after = load_sonic([own_models], {"unet": renamed}).fingerprints
     assert {key for key in before if after[key] != before[key]} == {"unet"}
 
 
-def test_shapes_are_read_without_the_numbers(models):
-    convert_file(models / "sonic" / "unet.pth", models / "unet.safetensors")
-    expected = {key: tuple(value.shape) for key, value in torch.load(models / "sonic" / "unet.pth").items()}
-    for path in (models / "sonic" / "unet.pth", models / "unet.safetensors"):
+def test_shapes_are_read_without_the_numbers(own_models):
+    convert_file(own_models / "sonic" / "unet.pth", own_models / "unet.safetensors")
+    expected = {key: tuple(value.shape) for key, value in torch.load(own_models / "sonic" / "unet.pth").items()}
+    for path in (own_models / "sonic" / "unet.pth", own_models / "unet.safetensors"):
         shapes = read_shapes(path)
         assert {key: tuple(value.shape) for key, value in shapes.items()} == expected
         assert all(value.is_meta for value in shapes.values())

@@ -36,7 +36,8 @@ def as_taesd(autoencoder):
 
 
 @pytest.fixture(scope="module")
-def models(tmp_path_factory):
+def with_taesd(tmp_path_factory):
+    """A models folder with TAESD in it; `models` has none."""
     folder = tmp_path_factory.mktemp("models")
     write_models(folder)
     (folder / "vae_approx").mkdir()
@@ -53,23 +54,23 @@ def test_both_kinds_of_files_give_the_decoder_that_diffusers_has(names):
     assert torch.allclose(decoded, autoencoder.decode(latents).sample, atol=1e-6)
 
 
-def test_the_preset_preview_is_decoded_by_it_and_says_so(models, monkeypatch):
+def test_the_preset_preview_is_decoded_by_it_and_says_so(with_taesd, monkeypatch):
     def never(*args):
         raise AssertionError("the VAE decodes")
 
-    engine = SonicEngine([models], device="cpu", preset="preview")
+    engine = SonicEngine([with_taesd], device="cpu", preset="preview")
     conditioning = engine.prepare(portrait(), speech(0.2), SETTINGS)
     assert any("small decoder" in note for note in conditioning.notes)
     monkeypatch.setattr(VaeDecode, "__call__", never)
     latents = engine.sample(conditioning, SETTINGS)
     frames = list(engine.decode(conditioning, latents))
     assert len(frames) == 5
-    whole = SonicEngine([models], device="cpu")
+    whole = SonicEngine([with_taesd], device="cpu")
     with pytest.raises(AssertionError, match="the VAE decodes"):
         list(whole.decode(conditioning, latents))
 
 
-def test_previews_are_drawn_by_it_at_full_size_and_change_no_latents(models, tmp_path):
+def test_previews_are_drawn_by_it_at_full_size_and_change_no_latents(with_taesd, models):
     def run(engine):
         pictures = []
         conditioning = engine.prepare(portrait(), speech(0.2), SETTINGS)
@@ -82,24 +83,22 @@ def test_previews_are_drawn_by_it_at_full_size_and_change_no_latents(models, tmp
         preview = preview or (report[3] if len(report) > 3 else None)
         return preview() if preview else None
 
-    with_it, pictures = run(SonicEngine([models], device="cpu"))
-    write_models(tmp_path)
-    without, rough = run(SonicEngine([tmp_path], device="cpu"))
+    with_it, pictures = run(SonicEngine([with_taesd], device="cpu"))
+    without, rough = run(SonicEngine([models], device="cpu"))
     assert torch.equal(with_it, without)
     assert (pictures[0].shape, rough[0].shape) == ((256, 256, 3), (32, 32, 3))
     assert pictures[0].dtype == np.uint8
 
 
-def test_it_makes_latents_of_no_other_origin(models, tmp_path):
-    write_models(tmp_path)
-    assert SonicEngine([models], device="cpu").identity == SonicEngine([tmp_path], device="cpu").identity
+def test_it_makes_latents_of_no_other_origin(with_taesd, models):
+    assert SonicEngine([with_taesd], device="cpu").identity == SonicEngine([models], device="cpu").identity
 
 
-def test_nothing_is_fetched_for_it_and_a_broken_one_is_told(models, tmp_path):
+def test_nothing_is_fetched_for_it_and_a_broken_one_is_told(with_taesd, tmp_path):
     assert "small_decoder" not in {
         item.file.key for item in missing_downloads(SONIC_FILES, [tmp_path], tmp_path.joinpath)
     }
-    assert faults_of_files([models]) == {}
+    assert faults_of_files([with_taesd]) == {}
     (tmp_path / "vae_approx").mkdir()
     save_file({"1.weight": torch.zeros(8, 4, 3, 3)}, tmp_path / "vae_approx" / "taesd_decoder.safetensors")
     assert set(faults_of_files([tmp_path])) == {"small_decoder"}
@@ -120,11 +119,10 @@ def test_its_work_and_memory_are_counted_as_they_are_and_little(side):
     assert SMALL_DECODE_BYTES < 0.2 * DECODE_BYTES
 
 
-def test_the_estimate_of_preview_counts_it_where_it_is_and_no_other_preset_does(models, tmp_path):
-    write_models(tmp_path)
+def test_the_estimate_of_preview_counts_it_where_it_is_and_no_other_preset_does(with_taesd, models):
     figures = {}
     for preset in ("preview", "fast"):
-        for folder in (models, tmp_path):
+        for folder in (with_taesd, models):
             engine = SonicEngine([folder], device="cpu", preset=preset)
             loaded = engine.expected_cost(portrait(), speech(2.0), SETTINGS)
             options = {"folders": (folder,), "device": "cpu", "preset": preset}
@@ -132,13 +130,13 @@ def test_the_estimate_of_preview_counts_it_where_it_is_and_no_other_preset_does(
             assert loaded.work.decoding == unloaded.work.decoding
             assert loaded.work.plan.decoding == pytest.approx(unloaded.work.plan.decoding, rel=0.5)
             figures[preset, folder] = loaded.work
-    with_it, without = figures["preview", models], figures["preview", tmp_path]
+    with_it, without = figures["preview", with_taesd], figures["preview", models]
     assert with_it.decoding == pytest.approx(0.049 * without.decoding, rel=0.1)  # at 256 px
     assert with_it.plan.decoding < without.plan.decoding
     assert with_it.sampling == without.sampling
     assert "decoded at once by the small decoder" in with_it.described()
     assert "small decoder" not in without.described()
-    assert figures["fast", models].decoding == figures["fast", tmp_path].decoding
+    assert figures["fast", with_taesd].decoding == figures["fast", models].decoding
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from sonic_samples import CONTEXT, TOKENS, UNET, seeded, short_windows, small_clip, write_models
+from sonic_samples import CONTEXT, TOKENS, TWO_STEPS, UNET, seeded, short_windows
 
 from sonic_core.diffusion.guidance import three_branch, within
 from sonic_core.diffusion.sampler import sample_euler
@@ -21,23 +21,8 @@ from sonic_core.engines.sonic.unet import SonicUNet
 from sonic_core.engines.sonic.window_work import Lane, Windowing
 from sonic_core.engines.sonic.work_count import window_passes
 from sonic_core.errors import SettingsError
-from sonic_core.settings import Settings
 
 FULL_SIZE = ModelSizes(round(2.94 * GIB), round(1.47 * GIB), round(0.18 * GIB), round(1.18 * GIB), 320)  # fp16
-SETTINGS = Settings(min_resolution=256, inference_steps=2, framing="face")
-SECONDS = 1.0  # 13 key frames: three windows of 5 at every step, the last one pushed back over its neighbour
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("models")
-    write_models(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def conditioning(models):
-    return small_clip(SonicEngine([models], device="cpu"), SECONDS, SETTINGS)
 
 
 @pytest.fixture(autouse=True)
@@ -112,11 +97,11 @@ def test_presets_remember_the_same_whatever_goes_together(preset, lanes):
 
 
 @pytest.mark.parametrize(("options", "at_once"), [({"device": "cpu"}, [3, 6]), ({"devices": "cpu,cpu"}, [3, 6])])
-def test_a_clip_takes_fewer_passes_and_comes_out_the_same(models, conditioning, passes, options, at_once):
-    alone = SonicEngine([models], device="cpu").sample(conditioning, SETTINGS)
+def test_a_clip_takes_fewer_passes_and_comes_out_the_same(models, three_windows, passes, options, at_once):
+    alone = SonicEngine([models], device="cpu").sample(three_windows, TWO_STEPS)
     singly = list(passes)
     passes.clear()
-    together = SonicEngine([models], windows_together=2, **options).sample(conditioning, SETTINGS)
+    together = SonicEngine([models], windows_together=2, **options).sample(three_windows, TWO_STEPS)
     near(together.samples, alone.samples)
     assert sum(passes) == sum(singly)  # the same work
     assert sorted(set(passes)) == at_once
@@ -129,9 +114,9 @@ def near(latents, whole):
 
 
 @pytest.mark.parametrize(("preset", "failing"), [("exact", [9, 9]), ("fast", [9])])
-def test_a_device_that_cannot_hold_them_goes_on_with_fewer(models, conditioning, preset, failing, caplog):
-    settings = replace(SETTINGS, inference_steps=2 if preset == "exact" else 4)
-    alone = SonicEngine([models], device="cpu", preset=preset).sample(conditioning, settings)
+def test_a_device_that_cannot_hold_them_goes_on_with_fewer(models, three_windows, preset, failing, caplog):
+    settings = replace(TWO_STEPS, inference_steps=2 if preset == "exact" else 4)
+    alone = SonicEngine([models], device="cpu", preset=preset).sample(three_windows, settings)
     engine = SonicEngine([models], device="cpu", preset=preset, windows_together=3)
     full = engine.model.unet.forward
     tried = []
@@ -144,7 +129,7 @@ def test_a_device_that_cannot_hold_them_goes_on_with_fewer(models, conditioning,
         return full(sample, *args)
 
     engine.model.unet.forward = short_of_memory
-    near(engine.sample(conditioning, settings).samples, alone.samples)
+    near(engine.sample(three_windows, settings).samples, alone.samples)
     assert "going on from where it was with a smaller plan: 2 windows together, branches together" in caplog.text
     assert tried == failing
 
