@@ -23,7 +23,7 @@ class FewFrames:
     """Made once for `sigmas`, `[S + 1]` falling to 0; shared."""
 
     def __init__(self, denoiser: MotionDenoiser, sigmas: Sequence[float]) -> None:
-        layers = [cast(DenoiserLayer, layer) for layer in denoiser.layers]
+        layers = [_Layer(cast(DenoiserLayer, layer)) for layer in denoiser.layers]
         self._heads = layers[0].heads
         self._levels = []
         for sigma, sigma_next in pairwise(sigmas):
@@ -55,37 +55,44 @@ class FewFrames:
         return x[first:]
 
 
-class _Steered:
-    """A layer of the network at one noise level.  steering: `[6, width]`."""
+class _Layer:
+    """What a layer of the network does at any noise level."""
 
-    def __init__(self, layer: DenoiserLayer, steering: Tensor) -> None:
-        shift1, scale1, gate1, shift2, scale2, gate2 = (steering[:, None] + layer.steering)[:, 0]
-        self._heads = layer.heads
-        self._norm1, self._norm2 = (1 + scale1, shift1), (1 + scale2, shift2)
-        self._qkv = _factors(self._in_halves(layer.qkv.weight), self._in_halves(layer.qkv.bias))
-        self._up = _factors(layer.up.weight, layer.up.bias)
-        self._mix = _factors((1 + gate1)[:, None] * layer.mix.weight, (1 + gate1) * layer.mix.bias)
-        self._down = _factors((1 + gate2)[:, None] * layer.down.weight, (1 + gate2) * layer.down.bias)
+    def __init__(self, layer: DenoiserLayer) -> None:
+        self.heads, self.steering = layer.heads, layer.steering
+        self.qkv = _factors(self._in_halves(layer.qkv.weight), self._in_halves(layer.qkv.bias))
+        self.mix, self.up, self.down = (_factors(of.weight, of.bias) for of in (layer.mix, layer.up, layer.down))
 
     def _in_halves(self, rows: Tensor) -> Tensor:
         """What makes queries, keys and values, `[3 width, ...]`: of a head the even numbers first, queries scaled for attention."""
         q, k, v = rows.clone().chunk(3)
-        q *= (len(q) / self._heads) ** -0.5
-        q, k = (part.unflatten(0, (self._heads, -1, 2)).transpose(1, 2).flatten(0, 2) for part in (q, k))
+        q *= (len(q) / self.heads) ** -0.5
+        q, k = (part.unflatten(0, (self.heads, -1, 2)).transpose(1, 2).flatten(0, 2) for part in (q, k))
         return torch.cat([q, k, v])
+
+
+class _Steered:
+    """A layer of the network at one noise level.  steering: `[6, width]`."""
+
+    def __init__(self, layer: _Layer, steering: Tensor) -> None:
+        shift1, scale1, gate1, shift2, scale2, gate2 = (steering[:, None] + layer.steering)[:, 0]
+        self._layer = layer
+        self._norm1, self._norm2 = (1 + scale1, shift1), (1 + scale2, shift2)
+        self._gate1, self._gate2 = 1 + gate1, 1 + gate2
 
     def __call__(self, h: Tensor, turn: tuple[Tensor, Tensor], first: int) -> Tensor:
         """`[W, width]` -> the rows from `first` on.  turn: see `_turning`."""
-        width, (cos, sin) = h.shape[1], turn
-        qkv = _product(F.layer_norm(h, (width,), *self._norm1), *self._qkv)
-        halves = qkv[:, : 2 * width].unflatten(1, (2 * self._heads, 2, -1))
+        layer, width, (cos, sin) = self._layer, h.shape[1], turn
+        heads = layer.heads
+        qkv = _product(F.layer_norm(h, (width,), *self._norm1), *layer.qkv)
+        halves = qkv[:, : 2 * width].unflatten(1, (2 * heads, 2, -1))
         turned = torch.addcmul(halves * cos, halves.flip(2), sin).flatten(2).transpose(0, 1)
-        v = qkv[:, 2 * width :].unflatten(1, (self._heads, -1)).transpose(0, 1)
-        q, k = turned[: self._heads, first:], turned[self._heads :]
+        v = qkv[:, 2 * width :].unflatten(1, (heads, -1)).transpose(0, 1)
+        q, k = turned[:heads, first:], turned[heads:]
         attended = torch.bmm(torch.bmm(q, k.transpose(1, 2)).softmax(2), v).transpose(0, 1).flatten(1)
-        h = h[first:] + _product(attended, *self._mix)
-        y = F.gelu(_product(F.layer_norm(h, (width,), *self._norm2), *self._up))
-        return h + _product(y, *self._down)
+        h = torch.addcmul(h[first:], self._gate1, _product(attended, *layer.mix))
+        y = F.gelu(_product(F.layer_norm(h, (width,), *self._norm2), *layer.up))
+        return torch.addcmul(h, self._gate2, _product(y, *layer.down))
 
 
 def _factors(weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
