@@ -14,6 +14,10 @@ from pathlib import Path
 
 SHARE = "SONIC_PORTRAIT_THREADS"
 """Environment variable: cores that this process shall use, where several work side by side.  `batch` sets it for its workers."""
+ONE_THREAD_OF_NUMPY = ("OPENBLAS_NUM_THREADS", "1")
+"""NumPy's products are small here; its other threads spin when it is loaded, and after each product that they had a part in."""
+GARBAGE_THRESHOLD = 50_000
+"""New objects of Python's from one search for garbage to the next: the usual 700 are for programs that load little."""
 
 
 def prepare_process() -> None:
@@ -49,7 +53,7 @@ def share_of_cores() -> int:
 
 @contextmanager
 def sharing(cores: int) -> Iterator[None]:
-    """Inside, this process's share is so many cores."""
+    """Inside, the share of this whole process, and of those that it starts, is so many cores: for one thread at a time."""
     before = os.environ.get(SHARE)
     os.environ[SHARE] = str(cores)
     try:
@@ -60,11 +64,6 @@ def sharing(cores: int) -> Iterator[None]:
         else:
             os.environ[SHARE] = before
 
-
-ONE_THREAD_OF_NUMPY = ("OPENBLAS_NUM_THREADS", "1")
-"""NumPy's products are small here; its other threads spin when it is loaded, and after each product that they had a part in."""
-GARBAGE_THRESHOLD = 50_000
-"""New objects of Python's from one search for garbage to the next: the usual 700 are for programs that load little."""
 
 _lock = threading.Lock()
 _inside: Counter[int] = Counter()
