@@ -8,6 +8,8 @@ from sonic_core.threads import prepare_process
 prepare_process()
 # Processes that tests start keep what they compile, as those of users do: 0.4 s of each further start.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+# Some load ONNX Runtime themselves, before onnx_network.py tells it to keep to itself what it opens.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 
 def pytest_addoption(parser):
