@@ -28,6 +28,8 @@ PATIENCE = {  # by default 30 s, 60 s, 60 s, 100 s, and 5 missed in a row
     "RAY_health_check_failure_threshold": "60",
 }
 """How long the parts of a local cluster wait for each other: all of them are on one machine, where slow is not dead."""
+SILENCE = {"RAY_USAGE_STATS_ENABLED": "0"}
+"""Ray would tell its makers of every cluster that it starts."""
 
 log = logging.getLogger(__name__)
 QUIETLY: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
@@ -92,7 +94,7 @@ def connected(cluster: Cluster, workers: int) -> Iterator[None]:
 
 def _start(cpus: int) -> None:
     """A new cluster on this machine, also beside another that runs here.  Raises OutputError with Ray's reason."""
-    for name, value in PATIENCE.items():
+    for name, value in {**PATIENCE, **SILENCE}.items():
         os.environ.setdefault(name, value)
     for left in reversed(range(STARTS)):
         try:

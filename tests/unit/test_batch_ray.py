@@ -72,6 +72,23 @@ def test_a_cluster_that_is_slow_to_start_is_started_again_and_told_in_the_end(mo
     assert caplog.text.count("it is started again") == 2
 
 
+def test_a_cluster_that_is_started_here_reports_to_nobody(monkeypatch):
+    ray = pytest.importorskip("ray")
+    usage = pytest.importorskip("ray._common.usage.usage_lib")
+    from sonic_core.jobs import ray_cluster
+
+    for name in (*ray_cluster.PATIENCE, "RAY_USAGE_STATS_ENABLED"):
+        monkeypatch.setenv(name, "")  # for the end of the test
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    reports = []
+    monkeypatch.setattr(ray, "init", lambda *_, **__: reports.append(usage.usage_stats_enabled()))
+    monkeypatch.setattr(ray, "cluster_resources", lambda: {"CPU": 2.0})
+    with ray_cluster.connected(ray_cluster.Cluster(), 1):
+        pass
+    assert reports == [False]
+
+
 def test_more_than_the_cluster_has_is_told(tmp_path, monkeypatch, capsys):
     ray = pytest.importorskip("ray")
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
