@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 import shutil
 import tempfile
 import warnings
-from contextlib import redirect_stdout
+from contextlib import redirect_stdout, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,13 +27,14 @@ LARGEST = 1_900_000_000
 LARGEST_INSIDE = 8_000_000
 """Bytes of weights that still go into the .onnx file itself; others lie beside it in a file `.onnx.data`, which is mapped into memory and
 not read and copied twice: half the CPU of opening, and of the memory."""
+BESIDE = ".onnx.data"
 TOLERANCE = 1e-4
 """Largest difference that a kept file may have from PyTorch, relative to the output's largest value where that is above 1."""
 
 
 @dataclass(frozen=True)
 class Exported:
-    """path: of the file; large weights are in one of the same name and `.data`.  difference: from PyTorch, as TOLERANCE counts it.
+    """path: of the file; large weights are in one beside it, see `_save`.  difference: from PyTorch, as TOLERANCE counts it.
 
     bytes: of both.
     """
@@ -98,6 +100,7 @@ def export_network(spec: NetworkSpec, folder: Path) -> Exported:
             for file in files:
                 file.chmod(0o644)
                 os.replace(file, folder / file.name)
+            _remove_earlier_weights(folder / path.name, files)
     except OSError as error:
         raise OutputError(f"{spec.purpose} cannot be exported to {folder} ({error}).") from error
     return Exported(folder / path.name, difference, written)
@@ -115,15 +118,32 @@ def _simplified(path: Path) -> Path:
 
 
 def _save(model: Any, path: Path) -> list[Path]:
-    """Write a model; its files, the .onnx file last: with large weights one beside it comes before."""
+    """Write a model; its files, the .onnx file last: with large weights one beside it comes before.
+
+    That one is named after its content, so that no file ever computes with the weights of another export, which nobody would notice.
+    """
     import onnx
 
-    if sum(len(weight.raw_data) for weight in model.graph.initializer) <= LARGEST_INSIDE:
+    weights = model.graph.initializer
+    if sum(len(weight.raw_data) for weight in weights) <= LARGEST_INSIDE:
         onnx.save(model, str(path))
         return [path]
-    data = path.with_name(f"{path.name}.data")
+    digest = hashlib.sha256()
+    for weight in weights:
+        digest.update(weight.name.encode())
+        digest.update(weight.raw_data)
+    data = path.with_name(f"{path.stem}.{digest.hexdigest()[:12]}{BESIDE}")
     onnx.save(model, str(path), save_as_external_data=True, location=data.name)
     return [data, path]
+
+
+def _remove_earlier_weights(path: Path, kept: list[Path]) -> None:
+    """Remove what earlier exports of a file have left beside it."""
+    names = {file.name for file in kept}
+    for earlier in (*path.parent.glob(f"{path.stem}.*{BESIDE}"), path.with_name(path.stem + BESIDE)):
+        if earlier.name not in names:
+            with suppress(OSError):  # absent, or Windows has it open
+                earlier.unlink()
 
 
 def check_can_export() -> None:

@@ -23,7 +23,7 @@ from sonic_core.hearing.encoder_choice import ENCODER_SPECS
 from sonic_core.portrait.analysis import load_portrait
 from sonic_core.runtime import onnx_export
 from sonic_core.runtime.loading import open_networks
-from sonic_core.runtime.network import ONNX, TORCH
+from sonic_core.runtime.network import ONNX, TORCH, NetworkSpec
 from sonic_core.runtime.onnx_network import WEIGHTS_KEY, file_name
 from sonic_core.settings import Settings
 
@@ -49,7 +49,9 @@ def test_every_network_has_a_file_that_says_what_it_was_made_from(exported):
     names = {path.name for path in (exported / "onnx").iterdir()}
     beside = {name for name in names if name.endswith(".data")}
     assert names - beside == {file_name(spec) for spec in SPECS}
-    assert beside == {f"sonic-portrait-speech-encoder-{name}.onnx.data" for name in ("wav2vec2", "whisper")}
+    assert sorted(name.split(".")[0] for name in beside) == [
+        f"sonic-portrait-speech-encoder-{name}" for name in ("wav2vec2", "whisper")
+    ]
     assert max((exported / "onnx" / name).stat().st_size for name in names - beside) < onnx_export.LARGEST_INSIDE
 
 
@@ -58,13 +60,64 @@ def test_weights_beside_a_file_that_are_not_whole_are_told(exported, tmp_path, l
     spec = ENCODER_SPECS["wav2vec2"]
     for path in (exported / "onnx").glob("*wav2vec2*"):
         shutil.copy(path, tmp_path)
-    weights = tmp_path / f"{file_name(spec)}.data"
+    (weights,) = tmp_path.glob("*.data")
     if left is None:
         weights.unlink()
     else:
         os.truncate(weights, left)
     with pytest.raises(ModelMissingError, match=r"wav2vec2\.onnx cannot be read .*export onnx"):
         open_networks([spec], ONNX, [tmp_path])
+
+
+@pytest.fixture
+def retrained(monkeypatch):
+    """The denoiser with other weights under the same name, large enough to lie beside its file."""
+    monkeypatch.setattr(onnx_export, "LARGEST_INSIDE", 0)
+    module = DENOISER_SPEC.make()
+    with torch.no_grad():
+        for weight in module.parameters():
+            weight *= 1.5
+
+    class Retrained(NetworkSpec):
+        def make(self):
+            return module
+
+    return Retrained(**vars(DENOISER_SPEC))
+
+
+def computed(folder):
+    (network,) = open_networks([DENOISER_SPEC], ONNX, [folder])
+    return network(*DENOISER_SPEC.example_inputs(DENOISER_SPEC.tried_at[0]))[0]
+
+
+def test_a_file_never_computes_with_the_weights_of_another_export(retrained, tmp_path):
+    for name, spec in (("one", DENOISER_SPEC), ("other", retrained)):
+        onnx_export.export_network(spec, tmp_path / name)
+    (tmp_path / "one" / file_name(DENOISER_SPEC)).replace(tmp_path / "other" / file_name(DENOISER_SPEC))
+    with pytest.raises(ModelMissingError, match="cannot be read"):
+        computed(tmp_path / "other")
+
+
+def test_an_export_that_breaks_off_leaves_the_earlier_one_whole(retrained, tmp_path, monkeypatch):
+    onnx_export.export_network(DENOISER_SPEC, tmp_path)
+    before, replace_file = computed(tmp_path), os.replace
+
+    def full(file, target):
+        if Path(target).suffix == ".onnx":
+            raise OSError("No space left on device")
+        replace_file(file, target)
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(OutputError, match="No space left"):
+        onnx_export.export_network(retrained, tmp_path)
+    assert (computed(tmp_path) == before).all()
+
+
+def test_an_export_takes_the_weights_of_the_one_before_away(retrained, tmp_path):
+    (tmp_path / f"{file_name(DENOISER_SPEC)}.data").touch()
+    for spec in (DENOISER_SPEC, retrained):
+        onnx_export.export_network(spec, tmp_path)
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 @pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.key)
