@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 from .commands import COMMANDS
 from .commands.console import BarsAndWarnings, Console
 from .commands.ending import leave
-from .commands.signals import INTERRUPTED, forget_interruption, signals_interrupt
+from .commands.signals import INTERRUPTED, forget_interruption, interruption_undisguised, signals_interrupt
 from .commands.streams import unbreakable_streams
 from .errors import NotEnoughMemoryError, SettingsError, SonicError
 from .paths import checked_path
@@ -37,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code; argparse itself leaves with 0 for --help and 2 for wrong usage."""
     with unbreakable_streams():
         try:
-            with signals_interrupt():
+            with signals_interrupt(), interruption_undisguised():
                 return _main(list(sys.argv[1:] if argv is None else argv))
         except KeyboardInterrupt:  # before the command began
             Console().fail(KeyboardInterrupt(), "Interrupted; nothing was begun.")
@@ -78,7 +78,7 @@ def check_paths(args: argparse.Namespace, parser: Parser) -> None:
 def run(command: ModuleType, args: argparse.Namespace, console: Console) -> int:
     """Exit code of one command; with --debug errors come as tracebacks."""
     try:
-        with plain_import_errors():
+        with interruption_undisguised(), plain_import_errors():
             report = command.run(args, console)
         exit_code = report.pop("exit_code", OK)
         console.report({"command": args.command, **report})

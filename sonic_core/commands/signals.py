@@ -12,6 +12,8 @@ from contextlib import contextmanager
 INTERRUPTED = 130
 IMPATIENT = 3
 """Signals after which the process ends at once, clean or not."""
+_come = 0
+"""Signals since the command began."""
 NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")  # SIGHUP is POSIX's, SIGBREAK Windows'
 
 
@@ -24,14 +26,15 @@ def signals_interrupt() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    count = 0
+    global _come
+    _come = 0
 
     def stop(number: int, frame: object) -> None:
-        nonlocal count
-        count += 1
-        if count >= IMPATIENT:
+        global _come
+        _come += 1
+        if _come >= IMPATIENT:
             os._exit(INTERRUPTED)
-        if count == 1:
+        if _come == 1:
             raise KeyboardInterrupt
 
     known = [getattr(signal, name) for name in NAMES if hasattr(signal, name)]
@@ -45,6 +48,18 @@ def signals_interrupt() -> Iterator[None]:
         for number, handler in earlier.items():
             if handler is not None:
                 signal.signal(number, handler)
+        _come = 0
+
+
+@contextmanager
+def interruption_undisguised() -> Iterator[None]:
+    """Libraries that are interrupted while they load say that something is missing (NumPy: ImportError): a KeyboardInterrupt again."""
+    try:
+        yield
+    except Exception as error:
+        if _come:
+            raise KeyboardInterrupt from error
+        raise
 
 
 def forget_interruption() -> None:

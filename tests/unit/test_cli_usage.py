@@ -197,6 +197,23 @@ def test_ctrl_c_is_130(monkeypatch, capsys):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM")
+@pytest.mark.parametrize(
+    ("module", "function", "said"),
+    [(inspect, "run", "nothing was left half-written"), (cli, "import_module", "nothing was begun")],
+)
+def test_a_library_that_is_interrupted_while_it_loads_is_not_missing(module, function, said, monkeypatch, capsys):
+    def load(*_):
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        except KeyboardInterrupt:
+            raise ImportError("a bad install") from None  # as NumPy says of itself
+
+    monkeypatch.setattr(module, function, load)
+    assert code_of("inspect", "a.mp4") == 130
+    assert capsys.readouterr().err == f"Interrupted; {said}.\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM")
 def test_stop_signal_interrupts_and_is_given_back(monkeypatch):
     earlier = signal.getsignal(signal.SIGTERM)
     monkeypatch.setattr(inspect, "run", lambda args, console: signal.raise_signal(signal.SIGTERM))
