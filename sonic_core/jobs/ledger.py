@@ -92,6 +92,11 @@ class Ledger(Store):
             return (self.folder / clip.output).exists()
         return known[1] != WAITING or known[2] == 0
 
+    def is_under_way(self, clip: Planned) -> bool:
+        """Whether somebody has made it or is making it: of those that are kept, all that do not wait."""
+        waits = self.db.execute("select 1 from clips where output = ? and state = ?", (clip.output, WAITING)).fetchone()
+        return waits is None and self.is_kept(clip)
+
     def knows(self, output: str) -> bool:
         """Whether a file of that name is this folder's own, made or being made by a batch."""
         return self.db.execute("select 1 from clips where output = ?", (output,)).fetchone() is not None

@@ -9,7 +9,7 @@ import pytest
 
 from sonic_core.errors import SettingsError
 from sonic_core.jobs.ledger import Ledger
-from sonic_core.jobs.plan import check, planned
+from sonic_core.jobs.plan import check, planned, trial_job
 from sonic_core.jobs.table import Row
 from sonic_core.samples import PORTRAIT, SPEECH
 
@@ -101,6 +101,18 @@ def test_a_file_of_somebody_else_is_not_replaced_unasked(ledger):
     plan_of(ledger, {**GOOD, "output": "a.mp4"}, overwrite=True).raise_problems()
 
 
+def test_what_only_waits_is_still_to_make(ledger):
+    rows = [{**GOOD, "output": f"{name}.mp4"} for name in "ab"]
+    first = plan_of(ledger, *rows)
+    ledger.plan("run", planned(ledger))
+    interrupted = plan_of(ledger, *rows)
+    assert (interrupted.kept, interrupted.seconds, interrupted.room) == (0, first.seconds, first.room)
+    ledger.claim("run", ledger.enlist())
+    again = plan_of(ledger, *rows)
+    assert (again.kept, again.seconds) == (1, first.seconds / 2)
+    assert trial_job(ledger) is not None
+
+
 @pytest.mark.parametrize("name", ["con.mp4", "day 1/NUL.x.mp4", "day 1 /a.mp4", "day./a.mp4"])
 def test_names_that_windows_cannot_hold_are_told(ledger, name):
     with pytest.raises(SettingsError, match="cannot be used as a name on Windows"):
@@ -157,7 +169,7 @@ LONG = """
 import json, re, sys, time
 from pathlib import Path
 from sonic_core.jobs.ledger import Ledger
-from sonic_core.jobs.plan import check, planned
+from sonic_core.jobs.plan import check, planned, trial_job
 from sonic_core.jobs.table import read_rows
 
 count, table = int(sys.argv[3]), Path("jobs.csv")
