@@ -7,6 +7,7 @@ import logging
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -119,22 +120,48 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, *args: Any, console: Console, mixed: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.console, self.mixed = console, mixed
+        self.console, self.mixed, self.given = console, mixed, list[str]()
+
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        self.given = list(args)
+        return super().parse_args(args, namespace)
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """As argparse; where it has given up on `onnx --engine sonic DIR`, as releases before 3.12.7 do, it looks once more."""
+        """As argparse; where it has given up on `onnx --engine sonic DIR`, as releases before 3.12.7 do, it looks once more.
+
+        A command tells what it does not know itself: the parser above it does not know what could have been meant.
+        """
+        if not self.mixed:
+            return super().parse_known_args(args, namespace)
+        self.given = list(args)
         found = super().parse_known_args(args, namespace)
-        if not found[1] or not self.mixed:
+        if not found[1]:
             return found
         self.mixed = False  # the second look comes here again
         try:
-            return self.parse_known_intermixed_args(args)
+            found = self.parse_known_intermixed_args(args)
         finally:
             self.mixed = True
+        if found[1]:
+            self.error(f"unrecognized arguments: {' '.join(found[1])}")
+        return found
 
     def error(self, message: str) -> NoReturn:
+        """Tells what is wrong and what may have been meant, not all seventy options."""
+        message += self.meant()
         self.console.report({"error": SettingsError.__name__, "message": message})
-        super().error(message)
+        self.exit(USAGE, f"{self.prog}: error: {message}\nAll that can be given: {self.prog} --help\n")
+
+    def meant(self) -> str:
+        """The names nearest to those that nobody knows: ". Did you mean --image?"; "" where none is near."""
+        subparsers = [action.choices for action in self._actions if isinstance(action, argparse._SubParsersAction)]
+        options, commands = list(self._option_string_actions), [name for choices in subparsers for name in choices]
+        named = [word.partition("=")[0] for word in self.given if word.startswith("--")]
+        unknown = [(word, options) for word in named if not any(option.startswith(word) for option in options)]
+        if commands and self.given and self.given[0] not in commands:
+            unknown = [(self.given[0], commands)]
+        near = [match for word, known in unknown for match in get_close_matches(word, known, 1)]
+        return f". Did you mean {', '.join(dict.fromkeys(near))}?" if near else ""
 
 
 def make_parser(commands: dict[str, ModuleType], console: Console) -> Parser:

@@ -112,6 +112,31 @@ def test_wrong_usage_is_2(args):
 
 
 @pytest.mark.parametrize(
+    ("args", "told", "meant"),
+    [
+        (("generate", "--imge", "a.png", "--audio", "a.wav"), "required: --image", "--image"),
+        (("demo", "--sead=3"), "unrecognized arguments: --sead=3", "--seed"),
+        (("bench", "--egine", "lite"), "unrecognized arguments: --egine lite", "--engine"),
+        (("export", "onnx", "--egine", "sonic", "here"), "unrecognized arguments: --egine", "--engine"),
+        (("genrate",), "invalid choice: 'genrate'", "generate"),
+    ],
+)
+def test_a_typing_error_is_told_with_what_was_meant_and_no_list_of_options(args, told, meant, capsys):
+    assert code_of(*args) == 2
+    said = capsys.readouterr().err
+    assert told in said
+    assert f"Did you mean {meant}?" in said
+    assert len(said.splitlines()) == 2
+    assert said.endswith(" --help\n")
+
+
+@pytest.mark.parametrize("args", [("generate", "--audio", "a.wav"), ("fly",), ("demo", "--crf", "99")])
+def test_nothing_is_guessed_where_all_names_are_known_or_none_is_near(args, capsys):
+    assert code_of(*args) == 2
+    assert "mean" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
     ("options", "told"),
     [
         (("--label-text", "AI"), "Add --visible-label"),
