@@ -7,6 +7,7 @@ import importlib
 import os
 import platform
 import time
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
@@ -96,7 +97,11 @@ def import_failures() -> dict[str, str]:
     failures = {}
     for name, module in MODULES.items():
         try:
-            importlib.import_module(module)
+            with warnings.catch_warnings():
+                warnings.simplefilter(
+                    "ignore"
+                )  # of other packages' making: pydub misses an ffmpeg that is not used here
+                importlib.import_module(module)
         except (ImportError, OSError) as error:  # OSError: a shared library that does not load
             failures[name] = cure(error) or f"{name} cannot be imported ({error}). Install it: pip install -U {name}"
     return failures

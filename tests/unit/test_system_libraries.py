@@ -2,12 +2,14 @@
 
 import json
 import sys
+import warnings
 from importlib.machinery import ModuleSpec
 
 import pytest
 
 import sonic_core
 from sonic_core import cli
+from sonic_core.commands import doctor
 from sonic_core.engines import registry
 from sonic_core.errors import MissingLibraryError
 from sonic_core.system_libraries import cure
@@ -95,3 +97,16 @@ def test_each_kind_of_absence_has_its_cure(error, words):
 )
 def test_other_errors_are_not_explained_away(error):
     assert cure(error) is None
+
+
+def test_doctor_does_not_pass_on_what_other_packages_warn_of(monkeypatch, tmp_path):
+    (tmp_path / "loud_package.py").write_text(
+        "import warnings\nwarnings.warn('Could not find ffmpeg', RuntimeWarning)\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(doctor, "MODULES", {"loud-package": "loud_package"})
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        assert doctor.import_failures() == {}
+    assert heard == []
+    assert "loud_package" in sys.modules
