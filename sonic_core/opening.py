@@ -139,7 +139,7 @@ def check_regular(path: Path, error: type[SonicError], expected: str) -> None:
     try:
         status = path.stat()
         if kind := next((name for test, name in _NAMED.items() if test(status.st_mode)), None):
-            raise error(f"{path} is {kind}. {expected}")
+            raise error(f"Cannot open {path}: it is {kind}. {expected}")
         if not status.st_size:
             raise error(f"{path.name} is empty (0 bytes). Export or download it again.")
         with path.open("rb") as file:
@@ -151,7 +151,7 @@ def check_regular(path: Path, error: type[SonicError], expected: str) -> None:
     if kind := list_of_files(head):
         raise error(f"{path.name} is {kind}; lists of other files are not opened. {expected}")
     if kind := other_kind(head):
-        raise error(f"{path.name} is {kind}. {expected}")
+        raise error(f"Cannot open {path.name}: it is {kind}. {expected}")
 
 
 def list_of_files(head: bytes) -> str | None:

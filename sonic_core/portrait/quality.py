@@ -128,7 +128,7 @@ def _advice(report: QualityReport, short_side: int) -> Iterator[str]:
     if short_side < SMALL_PICTURE:
         yield (
             f"The picture's shorter side is {short_side} px; from {SMALL_PICTURE} px on the result is sharper. "
-            "It is enlarged, which adds no detail."
+            "Enlarging it adds no detail."
         )
     if report.eye_distance_px < TINY_EYE_DISTANCE:
         yield (

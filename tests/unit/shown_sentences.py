@@ -28,6 +28,13 @@ TOLD = (
     "sonic_core/engines/lite/renderer/renderer.py",
 )
 """Modules whose other sentences are shown as well."""
+EXPECTING = ("opened", "open_media", "open_piped", "check_regular", "HeldHead")
+"""Functions of `opening` whose third argument ends their errors: what was expected instead."""
+TABLES = {
+    "sonic_core/opening.py": ("LISTS", "OTHERS", "_NAMED"),
+    "sonic_core/media/pending_file.py": ("REASONS",),
+}
+"""Tables of pieces of sentences: kinds of files, reasons."""
 SHORTEST = 12  # letters of a sentence
 
 
@@ -58,6 +65,19 @@ def sentences() -> Iterator[tuple[str, str]]:
         for node in ast.walk(tree):
             if isinstance(node, ast.Call) and node.args and ast.unparse(node.func).rpartition(".")[2] in names:
                 yield from ((place, text) for text in written(node.args[0]))
+            elif (
+                isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) and ast.unparse(node.exc.func) == "error"
+            ):
+                yield from ((place, text) for text in written(node.exc.args[0]))  # of a kind that the caller chose
+            elif (
+                isinstance(node, ast.Call)
+                and ast.unparse(node.func).rpartition(".")[2] in EXPECTING
+                and len(node.args) == 3
+            ):
+                yield from ((place, text) for text in written(node.args[2]))
+            elif isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) in ("EXPECTED", *TABLES.get(place, ())):
+                values = node.value.values if isinstance(node.value, ast.Dict) else [node.value]
+                yield from ((place, value.value) for value in values)
         if place in TOLD:
             yield from ((place, text) for text in told(tree))
 

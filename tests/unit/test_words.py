@@ -77,3 +77,24 @@ def test_the_language_is_that_of_the_environment(monkeypatch):
     assert system_language() == "zh"
     monkeypatch.setenv("LC_ALL", "C")
     assert system_language() == "en"
+
+
+@pytest.mark.parametrize(
+    ("said", "chinese"),
+    [
+        (
+            "Cannot read a.wav: it does not exist. Check the path and the name.",
+            "无法读取 a.wav：它不存在。请检查路径和名称。",
+        ),
+        (
+            "Cannot open a.wav: it is a PDF document. Expected a video file.",
+            "无法打开 a.wav：它是PDF 文档。应为视频文件。",
+        ),
+        (
+            "Cannot write a.mp4: the disk is full. Free some space or choose another folder.",
+            "无法写入 a.mp4：磁盘已满。请腾出空间或选择其他文件夹。",
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_file_is_told_to_the_last_word(said, chinese):
+    assert translated(said, "zh") == chinese
