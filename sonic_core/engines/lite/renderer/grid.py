@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from .geometry import pixel_grid
 
-NODES = 160  # along the longer side
+PX_A_NODE = 3.2  # as fine as the lips of a face need, in a picture that it fills
+FEWEST, MOST = 120, 160  # nodes along the longer side
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,8 @@ class Grid:
 
     @classmethod
     def over(cls, width: int, height: int) -> Grid:
-        step = max(width, height) / NODES
+        longer = max(width, height)
+        step = longer / min(max(longer / PX_A_NODE, FEWEST), MOST)
         return cls(width, height, int(np.ceil(width / step)), int(np.ceil(height / step)))
 
     @property
