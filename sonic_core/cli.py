@@ -153,15 +153,15 @@ class Parser(argparse.ArgumentParser):
         self.exit(USAGE, f"{self.prog}: error: {message}\nAll that can be given: {self.prog} --help\n")
 
     def meant(self) -> str:
-        """The names nearest to those that nobody knows: ". Did you mean --image?"; "" where none is near."""
+        """The names nearest to those that nobody knows: ". Did you mean --image, not --imge?"; "" where none is near."""
         subparsers = [action.choices for action in self._actions if isinstance(action, argparse._SubParsersAction)]
         options, commands = list(self._option_string_actions), [name for choices in subparsers for name in choices]
         named = [word.partition("=")[0] for word in self.given if word.startswith("--")]
         unknown = [(word, options) for word in named if not any(option.startswith(word) for option in options)]
         if commands and self.given and self.given[0] not in commands:
             unknown = [(self.given[0], commands)]
-        near = [match for word, known in unknown for match in get_close_matches(word, known, 1)]
-        return f". Did you mean {', '.join(dict.fromkeys(near))}?" if near else ""
+        near = {f"{match}, not {word}": None for word, known in unknown for match in get_close_matches(word, known, 1)}
+        return f". Did you mean {'; '.join(near)}?" if near else ""
 
 
 def make_parser(commands: dict[str, ModuleType], console: Console) -> Parser:

@@ -114,11 +114,11 @@ def test_wrong_usage_is_2(args):
 @pytest.mark.parametrize(
     ("args", "told", "meant"),
     [
-        (("generate", "--imge", "a.png", "--audio", "a.wav"), "required: --image", "--image"),
-        (("demo", "--sead=3"), "unrecognized arguments: --sead=3", "--seed"),
-        (("bench", "--egine", "lite"), "unrecognized arguments: --egine lite", "--engine"),
-        (("export", "onnx", "--egine", "sonic", "here"), "unrecognized arguments: --egine", "--engine"),
-        (("genrate",), "invalid choice: 'genrate'", "generate"),
+        (("generate", "--imge", "a.png", "--audio", "a.wav"), "required: --image", "--image, not --imge"),
+        (("demo", "--sead=3"), "unrecognized arguments: --sead=3", "--seed, not --sead"),
+        (("bench", "--egine", "lite"), "unrecognized arguments: --egine lite", "--engine, not --egine"),
+        (("export", "onnx", "--egine", "sonic", "here"), "unrecognized arguments: --egine", "--engine, not --egine"),
+        (("genrate",), "invalid choice: 'genrate'", "generate, not genrate"),
     ],
 )
 def test_a_typing_error_is_told_with_what_was_meant_and_no_list_of_options(args, told, meant, capsys):

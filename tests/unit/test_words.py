@@ -88,7 +88,11 @@ def test_the_language_is_that_of_the_environment(monkeypatch):
         ),
         (
             "Cannot open a.wav: it is a PDF document. Expected a video file.",
-            "无法打开 a.wav：它是PDF 文档。应为视频文件。",
+            "无法打开 a.wav：它是 PDF 文档。应为视频文件。",
+        ),
+        (
+            "Cannot read a.wav: Invalid data found when processing input. It may be damaged or of another kind. Expected a video file.",
+            "无法读取 a.wav：内容无效。它可能已损坏，或属于其他类型。应为视频文件。",
         ),
         (
             "Cannot write a.mp4: the disk is full. Free some space or choose another folder.",
