@@ -21,7 +21,8 @@ class FewStates:
     """What does not change with the sound; shared.  encoder, reader: whose numbers it gives.  make: how precisely and how quickly."""
 
     def __init__(self, encoder: WhisperEncoder, reader: LipReader, make: MakeProduct = product_in_eight_bits) -> None:
-        self.encoder = encoder
+        # Parts of it alone: the whole would keep its float32 weights beside those that are laid out here.
+        self.window, self.mel, self.encoder_norm = encoder.window, encoder.mel, encoder.norm
         self.positions, self.width = encoder.positions, encoder.width
         self.layers = [_Layer(cast(WhisperLayer, block), make) for block in encoder.blocks]
         self._conv1, self._conv2 = _over_time(encoder.conv1, make), _over_time(encoder.conv2, make)

@@ -91,13 +91,13 @@ class StreamingReader:
 
     def _stem(self, states: int, gain: float) -> Tensor:
         """The convolutions' view of the newest states, `[states, width]`."""
-        encoder = self._networks.encoder
+        networks = self._networks
         before = min(STEM_SEES, len(self._sound) // HOP - states)
         sound = torch.from_numpy(gain * self._sound[-(before + states) * HOP :])
-        spectrum = torch.stft(sound, 400, 160, window=encoder.window, return_complex=True)[..., :-1]
-        mel = torch.log10((encoder.mel @ spectrum.abs().square()).clamp_min(1e-10))
+        spectrum = torch.stft(sound, 400, 160, window=networks.window, return_complex=True)[..., :-1]
+        mel = torch.log10((networks.mel @ spectrum.abs().square()).clamp_min(1e-10))
         self._peaks = [*self._peaks[-PEAKS + 1 :], float(mel.max())]
-        return self._networks.stem((mel.clamp_min(max(self._peaks) - 8) + 4) / 4)[before:]
+        return networks.stem((mel.clamp_min(max(self._peaks) - 8) + 4) / 4)[before:]
 
     def _viewed(self, h: Tensor) -> Tensor:
         """What the lip reader sees of the states at the places from `_settled` on; all but the last AGAIN of them settle."""
@@ -108,6 +108,6 @@ class StreamingReader:
         for layer, kept in zip(self._networks.layers, self._kept, strict=True):
             h = layer(h, kept, first, oldest)
             hidden.append(h)
-        hidden[-1] = self._networks.encoder.norm(h)
+        hidden[-1] = self._networks.encoder_norm(h)
         self._settled = max(first, last - AGAIN)
         return self._networks.view(hidden)

@@ -22,6 +22,7 @@ from sonic_core.hearing.lip_motion import closure_events
 from sonic_core.hearing.lip_reader import Articulation
 from sonic_core.hearing.lip_reader_module import LipReader
 from sonic_core.hearing.streaming import StreamingReader, silent_outputs
+from sonic_core.hearing.whisper import WhisperEncoder
 from sonic_core.live.intake import Intake
 from sonic_core.samples import SPEECH
 from sonic_core.settings import Settings
@@ -156,7 +157,7 @@ def test_settings_change_without_a_jump(networks):
 def test_states_heard_in_steps_are_those_of_the_whole(networks, speech):
     sound = speech[16_000:48_000]
     with torch.no_grad():
-        whole = LipReader.load()(torch.from_numpy(networks.few_states.encoder.states(levelled(sound)))[None])[0]
+        whole = LipReader.load()(torch.from_numpy(WhisperEncoder.load().states(levelled(sound)))[None])[0]
     reader, heard = StreamingReader(networks.few_states), []
     for i in range(0, len(sound), STEP):
         heard.append(reader.hear(sound[i : i + STEP], 4)[:4])
