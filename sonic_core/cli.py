@@ -19,6 +19,7 @@ from .commands.ending import leave
 from .commands.signals import INTERRUPTED, forget_interruption, interruption_undisguised, signals_interrupt
 from .commands.streams import unbreakable_streams
 from .errors import NotEnoughMemoryError, SettingsError, SonicError
+from .memory_errors import NO_MEMORY, is_short_of_memory
 from .paths import checked_path
 from .system_libraries import plain_import_errors
 from .threads import prepare_process
@@ -26,11 +27,6 @@ from .version import __version__
 from .words.catalogue import LANGUAGES, system_language
 
 OK, ERROR, USAGE = 0, 1, 2
-NO_MEMORY = "There is not enough memory for this. Close other programs, or choose a smaller picture or size."
-NO_MEMORY_IN_WORDS = ("not enough memory", "cannot allocate memory", "can't allocate memory", "insufficient memory", "bad_alloc",
-    "can't start new thread", "failed to allocate", "failed to map segment",
-    "could not create a primitive", "resource temporarily unavailable")  # fmt: skip
-"""How torch, OpenCV, ONNX Runtime, the loader and Python say it where they raise no MemoryError."""
 EXIT_CODES = "exit codes: 0 done, 1 an error that the message explains, 2 wrong usage, 130 interrupted"
 
 
@@ -102,14 +98,6 @@ def run(command: ModuleType, args: argparse.Namespace, console: Console) -> int:
         return ERROR
     finally:
         console.close()
-
-
-def is_short_of_memory(error: BaseException) -> bool:
-    """Whether an error, or what it came from, says that memory was not enough."""
-    said = str(error).lower()
-    if isinstance(error, MemoryError) or any(words in said for words in NO_MEMORY_IN_WORDS):
-        return True
-    return error.__cause__ is not None and is_short_of_memory(error.__cause__)
 
 
 class Parser(argparse.ArgumentParser):

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ModelMissingError, SettingsError
+from ..errors import ModelMissingError, NotEnoughMemoryError, SettingsError
+from ..memory_errors import NO_MEMORY, is_short_of_memory
 from ..models.fingerprint import fingerprint
 from ..models.locate import FOLDER_VARIABLE, models_folders
 from .network import NetworkSpec
@@ -78,6 +79,8 @@ def open_file(path: Path, spec: NetworkSpec) -> OnnxNetwork:
         session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         told = session.get_modelmeta().custom_metadata_map
     except Exception as error:  # its own kinds, which share no base
+        if is_short_of_memory(error):
+            raise NotEnoughMemoryError(NO_MEMORY) from error
         why = " ".join(str(error).split())[:200]
         raise ModelMissingError(f"{path} cannot be read ({type(error).__name__}: {why})") from error
     expected = metadata(spec)

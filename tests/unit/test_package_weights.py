@@ -13,11 +13,12 @@ from safetensors.torch import save_file
 
 from sonic_core.engines.lite.denoiser import MotionDenoiser
 from sonic_core.engines.lite.motion import DENOISER_WEIGHTS
-from sonic_core.errors import ModelMissingError
+from sonic_core.errors import ModelMissingError, NotEnoughMemoryError
 from sonic_core.hearing.encoder_choice import WEIGHTS
 from sonic_core.hearing.lip_reader_module import LipReader
 from sonic_core.hearing.wav2vec2 import BundledWav2Vec2
 from sonic_core.hearing.whisper import WhisperEncoder
+from sonic_core.package_weights import reading
 from sonic_core.portrait import face_modules, networks
 
 LOADERS: dict[str, tuple[Path, Callable[[Path], object]]] = {
@@ -80,3 +81,12 @@ def test_a_damaged_config_is_told_in_our_words(tmp_path, text):
     (tmp_path / "config.json").write_text(text)
     with pytest.raises(ModelMissingError, match=r"config\.json"):
         BundledWav2Vec2.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "words", ["DefaultCPUAllocator: can't allocate memory: you tried to allocate 589824 bytes", ""]
+)
+def test_whole_weights_are_not_called_damaged_where_memory_is_short(words):
+    error = RuntimeError(words) if words else MemoryError()
+    with pytest.raises(NotEnoughMemoryError), reading("The denoiser", DENOISER_WEIGHTS):
+        raise error

@@ -18,7 +18,7 @@ from sonic_core.diffusion.noise import normal_noise
 from sonic_core.engines.lite.exporting import SPECS
 from sonic_core.engines.lite.motion import DENOISER_SPEC
 from sonic_core.engines.registry import load_engine
-from sonic_core.errors import ModelMissingError, OutputError, SettingsError
+from sonic_core.errors import ModelMissingError, NotEnoughMemoryError, OutputError, SettingsError
 from sonic_core.hearing.encoder_choice import ENCODER_SPECS
 from sonic_core.portrait.analysis import load_portrait
 from sonic_core.runtime import onnx_export
@@ -181,6 +181,15 @@ def test_a_damaged_file_is_refused(tmp_path):
     (tmp_path / file_name(DENOISER_SPEC)).write_bytes(b"no model")
     with pytest.raises(ModelMissingError, match="cannot be read"):
         open_networks([DENOISER_SPEC], ONNX, [tmp_path])
+
+
+def test_a_whole_file_is_not_to_be_made_anew_where_memory_is_short(exported, monkeypatch):
+    def session(*_, **__):
+        raise RuntimeError("bad allocation: std::bad_alloc")
+
+    monkeypatch.setattr("onnxruntime.InferenceSession", session)
+    with pytest.raises(NotEnoughMemoryError):
+        open_networks([DENOISER_SPEC], ONNX, [exported])
 
 
 def test_a_file_that_computes_something_else_is_not_kept(tmp_path, monkeypatch):
