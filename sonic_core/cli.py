@@ -7,7 +7,6 @@ import logging
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -142,6 +141,8 @@ class Parser(argparse.ArgumentParser):
 
     def meant(self) -> str:
         """The names nearest to those that nobody knows: ". Did you mean --image, not --imge?"; "" where none is near."""
+        from difflib import get_close_matches
+
         subparsers = [action.choices for action in self._actions if isinstance(action, argparse._SubParsersAction)]
         options, commands = list(self._option_string_actions), [name for choices in subparsers for name in choices]
         named = [word.partition("=")[0] for word in self.given if word.startswith("--")]

@@ -98,9 +98,7 @@ def import_failures() -> dict[str, str]:
     for name, module in MODULES.items():
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter(
-                    "ignore"
-                )  # of other packages' making: pydub misses an ffmpeg that is not used here
+                warnings.simplefilter("ignore")  # pydub misses an ffmpeg that nobody needs here
                 importlib.import_module(module)
         except (ImportError, OSError) as error:  # OSError: a shared library that does not load
             failures[name] = cure(error) or f"{name} cannot be imported ({error}). Install it: pip install -U {name}"

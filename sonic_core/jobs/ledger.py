@@ -83,38 +83,18 @@ class Ledger(Store):
                         (clip.output, clip.row, clip.key, clip.job, WAITING, time.time()),
                     )
 
-    def is_kept(self, clip: Planned) -> bool:
-        """Whether what the ledger knows of a clip stands: it is done and there, or in work or waiting for the same."""
+    def is_kept(self, clip: Planned, waiting: bool = True) -> bool:
+        """Whether what the ledger knows of a clip stands: it is done and there, or in work for the same, or `waiting` for it."""
         known = self.db.execute("select key, state, attempts from clips where output = ?", (clip.output,)).fetchone()
         if known is None or known[0] != clip.key or known[1] == FAILED:
             return False
         if known[1] == DONE:
             return (self.folder / clip.output).exists()
-        return known[1] != WAITING or known[2] == 0
-
-    def is_under_way(self, clip: Planned) -> bool:
-        """Whether somebody has made it or is making it: of those that are kept, all that do not wait."""
-        waits = self.db.execute("select 1 from clips where output = ? and state = ?", (clip.output, WAITING)).fetchone()
-        return waits is None and self.is_kept(clip)
+        return known[1] != WAITING or (waiting and known[2] == 0)
 
     def knows(self, output: str) -> bool:
         """Whether a file of that name is this folder's own, made or being made by a batch."""
         return self.db.execute("select 1 from clips where output = ?", (output,)).fetchone() is not None
-
-    def remembered(self, path: Path) -> tuple[str, dict[str, Any]] | None:
-        """Digest and facts of a file that has not changed since they were noted."""
-        found = self.db.execute("select size, mtime, digest, facts from files where path = ?", (str(path),)).fetchone()
-        if found is None:
-            return None
-        status = path.stat()
-        return (found[2], json.loads(found[3])) if (status.st_size, status.st_mtime_ns) == tuple(found[:2]) else None
-
-    @patient
-    def remember(self, path: Path, digest: str, facts: dict[str, Any]) -> None:
-        status = path.stat()
-        values = (str(path), status.st_size, status.st_mtime_ns, digest, json.dumps(facts))
-        with self.writing():
-            self.db.execute("insert or replace into files values (?,?,?,?,?)", values)
 
     # -- working
 

@@ -112,7 +112,7 @@ def trial_job(ledger: Ledger) -> str | None:
     for output, row, key, job in ledger.db.execute(
         "select output, row, key, job from temp.planned order by seconds desc"
     ):
-        if not ledger.is_under_way(Planned(output, row, key, job)):
+        if not ledger.is_kept(Planned(output, row, key, job), waiting=False):
             return job
     return None
 
@@ -147,7 +147,7 @@ def _note(clips: Iterable[Candidate], ledger: Ledger, plan: Plan) -> None:
         if not noted:
             (first,) = ledger.db.execute("select row from temp.planned where folded = ?", (clip.folded,)).fetchone()
             plan.problem(f"row {clip.row}: the output {clip.output} is row {first}'s too. Give each row its own name.")
-        elif ledger.is_under_way(Planned(clip.output, clip.row, clip.key, clip.job)):
+        elif ledger.is_kept(Planned(clip.output, clip.row, clip.key, clip.job), waiting=False):
             plan.kept += 1
         else:
             if clip.replaces_a_strangers:

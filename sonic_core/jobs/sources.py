@@ -11,8 +11,9 @@ from typing import Any
 
 from ..errors import AudioError, PortraitError, SonicError
 from ..opening import check_regular, in_seconds, opened
-from .ledger import Ledger
+from .known_files import KnownFiles
 from .remote_files import is_url, version_of
+from .store import Store
 
 MOST_REMEMBERED = 4096
 BLOCK = 2**20
@@ -34,10 +35,10 @@ class Source:
 
 
 class Sources:
-    """Files by path, each looked at once; what was found is remembered in the ledger for as long as size and time of the file stay."""
+    """Files by path, each looked at once; what was found is remembered in the store for as long as size and time of the file stay."""
 
-    def __init__(self, ledger: Ledger) -> None:
-        self.ledger = ledger
+    def __init__(self, store: Store) -> None:
+        self.files = KnownFiles(store)
         self.recent: OrderedDict[tuple[str, str], Source | SonicError] = OrderedDict()
 
     def __call__(self, path: str, kind: str) -> Source:
@@ -58,7 +59,7 @@ class Sources:
 
     def _looked_at(self, path: Path, kind: str) -> Source:
         check_regular(path, ERRORS[kind], f"Expected a {kind}.")
-        known = self.ledger.remembered(path)
+        known = self.files.of(path)
         if known and kind in known[1]:
             return Source(known[0], **known[1][kind])
         facts = _size(path) if kind == PICTURE else {"seconds": _seconds(path)}
@@ -66,7 +67,7 @@ class Sources:
             digest = known[0] if known else _sha256(path)
         except OSError as error:
             raise ERRORS[kind](f"{path.name} cannot be read ({error.strerror}).") from error
-        self.ledger.remember(path, digest, {**(known[1] if known else {}), kind: facts})
+        self.files.note(path, digest, {**(known[1] if known else {}), kind: facts})
         return Source(digest, **facts)
 
 

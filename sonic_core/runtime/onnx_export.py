@@ -26,7 +26,7 @@ LARGEST = 1_900_000_000
 """Bytes of weights up to which a network is simplified; a file that holds them must be below 2 GiB for it."""
 LARGEST_INSIDE = 8_000_000
 """Bytes of weights that still go into the .onnx file itself; others lie beside it in a file `.onnx.data`, which is mapped into memory and
-not read and copied twice: half the CPU of opening, and of the memory."""
+not read and copied twice: 0.15 in place of 0.20 s until an encoder has run once, and 20 MB less."""
 BESIDE = ".onnx.data"
 TOLERANCE = 1e-4
 """Largest difference that a kept file may have from PyTorch, relative to the output's largest value where that is above 1."""

@@ -66,7 +66,7 @@ def test_real_states_change_no_more_at_chunk_borders_than_elsewhere(whisper):
 def latent_step(chunks, second):
     """How far latents move at that second of a clip of 65 s whose encoder tells its place in the chunk, in large steps elsewhere.
 
-    Noise and picture stand still.  Ten seconds around it are sampled.
+    Noise and picture stand still.  Twenty seconds around it are sampled.
     """
 
     def telling_its_place(wave):
@@ -74,7 +74,7 @@ def latent_step(chunks, second):
 
     states = chunks(telling_its_place, np.zeros(65 * 16_000, np.float32), 65 * POSITIONS_PER_SECOND)
     middle = round(second * 12.5)
-    places = states[::4].expand(-1, TOKENS, CONTEXT)[middle - 62 : middle + 63]
+    places = states[::4].expand(-1, TOKENS, CONTEXT)[middle - 125 : middle + 126]
     torch.manual_seed(0)
     conditions = Conditions(
         torch.randn(4, 8, 8), torch.randn(1, CONTEXT), places * torch.randn(TOKENS, CONTEXT), torch.randn(1, TOKENS, CONTEXT),
@@ -84,12 +84,12 @@ def latent_step(chunks, second):
     denoise = three_branch(SonicDenoiser(networks()["unet"], conditions), 1.0, 1.0)
     latents = sample_euler(denoise, x, karras_sigmas(2), OpenWindows(25, overlap=8))
     steps = latents.diff(dim=0).abs().flatten(1).mean(1)
-    return (steps[59:65].max() / steps.quantile(0.95)).item()
+    return (steps[122:128].max() / steps.quantile(0.95)).item()
 
 
 @pytest.mark.parametrize("second", [30, 60])
 def test_latents_of_a_clip_of_65_seconds_have_no_seam(second):
-    assert latent_step(independent_chunks, second) > 1.3
+    assert latent_step(independent_chunks, second) > 1.4
     assert latent_step(overlapping_chunks, second) <= 1.1
 
 
