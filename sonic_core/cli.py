@@ -17,6 +17,7 @@ from .commands.console import BarsAndWarnings, Console
 from .commands.ending import leave
 from .commands.signals import INTERRUPTED, forget_interruption, interruption_undisguised, signals_interrupt
 from .commands.streams import unbreakable_streams
+from .commands.whole_imports import whole_imports
 from .errors import NotEnoughMemoryError, SettingsError, SonicError
 from .memory_errors import NO_MEMORY, is_short_of_memory
 from .paths import checked_path
@@ -33,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code; argparse itself leaves with 0 for --help and 2 for wrong usage."""
     with unbreakable_streams():
         try:
-            with signals_interrupt(), interruption_undisguised():
+            with signals_interrupt(), whole_imports(), interruption_undisguised():
                 return _main(list(sys.argv[1:] if argv is None else argv))
         except KeyboardInterrupt:  # before the command began
             Console().fail(KeyboardInterrupt(), "Interrupted; nothing was begun.")

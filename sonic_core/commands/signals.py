@@ -14,6 +14,8 @@ IMPATIENT = 3
 """Signals after which the process ends at once, clean or not."""
 _come = 0
 """Signals since the command began."""
+_waits = 0
+"""How deep in `signals_wait` the main thread is."""
 NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")  # SIGHUP is POSIX's, SIGBREAK Windows'
 
 
@@ -34,7 +36,7 @@ def signals_interrupt() -> Iterator[None]:
         _come += 1
         if _come >= IMPATIENT:
             os._exit(INTERRUPTED)
-        if _come == 1:
+        if _come == 1 and not _waits:
             raise KeyboardInterrupt
 
     known = [getattr(signal, name) for name in NAMES if hasattr(signal, name)]
@@ -49,6 +51,23 @@ def signals_interrupt() -> Iterator[None]:
             if handler is not None:
                 signal.signal(number, handler)
         _come = 0
+
+
+@contextmanager
+def signals_wait() -> Iterator[None]:
+    """The first signal that comes inside interrupts at the end.  For the main thread, where signals come; others are not concerned."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    global _waits
+    before = _come
+    _waits += 1
+    try:
+        yield
+    finally:
+        _waits -= 1
+        if not _waits and _come and not before:
+            raise KeyboardInterrupt
 
 
 @contextmanager
