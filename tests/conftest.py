@@ -1,11 +1,15 @@
 """How every test runs: like a command of the command line; the slow ones only when they are asked for."""
 
 import os
+import signal
 
 from sonic_core.threads import prepare_process
 
 # Before any test imports torch.
 prepare_process()
+# A shell's `&` ignores SIGINT, and what is ignored stays so in every process started from there: nothing would stop.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 # Processes that tests start keep what they compile, as those of users do: 0.4 s of each further start.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # Some load ONNX Runtime themselves, before onnx_network.py tells it to keep to itself what it opens.
