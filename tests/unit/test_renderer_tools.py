@@ -36,6 +36,24 @@ def test_doubled_source_is_that_of_opencv_within_one(shape):
     assert np.abs(doubled.astype(int) - expected).max() <= 1
 
 
+@pytest.mark.parametrize("side", [40, 600], ids=["kept in the cache", "read ahead"])
+@pytest.mark.parametrize("moved", [0, 3, -2000], ids=["inside", "over the edge", "outside"])
+def test_a_frame_filled_strip_by_strip_is_that_sampled_at_once(side, moved):
+    random = np.random.default_rng(side)
+    picture, alpha = random.integers(0, 256, (side, side, 3), np.uint8), random.integers(0, 256, (side, side), np.uint8)
+    source = SourcePicture.of(picture, alpha)
+    y, x = np.mgrid[: side - 7, : side - 3].astype(np.float32)
+    positions = np.stack([2 * x + 9 * np.sin(y / 20) + moved, 2 * y + 25 * np.sin(x / 30) + moved], -1)
+    frame, matte = np.zeros((side, side, 3), np.uint8), np.zeros((side, side), np.uint8)
+    part = np.s_[2 : side - 5, 1 : side - 2]
+    source.fill(frame[part], matte[part], positions)
+    expected = source.sample_with_alpha(positions)
+    assert np.array_equal(frame[part], expected[..., :3])
+    assert np.array_equal(matte[part], expected[..., 3])
+    assert not frame[: part[0].start].any()
+    assert not frame[:, part[1].stop :].any()
+
+
 def test_smoothstep_is_clamped_and_symmetric():
     assert smoothstep(-1) == 0
     assert smoothstep(2) == 1

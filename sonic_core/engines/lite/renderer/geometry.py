@@ -64,9 +64,9 @@ def sample_linear(image: NDArray, x: NDArray, y: NDArray) -> NDArray:
     )
 
 
-def remap(image: NDArray, positions: NDArray[np.float32]) -> NDArray:
-    """Bilinear samples of `image` at `positions` [h, w, 2] (px), border replicated."""
-    return cv2.remap(image, positions, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+def remap(image: NDArray, positions: NDArray[np.float32], out: NDArray | None = None) -> NDArray:
+    """Bilinear samples of `image` at `positions` [h, w, 2] (px), border replicated; in `out` if given."""
+    return cv2.remap(image, positions, None, cv2.INTER_LINEAR, dst=out, borderMode=cv2.BORDER_REPLICATE)
 
 
 def counted_from(origin: tuple[int, int], positions: NDArray[np.float32], density: int = 1) -> NDArray[np.float32]:

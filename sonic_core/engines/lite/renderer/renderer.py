@@ -151,10 +151,9 @@ class PortraitRenderer:
                 matte[still] = self._picture[still][..., 3]
         frame = whole[top:bottom, left:right]
         if x1 > x0:
-            moved = m.source.sample_with_alpha(positions[y0:y1, x0:x1])
-            cv2.cvtColor(moved, cv2.COLOR_RGBA2RGB, dst=frame[y0:y1, x0:x1])
-            if matte is not None:
-                matte[top:bottom, left:right][y0:y1, x0:x1] = moved[..., 3]
+            moving = np.s_[y0:y1, x0:x1]
+            opacity = None if matte is None else matte[top:bottom, left:right][moving]
+            m.source.fill(frame[moving], opacity, positions[moving])
         skin = m.relaxed.change(pose)
         m.relaxed.draw(frame, skin, positions, DENSITY)
         m.eyelids.draw(frame, positions, (pose.blink_r, pose.blink_l))
