@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 
@@ -65,6 +66,25 @@ def test_a_share_of_one_core_is_drawn_and_coded_by_the_caller_alone(monkeypatch,
     frames = FrameStream(1, 64, 64, 25.0, lambda: iter([np.zeros((64, 64, 3), np.uint8)]))
     with av.open(str(tmp_path / "a.mp4"), "w") as container:
         assert PictureTrack(container, frames, Encoding(), "h264").stream.codec_context.thread_count == 1
+
+
+@pytest.mark.parametrize(
+    ("side", "preset", "cores", "threads"),
+    [
+        (512, "veryfast", 8, 1),
+        (512, "slow", 8, 0),
+        (1024, "veryfast", 8, 0),
+        (1024, "veryfast", 2, 1),
+        (512, "slow", 2, 0),
+    ],
+)
+def test_a_quick_encoder_beside_what_draws_has_one_thread(monkeypatch, tmp_path, side, preset, cores, threads):
+    monkeypatch.delenv(SHARE, raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: cores)
+    frames = FrameStream(1, side, side, 25.0, lambda: iter([np.zeros((side, side, 3), np.uint8)]))
+    with av.open(str(tmp_path / "a.mp4"), "w") as container:
+        track = PictureTrack(container, frames, Encoding(preset=preset), "h264")
+        assert track.stream.codec_context.thread_count == threads
 
 
 def test_small_frames_have_one_thread_beside_the_caller_and_large_ones_several(monkeypatch):
