@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..curves import cheapest_path, smoothstep
+from ..lab import lab_of_srgb
 from .crop import SquareCrop
 from .head_pose import HeadPose
 
@@ -87,7 +88,7 @@ def skin_colours(
     image: NDArray[np.uint8], landmarks: NDArray[np.float32], crop: SquareCrop
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Lab of the bare skin of the upper face [3], and of points around the mouth [2 halves, points, 3]."""
-    lab = cv2.cvtColor(crop.read(image, COLOUR_SIDE).astype(np.float32) / 255, cv2.COLOR_RGB2Lab)
+    lab = lab_of_srgb(crop.read(image, COLOUR_SIDE).astype(np.float32) / np.float32(255))
     matrix = crop.to_pixels(COLOUR_SIDE)
     pixels = np.round(landmarks[:, :2] @ matrix[:, :2].T + matrix[:, 2]).astype(int).clip(0, COLOUR_SIDE - 1)
 
@@ -114,7 +115,7 @@ def lip_strip(
         patch = cv2.GaussianBlur(patch, (0, 0), 0.5 * shrink)
     x, y = np.moveaxis((grid - low).astype(np.float32), -1, 0)
     rgb = cv2.remap(patch, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return cv2.cvtColor(rgb, cv2.COLOR_RGB2Lab)
+    return lab_of_srgb(rgb)
 
 
 def lip_line_depth(strip: NDArray[np.float32]) -> tuple[NDArray[np.float64], float]:

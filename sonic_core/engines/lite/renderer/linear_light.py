@@ -6,6 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ....lab import lab_of_srgb
+
 # Luminance of linear RGB (ITU-R BT.709).
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
 
@@ -57,7 +59,7 @@ def to_lab(srgb: NDArray[np.uint8] | NDArray[np.float32], blur: float = 0.0) -> 
     """sRGB picture (0 to 255) -> CIE Lab float32 (L 0 to 100); blur: sigma in px of a Gaussian applied first."""
     if blur > 0:
         srgb = cv2.GaussianBlur(srgb, (0, 0), blur)
-    return cv2.cvtColor(srgb.astype(np.float32) / np.float32(255), cv2.COLOR_RGB2LAB)
+    return lab_of_srgb(srgb.astype(np.float32) / np.float32(255))
 
 
 def lab_of(linear: NDArray[np.floating]) -> NDArray[np.float32]:

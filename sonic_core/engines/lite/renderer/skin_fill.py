@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ....curves import smoothstep
+from ....lab import srgb_of_lab
 from .eyes import EyeShape
 from .geometry import remap
 from .lid_cover import BROW, across, cover_between_rims, dark_strokes, eye_opening, grown, lid_cover
@@ -173,7 +174,7 @@ def _hued(
     skin = (hue_mass[..., :2] + few * other[..., 1:]) / (hue_mass[..., 2:] + few)
     richer = smoothstep((np.linalg.norm(skin, axis=2) - np.linalg.norm(target[..., 1:], axis=2)) / HUE_EASE)
     target[..., 1:] += (skin - target[..., 1:]) * richer[..., None]
-    return cv2.cvtColor(target, cv2.COLOR_LAB2RGB) * np.float32(255)
+    return srgb_of_lab(target) * np.float32(255)
 
 
 def _bare_skin(
