@@ -24,12 +24,21 @@ class SameConv(nn.Conv2d):
     """Convolution with TensorFlow's SAME padding: at stride 2 the odd pixel goes to the right and the bottom."""
 
     def __init__(self, channels_in: int, channels_out: int, kernel: int, stride: int = 1, groups: int = 1) -> None:
-        super().__init__(channels_in, channels_out, kernel, stride, groups=groups)
         total = kernel - stride  # sizes in these networks are always multiples of the stride
-        self.same = (total // 2, total - total // 2) * 2
+        super().__init__(channels_in, channels_out, kernel, stride, padding=total // 2, groups=groups)
+        self.odd = bool(total % 2)
 
     def forward(self, x: Tensor) -> Tensor:
-        return super().forward(F.pad(x, self.same) if any(self.same) else x)
+        return super().forward(F.pad(x, (0, 1, 0, 1)) if self.odd else x)
+
+
+class PReLU(nn.PReLU):
+    """The same values, exported as what ONNX Runtime does many at a time: its own PRelu takes as long as the convolutions."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not torch.jit.is_tracing():
+            return super().forward(x)
+        return x.clamp(min=0) + self.weight[:, None, None] * x.clamp(max=0)
 
 
 def depthwise(channels: int, stride: int = 1) -> SameConv:
@@ -37,17 +46,17 @@ def depthwise(channels: int, stride: int = 1) -> SameConv:
 
 
 class Residual(nn.Module):
-    """`activation(body(x) + shortcut(x))`; the shortcut is max-pooled to the body's size and zero-padded to its channels."""
+    """`activation(body(x) + shortcut(x))`; the shortcut is max-pooled to the body's size and zero-padded by the channels `added`."""
 
-    def __init__(self, body: nn.Sequential, activation: nn.Module, stride: int) -> None:
+    def __init__(self, body: nn.Sequential, activation: nn.Module, stride: int, added: int) -> None:
         super().__init__()
-        self.body, self.activation, self.stride = body, activation, stride
+        self.body, self.activation, self.stride, self.added = body, activation, stride, added
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.body(x)
         if self.stride > 1:
             x = F.max_pool2d(x, self.stride)
-        return self.activation(y + F.pad(x, (0, 0, 0, 0, 0, y.shape[1] - x.shape[1])))
+        return self.activation(y + (F.pad(x, (0, 0, 0, 0, 0, self.added)) if self.added else x))
 
 
 class FaceDetector(nn.Module):
@@ -78,7 +87,7 @@ class FaceDetector(nn.Module):
     @staticmethod
     def _block(channels_in: int, channels_out: int, stride: int = 1) -> Residual:
         body = nn.Sequential(depthwise(channels_in, stride), SameConv(channels_in, channels_out, 1))
-        return Residual(body, nn.ReLU(), stride)
+        return Residual(body, nn.ReLU(), stride, channels_out - channels_in)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         fine = self.fine(self.stem(x))
@@ -103,7 +112,7 @@ class FaceMesh(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        trunk: list[nn.Module] = [SameConv(3, 16, 3, 2), nn.PReLU(16), self._block(16), self._block(16)]
+        trunk: list[nn.Module] = [SameConv(3, 16, 3, 2), PReLU(16), self._block(16), self._block(16)]
         for channels_in, channels_out in ((16, 32), (32, 64), (64, 128), (128, 128)):
             trunk += [
                 self._block(channels_in, channels_out, 2),
@@ -119,11 +128,11 @@ class FaceMesh(nn.Module):
     def _block(channels_in: int, channels_out: int | None = None, stride: int = 1) -> Residual:
         channels_out = channels_out or channels_in
         body = nn.Sequential(depthwise(channels_in, stride), SameConv(channels_in, channels_out, 1))
-        return Residual(body, nn.PReLU(channels_out), stride)
+        return Residual(body, PReLU(channels_out), stride, channels_out - channels_in)
 
     @classmethod
     def _head(cls, channels: int, values: int) -> list[nn.Module]:
-        return [SameConv(channels, 32, 1), nn.PReLU(32), cls._block(32), nn.Conv2d(32, values, 3)]
+        return [SameConv(channels, 32, 1), PReLU(32), cls._block(32), nn.Conv2d(32, values, 3)]
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         features = self.trunk(x)
@@ -142,7 +151,7 @@ class IrisNet(nn.Module):
         super().__init__()
         self.trunk = nn.Sequential(
             SameConv(3, 64, 3, 2),
-            nn.PReLU(64),
+            PReLU(64),
             *(self._block(64) for _ in range(4)),
             self._block(64, 128, 2),
             *(self._block(128) for _ in range(4)),
@@ -157,11 +166,11 @@ class IrisNet(nn.Module):
         narrow = channels_out // 2
         body = nn.Sequential(
             SameConv(channels_in, narrow, stride, stride),
-            nn.PReLU(narrow),
+            PReLU(narrow),
             depthwise(narrow),
             SameConv(narrow, channels_out, 1),
         )
-        return Residual(body, nn.PReLU(channels_out), stride)
+        return Residual(body, PReLU(channels_out), stride, channels_out - channels_in)
 
     @classmethod
     def _head(cls, values: int) -> nn.Sequential:

@@ -88,7 +88,7 @@ def skin_colours(
     image: NDArray[np.uint8], landmarks: NDArray[np.float32], crop: SquareCrop
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Lab of the bare skin of the upper face [3], and of points around the mouth [2 halves, points, 3]."""
-    lab = lab_of_srgb(crop.read(image, COLOUR_SIDE).astype(np.float32) / np.float32(255))
+    lab = lab_of_srgb(crop.read(image, COLOUR_SIDE))
     matrix = crop.to_pixels(COLOUR_SIDE)
     pixels = np.round(landmarks[:, :2] @ matrix[:, :2].T + matrix[:, 2]).astype(int).clip(0, COLOUR_SIDE - 1)
 

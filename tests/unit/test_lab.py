@@ -21,6 +21,11 @@ def test_lab_is_exact():
     assert np.abs(lab_of_srgb(COLOURS) - exact(COLOURS)).max() < 1e-3
 
 
+def test_a_picture_of_8_bits_has_the_lab_of_its_numbers():
+    picture = np.round(COLOURS * 255).astype(np.uint8)
+    assert np.abs(lab_of_srgb(picture) - exact(picture / 255)).max() < 1e-3
+
+
 def test_lab_is_that_of_opencv_as_far_as_its_tables_go():
     assert np.abs(lab_of_srgb(COLOURS) - cv2.cvtColor(COLOURS, cv2.COLOR_RGB2Lab)).max() < 0.8
 

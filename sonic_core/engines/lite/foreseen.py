@@ -95,7 +95,7 @@ class FaceView:
             frame = cv2.GaussianBlur(frame, (0, 0), 0.5 / self.scale)
         flags = cv2.INTER_LINEAR if self.scale < 1 else cv2.INTER_CUBIC
         seen = cv2.warpAffine(frame, self.matrix, (WIDTH, HEIGHT), flags=flags, borderMode=cv2.BORDER_REPLICATE)
-        return lab_of_srgb(seen.astype(np.float32) / np.float32(255))
+        return lab_of_srgb(seen)
 
     def around(self, points: tuple[int, ...] | NDArray[np.intp], reach: int) -> NDArray[np.bool_]:
         """Pixels inside a round of landmarks, widened by `reach` px."""

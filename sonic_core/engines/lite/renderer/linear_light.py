@@ -6,13 +6,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ....lab import lab_of_srgb
+from ....lab import LIGHTS, lab_of_srgb
 
 # Luminance of linear RGB (ITU-R BT.709).
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
 
-_s = np.arange(256) / 255.0
-_TO_LINEAR = np.where(_s <= 0.04045, _s / 12.92, ((_s + 0.055) / 1.055) ** 2.4).astype(np.float32)
 _l = np.arange(4096) / 4095.0
 _TO_SRGB = np.clip(np.where(_l <= 0.0031308, _l * 12.92, 1.055 * _l ** (1 / 2.4) - 0.055) * 255 + 0.5, 0, 255).astype(
     np.uint8
@@ -21,7 +19,7 @@ _TO_SRGB = np.clip(np.where(_l <= 0.0031308, _l * 12.92, 1.055 * _l ** (1 / 2.4)
 
 def to_linear(srgb: NDArray[np.uint8]) -> NDArray[np.float32]:
     """sRGB uint8 -> linear float32, 0 to 1.  Round trips through `to_srgb` exactly."""
-    return _TO_LINEAR[srgb]
+    return LIGHTS[srgb]
 
 
 def to_srgb(linear: NDArray[np.float32]) -> NDArray[np.uint8]:
@@ -36,7 +34,7 @@ def linear_planes(srgb: NDArray[np.uint8]) -> NDArray[np.float32]:
     """
     planes = np.empty((3, *srgb.shape[:2]), np.float32)
     for plane, values in zip(planes, cv2.split(srgb), strict=True):
-        cv2.LUT(values, _TO_LINEAR, dst=plane)
+        cv2.LUT(values, LIGHTS, dst=plane)
     return planes
 
 
@@ -59,7 +57,7 @@ def to_lab(srgb: NDArray[np.uint8] | NDArray[np.float32], blur: float = 0.0) -> 
     """sRGB picture (0 to 255) -> CIE Lab float32 (L 0 to 100); blur: sigma in px of a Gaussian applied first."""
     if blur > 0:
         srgb = cv2.GaussianBlur(srgb, (0, 0), blur)
-    return lab_of_srgb(srgb.astype(np.float32) / np.float32(255))
+    return lab_of_srgb(srgb if srgb.dtype == np.uint8 else srgb / np.float32(255))
 
 
 def lab_of(linear: NDArray[np.floating]) -> NDArray[np.float32]:
