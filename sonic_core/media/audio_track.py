@@ -55,6 +55,10 @@ SOUND_CODECS = {
 }
 LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 4: "4.0", 5: "5.0", 6: "5.1", 8: "7.1"}
 CHUNK_SECONDS = 0.25
+FAST_BITS = 3
+"""Per sample and channel, from which FFmpeg's fast search for the step sizes of AAC takes half of the time and is nearer to the sound:
+speech at 192 kb/s, 48 kHz, one channel, has a noise of -61 dB instead of -52.
+"""
 
 
 class AudioTrack(Protocol):
@@ -130,6 +134,8 @@ class EncodedAudio:
         self.stream.layout = self.layout
         most = codec.max_bits * coded_rate * (1 if self.mixed else channels)
         self.stream.bit_rate = round(min(bitrate, codec.max_bitrate, most))
+        if codec.encoder == "aac" and self.stream.bit_rate >= FAST_BITS * coded_rate * self.stream.channels:
+            self.stream.options = {"aac_coder": "fast"}
         self.resampler: av.AudioResampler | None = None
         if coded_rate != rate or codec.form != "fltp":
             self.resampler = av.AudioResampler(format=codec.form, layout=self.layout, rate=coded_rate)
