@@ -30,6 +30,7 @@ class FrameStream:
 
     length: number of frames.  fps: frames per second.  start: opens a fresh iterator over exactly `length` frames.
     channels: 3 = RGB, 4 = RGB and opacity.
+    costly: whether a frame takes longer to make than to encode; encoders then leave the cores to those who make them.
     Holding a stream costs no memory per frame; two passes over it (measure, then correct) give identical frames.
     """
 
@@ -39,6 +40,7 @@ class FrameStream:
     fps: float
     start: Callable[[], Iterator[Frame]]
     channels: int = 3
+    costly: bool = False
 
     def __len__(self) -> int:
         return self.length

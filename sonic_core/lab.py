@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+AT_ONCE = 2**15  # px: what the steps between need stays in the cache
 WHITE = np.array([0.950456, 1.0, 1.088754])
 TO_XYZ = np.array([[0.412453, 0.357580, 0.180423], [0.212671, 0.715160, 0.072169], [0.019334, 0.119193, 0.950227]])
 _TO_WHITES = TO_XYZ / WHITE[:, None]
@@ -31,6 +32,13 @@ _TO_ROOTS = np.array([[1 / 116, 1 / 500, 0, 16 / 116], [1 / 116, 0, 0, 16 / 116]
 
 def lab_of_srgb(picture: NDArray[np.uint8] | NDArray[np.float32]) -> NDArray[np.float32]:
     """sRGB [h, w, 3], uint8 or float32 from 0 to 1, what lies outside cut off -> L 0 to 100, a and b about -100 to 100."""
+    lab, rows = np.empty(picture.shape, np.float32), max(AT_ONCE // max(picture.shape[1], 1), 1)
+    for top in range(0, len(picture), rows):
+        lab[top : top + rows] = _lab(picture[top : top + rows])
+    return lab
+
+
+def _lab(picture: NDArray[np.uint8] | NDArray[np.float32]) -> NDArray[np.float32]:
     light = cv2.LUT(picture, LIGHTS) if picture.dtype == np.uint8 else _light(np.clip(picture, 0, 1))
     light = cv2.transform(light, _TO_WHITES)
     roots = cv2.pow(light, 1 / 3)

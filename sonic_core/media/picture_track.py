@@ -29,8 +29,8 @@ TO_BT709: dict[str, Any] = {
     "dst_color_range": "MPEG",
 }
 QUICK_PRESETS, SMALL, FEW_CORES = ("ultrafast", "superfast", "veryfast"), 500_000, 2
-"""x264 at these presets has one thread for fewer pixels, and on so few cores: what draws frames is slower than it.  Three threads cost CPU
-time (4 to 7 % of a whole clip), memory (16 MB at 512 px) and, where drawing wants the cores, even time by the clock (8 % at 512 px).
+"""x264 at these presets has one thread for costly frames of fewer pixels, and on so few cores.  Three threads cost CPU time (4 to 7 % of a
+whole clip), memory (16 MB at 512 px) and, since drawing wants the cores, even time by the clock (8 % at 512 px).
 """
 
 
@@ -54,7 +54,7 @@ class PictureTrack:
         context.color_range = LIMITED_RANGE
         # PyAV asks for threads by slices; x264 then cuts every picture into as many as there are cores, which costs speed and bits.
         context.thread_type = "AUTO"
-        context.thread_count = _threads(encoder.name, encoding.preset, width * height)
+        context.thread_count = _threads(encoder.name, encoding.preset, width * height, frames.costly)
         self.stream, self.given = stream, "rgba" if frames.has_alpha else "rgb24"
         self.reformatter = VideoReformatter()
         self.count = 0
@@ -80,11 +80,11 @@ class PictureTrack:
         return self.stream.encode(None)
 
 
-def _threads(encoder: str, preset: str, pixels: int) -> int:
+def _threads(encoder: str, preset: str, pixels: int, costly: bool) -> int:
     """Threads for an encoder; 0 = FFmpeg's own choice."""
     share = share_of_cores()
     few = pixels < SMALL or (share or os.cpu_count() or 1) <= FEW_CORES
-    return 1 if encoder == "libx264" and preset in QUICK_PRESETS and few else share
+    return 1 if costly and few and encoder == "libx264" and preset in QUICK_PRESETS else share
 
 
 def _fit(frame: Frame, width: int, height: int) -> Frame:

@@ -27,7 +27,7 @@ COMMAND = "python -m sonic_core export onnx"
 WEIGHTS_KEY, GRAPH_KEY = "sonic_portrait_weights", "sonic_portrait_graph"
 """Names in a file's metadata: fingerprint of the weights that it was exported from, and FORM with `NetworkSpec.graph`."""
 FORM = 2
-"""Raised when files are to be written in another way, so that older ones are refused."""
+"""Raised when older files would be wrong, so that they are refused."""
 
 
 @dataclass(frozen=True)

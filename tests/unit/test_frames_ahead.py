@@ -69,19 +69,21 @@ def test_a_share_of_one_core_is_drawn_and_coded_by_the_caller_alone(monkeypatch,
 
 
 @pytest.mark.parametrize(
-    ("side", "preset", "cores", "threads"),
+    ("side", "preset", "cores", "costly", "threads"),
     [
-        (512, "veryfast", 8, 1),
-        (512, "slow", 8, 0),
-        (1024, "veryfast", 8, 0),
-        (1024, "veryfast", 2, 1),
-        (512, "slow", 2, 0),
+        (512, "veryfast", 8, True, 1),
+        (512, "veryfast", 8, False, 0),
+        (512, "slow", 8, True, 0),
+        (1024, "veryfast", 8, True, 0),
+        (1024, "veryfast", 2, True, 1),
+        (1024, "veryfast", 2, False, 0),
+        (512, "slow", 2, True, 0),
     ],
 )
-def test_a_quick_encoder_beside_what_draws_has_one_thread(monkeypatch, tmp_path, side, preset, cores, threads):
+def test_a_quick_encoder_beside_what_draws_has_one_thread(monkeypatch, tmp_path, side, preset, cores, costly, threads):
     monkeypatch.delenv(SHARE, raising=False)
     monkeypatch.setattr(os, "cpu_count", lambda: cores)
-    frames = FrameStream(1, side, side, 25.0, lambda: iter([np.zeros((side, side, 3), np.uint8)]))
+    frames = FrameStream(1, side, side, 25.0, lambda: iter([np.zeros((side, side, 3), np.uint8)]), costly=costly)
     with av.open(str(tmp_path / "a.mp4"), "w") as container:
         track = PictureTrack(container, frames, Encoding(preset=preset), "h264")
         assert track.stream.codec_context.thread_count == threads

@@ -171,9 +171,8 @@ class LiteEngine(Engine):
 
         height, width = (paste.image if paste else conditioning.portrait.image).shape[:2]
         threads = threads_for(height * width)
-        return FrameStream(
-            len(track), width, height, latents.fps, lambda: drawn_ahead(draw, track, threads), 4 if transparent else 3
-        )
+        frames, channels = partial(drawn_ahead, draw, track, threads), 4 if transparent else 3
+        return FrameStream(len(track), width, height, latents.fps, frames, channels, costly=True)
 
     def _check_mesh(self, portrait: Portrait) -> None:
         if not portrait.has_mesh:

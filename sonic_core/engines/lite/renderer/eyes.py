@@ -11,13 +11,16 @@ from numpy.typing import NDArray
 from ....curves import cheapest_path, smoothstep
 from . import landmarks as lm
 from .cartoon_eyes import CartoonEye, find_cartoon_eye
-from .geometry import sample_linear, sample_nearest, smooth_curve
+from .geometry import clipped_box, sample_linear, sample_nearest, smooth_curve
 from .head import HeadFrame
 from .linear_light import luminance, to_lab, to_linear
 from .local_frame import LocalFrame
 
 # All by eye.  Lid curves: the mesh's, corrected by the iris model and by the picture.
 SAMPLES = 81  # along each lid
+REACH = (
+    1.0  # IOD round the lids in which the picture is looked at; drawn eyes are looked for up to 0.62 from their middle
+)
 BLUR, LEAST_BLUR = 0.008, 0.45  # sigma, IOD and px: pores and grain are no edge
 LOWER_LID_SHARES = 0.7, 0.3  # of the iris model's and the mesh's lower lid where the model's lies lower
 # IOD: how far the upper lid is looked for from the mesh's, and how far it usually is
@@ -82,14 +85,24 @@ def eye_shapes(
     skin_lab: NDArray[np.float32],
 ) -> tuple[EyeShape, EyeShape]:
     """Both eyes, the subject's right one first.  contours: [2, 71, 2] of the iris model.  skin_lab: Lab of the face's skin."""
-    lab = to_lab(image, blur=max(BLUR * head.iod, LEAST_BLUR))
     p = np.asarray(points, float)
+    lab = _lab_round_eyes(image, p, head.iod)
     for may_be_cartoon in (True, False):  # both eyes of a face are drawn in one manner
         first, second = (_eye_shape(image, lab, p, contours[k], k, head, skin_lab, may_be_cartoon) for k in (0, 1))
         if _manner(first) == _manner(second):
             break
     right, left = (replace(eye, cartoon=None) if _manner(eye) == "shaded" else eye for eye in (first, second))
     return right, left
+
+
+def _lab_round_eyes(image: NDArray[np.uint8], p: NDArray, iod: float) -> NDArray[np.float32]:
+    """[H, W, 3] Lab within REACH of the lids; what lies farther is not looked at and is black."""
+    lids = p[[index for side in (0, 1) for index in lm.UPPER_LID[side] + lm.LOWER_LID[side]], :2]
+    x0, y0, x1, y1 = clipped_box(lids, REACH * iod, image.shape[1], image.shape[0])
+    lab = np.zeros(image.shape, np.float32)
+    if x0 < x1 and y0 < y1:
+        lab[y0:y1, x0:x1] = to_lab(image[y0:y1, x0:x1], blur=max(BLUR * iod, LEAST_BLUR))
+    return lab
 
 
 def _manner(eye: EyeShape) -> str:

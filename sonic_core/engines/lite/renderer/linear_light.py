@@ -57,7 +57,7 @@ def to_lab(srgb: NDArray[np.uint8] | NDArray[np.float32], blur: float = 0.0) -> 
     """sRGB picture (0 to 255) -> CIE Lab float32 (L 0 to 100); blur: sigma in px of a Gaussian applied first."""
     if blur > 0:
         srgb = cv2.GaussianBlur(srgb, (0, 0), blur)
-    return lab_of_srgb(srgb if srgb.dtype == np.uint8 else srgb / np.float32(255))
+    return lab_of_srgb(srgb if srgb.dtype == np.uint8 else srgb.astype(np.float32) / np.float32(255))
 
 
 def lab_of(linear: NDArray[np.floating]) -> NDArray[np.float32]:

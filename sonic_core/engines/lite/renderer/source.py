@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 from .geometry import remap
 
 DENSITY = 2  # samples per px of `doubled`
-STRIP = (
-    2**16
-)  # px of a frame that are sampled at once: what they show, four bytes for each of four samples, stays in the cache
+STRIP = 2**16
+"""px of a frame that are sampled at once: what they show, four samples of four bytes each, stays in the cache."""
 LOOKED_AT = 16  # px between places of a strip's edge
 CACHE = 3 * 2**20  # bytes of a picture that stays in the cache by itself
 _PLACES = np.arange(8) - 3.5
@@ -62,7 +61,7 @@ class SourcePicture:
     def fill(self, frame: NDArray[np.uint8], matte: NDArray[np.uint8] | None, positions: NDArray[np.float32]) -> None:
         """`sample_with_alpha` of many rows, put into a frame [h, w, 3] and its opacity [h, w]."""
         height, width = positions.shape[:2]
-        rows = min(max(STRIP // width, 1), height)
+        rows = max(min(STRIP // max(width, 1), height), 1)
         sampled, read = np.empty((rows, width, 4), np.uint8), 0
         for top in range(0, height, rows):
             strip = np.s_[top : top + rows]
@@ -82,8 +81,11 @@ class SourcePicture:
             return 0
         height, width = self.doubled.shape[:2]
         shown = strip[[0, -1], ::LOOKED_AT, 1]
-        first, end = max(int(shown.min()), read, 0), min(int(shown.max()) + 2, height)
-        left, right = max(int(strip[:, 0, 0].min()), 0), min(int(strip[:, -1, 0].max()) + 2, width)
+        bounds = shown.min(), shown.max(), strip[:, 0, 0].min(), strip[:, -1, 0].max()
+        if not np.isfinite(bounds).all():
+            return read
+        top, bottom, left, right = map(int, bounds)
+        first, end, left, right = max(top, read, 0), min(bottom + 2, height), max(left, 0), min(right + 2, width)
         if first < end and left < right:
             cv2.norm(self.doubled[first:end, left:right], cv2.NORM_INF)
         return max(end, read)
