@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections import defaultdict, deque
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from ..engines.registry import engine_class, load_engine
 from ..errors import ModelMissingError
@@ -30,12 +29,12 @@ if TYPE_CHECKING:
     from ..job import Job
     from ..portrait.portrait import Portrait
 
-Made = TypeVar("Made")
-
 DRAWN_SECONDS = 3.0
 """Of the clip whose frames are drawn and encoded at each size, and held meanwhile."""
-RUNS = 2
-"""Of drawing, encoding and the limit: the shortest counts, since what other programs take from the caches is no part of them."""
+RUNS = 3
+"""Of drawing, encoding and the limit, by turns: the shortest of each counts, since what other programs take from the caches is no part of
+them, and a machine's slow seconds meet all three.
+"""
 HEARD_SECONDS = 20.0
 """Of the recording that is heard and moved to: several windows of sampling."""
 GROUPS = {
@@ -137,8 +136,8 @@ def measure_parts(
             if size != sizes[0] and time.monotonic() > until:
                 faults.append(f"There was no time for the parts at {size} px.")
                 continue
-            frames = _draw(tried, portrait, size, drawn_seconds, values) if tried is not None else None
-            _encode(job, portrait, size, drawn_seconds, frames, folder, values)
+            stream = _drawn(tried, portrait, size, drawn_seconds, values) if tried is not None else None
+            _draw_and_encode(job, portrait, size, drawn_seconds, stream, folder, values)
     figures = [Figure(name, *TITLES[name], values[name]) for name in TITLES if name in values]
     return Parts(figures, counted, faults, runs=engine is not None and job.declaration.cheap_trial)
 
@@ -166,51 +165,51 @@ def _hear(engine: Engine, portrait: Portrait, size: int, seconds: float, values:
     values["sample"][EVERY_SIZE] = (time.process_time() - start) / seconds
 
 
-def _draw(engine: Engine, portrait: Portrait, size: int, seconds: float, values: Values) -> NDArray[np.uint8]:
-    """Frames RGB uint8 [T, H, W, 3]; what they and their set-up cost is noted."""
-    clock, settings, side = StageClock(), Settings(min_resolution=size), str(size)
+def _drawn(engine: Engine, portrait: Portrait, size: int, seconds: float, values: Values) -> FrameStream:
+    """Frames, drawn anew by each pass over them; what their set-up costs is noted."""
+    clock, settings = StageClock(), Settings(min_resolution=size)
     conditioning = engine.prepare(portrait, speech_of(seconds), settings, clock)
     clock.stop()
     if "portrait" in clock.seconds:
-        values["set_up"][side] = clock.seconds["portrait"]
-    stream = engine.decode(conditioning, engine.sample(conditioning, settings))
-    seconds, frames = _shortest(lambda: list(stream))
-    values["render"][side] = 1000 * seconds / len(frames)
-    return np.stack(frames)[..., :3]
+        values["set_up"][str(size)] = clock.seconds["portrait"]
+    return engine.decode(conditioning, engine.sample(conditioning, settings))
 
 
-def _encode(
-    job: Job,
-    portrait: Portrait,
-    size: int,
-    seconds: float,
-    frames: NDArray[np.uint8] | None,
-    folder: Path,
-    values: Values,
+def _draw_and_encode(
+    job: Job, portrait: Portrait, size: int, seconds: float, drawn: FrameStream | None, folder: Path, values: Values
 ) -> None:
-    """Encoding of `frames`, else of the picture that sways; and the limit."""
+    """Drawing, encoding and the limit of the frames of `drawn`; without one, encoding and the limit of the picture that sways."""
     side, fps = str(size), job.declaration.fps
-    if frames is None:
+    if drawn is None:
         picture = cv2.resize(portrait.image, (size, size), interpolation=cv2.INTER_AREA)
         frames = swayed(picture, round(seconds * fps))
+    else:
+        frames = np.stack(list(drawn))[..., :3]
     stream = FrameStream.from_array(frames, fps)
     speech, path = speech_of(stream.duration), folder / f"{side}.mp4"
-    encode = 1000 * _shortest(lambda: write_video(stream, speech, path, overwrite=True))[0] / len(frames)
-    limit = 1000 * min(limit_seconds(frames, fps) for _ in range(RUNS))
-    values["encode"][side], values["limit"][side] = encode, limit
-    if side in values.get("render", {}):
-        values["frame"][side] = values["render"][side] + encode
-        values["over_limit"][side] = values["frame"][side] / limit
+    work: dict[str, Callable[[], float]] = {
+        "encode": lambda: _cpu_seconds(lambda: write_video(stream, speech, path, overwrite=True)) / len(frames),
+        "limit": lambda: limit_seconds(frames, fps),
+    }
+    if drawn is not None:  # each frame is forgotten, as in a clip
+        work["render"] = lambda: _cpu_seconds(lambda: deque(drawn, maxlen=0)) / len(frames)
+    for name, runs in _by_turns(work).items():
+        values[name][side] = 1000 * min(runs)
+    if drawn is not None:
+        values["frame"][side] = values["render"][side] + values["encode"][side]
+        values["over_limit"][side] = values["frame"][side] / values["limit"][side]
 
 
-def _shortest(work: Callable[[], Made]) -> tuple[float, Made]:
-    """CPU seconds of the shortest of RUNS runs, and what came out of the last."""
-    seconds = []
-    for _ in range(RUNS):
-        start = time.process_time()
-        made = work()
-        seconds.append(time.process_time() - start)
-    return min(seconds), made
+def _by_turns(work: Mapping[str, Callable[[], float]]) -> dict[str, list[float]]:
+    """What RUNS calls of each give, one after the other in every round."""
+    rounds = [{name: measure() for name, measure in work.items()} for _ in range(RUNS)]
+    return {name: [one[name] for one in rounds] for name in work}
+
+
+def _cpu_seconds(work: Callable[[], object]) -> float:
+    start = time.process_time()
+    work()
+    return time.process_time() - start
 
 
 def _counted(job: Job, portrait: Portrait, sizes: Sequence[int], clips: Sequence[int]) -> dict[tuple[int, int], float]:
