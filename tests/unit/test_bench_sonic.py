@@ -39,7 +39,29 @@ def quick(monkeypatch):
     monkeypatch.setattr(card_module, "REPEATS", 1)
 
 
-@pytest.mark.usefixtures("quick")
+@pytest.fixture
+def work_as_time(monkeypatch):
+    """Passes take as long as their linear layers and convolutions give numbers, a million a second: no busy machine changes that."""
+    given = 0
+
+    def count(module, inputs, output):
+        nonlocal given
+        if isinstance(module, torch.nn.Linear | torch.nn.modules.conv._ConvNd):
+            given += output.numel()
+
+    @torch.no_grad()
+    def once(work, device):
+        before = given
+        work()
+        return (given - before) / 1e6
+
+    hook = torch.nn.modules.module.register_module_forward_hook(count)
+    monkeypatch.setattr(card_module, "_once", once)
+    yield
+    hook.remove()
+
+
+@pytest.mark.usefixtures("quick", "work_as_time")
 def test_parts_are_timed_with_the_users_weights(models):
     card = measure_card({"folders": (models,), "device": "cpu"}, sizes=(64, 128))
     assert (card.random, card.faults) == (False, [])
