@@ -61,7 +61,8 @@ class SourcePicture:
     def fill(self, frame: NDArray[np.uint8], matte: NDArray[np.uint8] | None, positions: NDArray[np.float32]) -> None:
         """`sample_with_alpha` of many rows, put into a frame [h, w, 3] and its opacity [h, w]."""
         height, width = positions.shape[:2]
-        rows = max(min(STRIP // max(width, 1), height), 1)
+        rows = height if self.doubled.nbytes < CACHE else min(STRIP // max(width, 1), height)
+        rows = max(rows, 1)
         sampled, read = np.empty((rows, width, 4), np.uint8), 0
         for top in range(0, height, rows):
             strip = np.s_[top : top + rows]
