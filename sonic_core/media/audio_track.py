@@ -56,8 +56,8 @@ SOUND_CODECS = {
 LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 4: "4.0", 5: "5.0", 6: "5.1", 8: "7.1"}
 CHUNK_SECONDS = 0.25
 FAST_BITS = 3
-"""Per sample and channel, from which FFmpeg's fast search for the step sizes of AAC takes half of the time and is nearer to the sound:
-speech at 192 kb/s, 48 kHz, one channel, has a noise of -61 dB instead of -52.
+"""Per sample and channel, from which FFmpeg's fast search for the step sizes of AAC is nearer to the sound: speech at 192 kb/s, 48 kHz, one
+channel, has a noise of -61 dB instead of -52, in two thirds of the time; at 96 kb/s and 16 kHz -40.5 instead of -40.4, in half of it.
 """
 
 

@@ -18,9 +18,7 @@ from .local_frame import LocalFrame
 
 # All by eye.  Lid curves: the mesh's, corrected by the iris model and by the picture.
 SAMPLES = 81  # along each lid
-REACH = (
-    1.0  # IOD round the lids in which the picture is looked at; drawn eyes are looked for up to 0.62 from their middle
-)
+REACH = 1.0  # IOD round the lids in which the picture is looked at; `cartoon_eyes.RADII` end before
 BLUR, LEAST_BLUR = 0.008, 0.45  # sigma, IOD and px: pores and grain are no edge
 LOWER_LID_SHARES = 0.7, 0.3  # of the iris model's and the mesh's lower lid where the model's lies lower
 # IOD: how far the upper lid is looked for from the mesh's, and how far it usually is

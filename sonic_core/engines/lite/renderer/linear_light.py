@@ -6,15 +6,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ....lab import LIGHTS, lab_of_srgb
+from ....lab import GAMMA, LIGHT_KNEE, LIGHTS, OFFSET, SLOPE, lab_of_srgb
 
 # Luminance of linear RGB (ITU-R BT.709).
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
 
 _l = np.arange(4096) / 4095.0
-_TO_SRGB = np.clip(np.where(_l <= 0.0031308, _l * 12.92, 1.055 * _l ** (1 / 2.4) - 0.055) * 255 + 0.5, 0, 255).astype(
-    np.uint8
-)
+_signal = np.where(_l <= LIGHT_KNEE, _l * SLOPE, (1 + OFFSET) * _l ** (1 / GAMMA) - OFFSET)
+_TO_SRGB = np.clip(_signal * 255 + 0.5, 0, 255).astype(np.uint8)
 
 
 def to_linear(srgb: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -61,12 +61,13 @@ class SourcePicture:
     def fill(self, frame: NDArray[np.uint8], matte: NDArray[np.uint8] | None, positions: NDArray[np.float32]) -> None:
         """`sample_with_alpha` of many rows, put into a frame [h, w, 3] and its opacity [h, w]."""
         height, width = positions.shape[:2]
-        rows = height if self.doubled.nbytes < CACHE else min(STRIP // max(width, 1), height)
-        rows = max(rows, 1)
+        waits = self.doubled.nbytes >= CACHE
+        rows = max(min(STRIP // max(width, 1), height) if waits else height, 1)
         sampled, read = np.empty((rows, width, 4), np.uint8), 0
         for top in range(0, height, rows):
             strip = np.s_[top : top + rows]
-            read = self._read_ahead(positions[strip], read)
+            if waits:
+                read = self._read_ahead(positions[strip], read)
             seen = remap(self.doubled, positions[strip], sampled[: height - top])
             cv2.cvtColor(seen, cv2.COLOR_RGBA2RGB, dst=frame[strip])
             if matte is not None:
@@ -78,8 +79,6 @@ class SourcePicture:
         A map that runs up and down along a row jumps between the rows of a picture that is larger than the cache, and waits for memory at
         every jump; row after row is read in half the time.  Bounds are near enough: nothing depends on them but time.
         """
-        if self.doubled.nbytes < CACHE:
-            return 0
         height, width = self.doubled.shape[:2]
         shown = strip[[0, -1], ::LOOKED_AT, 1]
         bounds = shown.min(), shown.max(), strip[:, 0, 0].min(), strip[:, -1, 0].max()
